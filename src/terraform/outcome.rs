@@ -1,0 +1,111 @@
+//! What a call of a resource leaves in state, whether it succeeded or failed: the rules of all resources.
+
+use super::change::{Action, Change};
+use super::erased::Form;
+use super::panics::guard_sync;
+use super::plan::wrongly_set;
+use super::planning::{derive, settings_differ};
+use super::private::Private;
+use super::schema::{Kind, Nesting};
+use super::{Attribute, Diagnostics, Found, Value};
+
+/// What Terraform is given back.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) state: Value,
+    pub(super) private: Private,
+    pub(super) diagnostics: Diagnostics,
+}
+
+/// Follows the table in the docs of [`Change`].
+pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Result<Found, Diagnostics>) -> Outcome {
+    let Change { action, config: _, prior, planned, patch, created, kept, private, mut diagnostics, .. } = cx;
+    let found = result.as_ref().ok().copied();
+    diagnostics.extend(result.err().unwrap_or_default());
+
+    let mut state = match (action, found) {
+        (_, Some(Found::Gone)) | (Action::Delete, Some(_)) => Value::Null,
+        (Action::Create | Action::Update, Some(Found::Here)) => planned,
+        (Action::Create, None) if created => planned,
+        (Action::Update, None) => saved(form, data, prior, &planned, &kept, &mut diagnostics),
+        (Action::Read | Action::Delete, _) => prior,
+        (Action::Import, Some(Found::Here)) => Value::object([]),
+        (Action::Create | Action::Import, None) => Value::Null,
+    };
+    if state.is_null() {
+        return Outcome { state, private, diagnostics };
+    }
+    let applies = !(action == Action::Read && found.is_none());
+    for (path, value) in patch.into_iter().filter(|_| applies) {
+        if let Err(error) = state.set_typed(&form.ty, &path, value) {
+            diagnostics.push(wrongly_set(&error));
+        }
+    }
+    // What could not be derived in the plan, because an input was not known yet, can be now.
+    let underived = state.clone();
+    state = state.unknown_to_null();
+    if matches!(action, Action::Create | Action::Update) && found.is_some() {
+        let late = |name: &str, _: &Value| underived.attribute(name).is_unknown();
+        // The resource exists: a panic must not lose it.
+        let derived = guard_sync(|| derive(&form.schema, data, &mut state, &mut diagnostics, late));
+        diagnostics.extend(derived.err().unwrap_or_default());
+    }
+    let state = form.ty.fit(state.unknown_to_null()).unwrap_or_else(|error| {
+        diagnostics.push(wrongly_set(&error));
+        Value::Null
+    });
+    Outcome { state, private, diagnostics }
+}
+
+/// The prior state with what an update that failed has put into effect, and what is derived from that.
+fn saved<D>(
+    form: &Form<D>,
+    data: &D,
+    prior: Value,
+    planned: &Value,
+    kept: &[super::Path],
+    d: &mut Diagnostics,
+) -> Value {
+    let mut state = prior.clone();
+    for entry in form.schema.entries.iter().filter(|entry| entry.class.is_setting()) {
+        save_local(&entry.name, &entry.attribute, &mut state, planned);
+    }
+    for path in kept {
+        if let Err(error) = state.set_typed(&form.ty, path, planned.at_path(path).clone()) {
+            d.push(wrongly_set(&error));
+        }
+    }
+    if settings_differ(&form.schema, &prior, &state) {
+        let derived = guard_sync(|| derive(&form.schema, data, &mut state, d, |_, _| true));
+        d.extend(derived.err().unwrap_or_default());
+        restore_unknown(&mut state, &prior);
+    }
+    state
+}
+
+/// What cannot be derived without the rest of the update stays as it was.
+fn restore_unknown(state: &mut Value, prior: &Value) {
+    let Value::Map(map) = state else { return };
+    for (name, value) in map.iter_mut().filter(|(_, value)| !value.is_wholly_known()) {
+        *value = prior.attribute(name).clone();
+    }
+}
+
+fn save_local(name: &str, attribute: &Attribute, state: &mut Value, planned: &Value) {
+    let Value::Map(map) = state else { return };
+    if is_local(attribute) {
+        map.insert(name.to_owned(), planned.attribute(name).clone());
+    } else if let (Kind::Nested(Nesting::Single, children), Some(state)) = (&attribute.kind, map.get_mut(name)) {
+        if let planned @ Value::Map(_) = planned.attribute(name) {
+            for (name, child) in children {
+                save_local(name, child, state, planned);
+            }
+        }
+    }
+}
+
+/// A block is local if everything in it is, such as `timeouts`.
+fn is_local(attribute: &Attribute) -> bool {
+    let children = attribute.children();
+    attribute.local || !children.is_empty() && children.iter().all(|(_, child)| is_local(child))
+}

@@ -1,0 +1,230 @@
+//! Checks a configuration against its schema: what Terraform itself cannot check.
+
+use super::super::{Diagnostic, Diagnostics, Path, Step, Value};
+use super::attribute::{Attribute, Kind, Nesting};
+use super::{Entry, Schema};
+
+/// What the client can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::terraform) struct Rules {
+    /// Whether it knows write-only attributes (Terraform 1.11, OpenTofu 1.11).
+    pub(in crate::terraform) write_only: bool,
+}
+
+/// Adds what is wrong with the configuration. What is unknown is not looked at, except that a write-only attribute is
+/// refused, unknown or not, where the client would store it.
+pub(in crate::terraform) fn validate<D>(schema: &Schema<D>, config: &Value, rules: Rules, d: &mut Diagnostics) {
+    let mut walk = Walk { rules, path: Path::root(), secret: false, d };
+    let settings = schema.entries.iter().filter(|entry| entry.class.is_setting());
+    walk.object(settings.map(|Entry { name, attribute, .. }| (name.as_str(), attribute)), config);
+}
+
+struct Walk<'a> {
+    rules: Rules,
+    path: Path,
+    secret: bool,
+    d: &'a mut Diagnostics,
+}
+
+impl Walk<'_> {
+    fn object<'s>(&mut self, attributes: impl Iterator<Item = (&'s str, &'s Attribute)>, object: &Value) {
+        let Value::Map(_) = object else { return };
+        for (name, attribute) in attributes {
+            let value = object.attribute(name);
+            if value.is_null() {
+                continue;
+            }
+            self.path.push(Step::Attribute(name.to_owned()));
+            let outside = self.secret;
+            self.secret |= attribute.is_secret();
+            self.attribute(attribute, value, object);
+            self.secret = outside;
+            self.path.pop();
+        }
+    }
+
+    /// The value is not null.
+    fn attribute(&mut self, attribute: &Attribute, value: &Value, beside: &Value) {
+        if attribute.write_only && !self.rules.write_only {
+            let detail = "It is write-only, which needs Terraform 1.11 or OpenTofu 1.11; this version would store it. \
+                          Leave it out, or use a newer version.";
+            return self.error("A write-only attribute is not possible here", detail.to_owned());
+        }
+        if let Some(message) = &attribute.deprecated {
+            let warning = Diagnostic::warning("A deprecated attribute is used", message.clone());
+            self.push(warning);
+        }
+        if value.is_unknown() {
+            return;
+        }
+        for other in &attribute.conflicts_with {
+            let there = beside.at(other);
+            if !there.is_null() && !there.is_unknown() {
+                self.error("Two settings exclude each other", format!("It cannot be set together with `{other}`."));
+            }
+        }
+        for other in &attribute.required_with {
+            if beside.at(other).is_null() {
+                self.error("A setting is missing", format!("`{other}` must be set with it."));
+            }
+        }
+        if value.is_wholly_known() {
+            for check in &attribute.checks {
+                if let Some(message) = check.broken_by(value, !self.secret) {
+                    self.error("A setting is not valid", message);
+                }
+            }
+        }
+        let Kind::Nested(nesting, children) = &attribute.kind else { return };
+        let children = || children.iter().map(|(name, child)| (name.as_str(), child));
+        match (nesting, value) {
+            (Nesting::Single, object) => self.object(children(), object),
+            (Nesting::List | Nesting::Set, Value::List(items)) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.path.push(Step::Index(index));
+                    self.object(children(), item);
+                    self.path.pop();
+                }
+            }
+            (Nesting::Map, Value::Map(map)) => {
+                for (key, item) in map {
+                    self.path.push(Step::Key(key.clone()));
+                    self.object(children(), item);
+                    self.path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn error(&mut self, summary: &str, detail: String) {
+        self.push(Diagnostic::error(summary, detail));
+    }
+
+    fn push(&mut self, diagnostic: Diagnostic) {
+        let diagnostic = diagnostic.at(&self.path);
+        self.d.push(if self.secret { diagnostic.without_path() } else { diagnostic });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::*;
+    use super::*;
+
+    fn schema() -> Schema<()> {
+        Schema::new("")
+            .setting("name", string().required().max_length(5))
+            .setting("kind", string().one_of(&["a", "b"]).deprecated("use `name`"))
+            .setting("port", number().between(1, 65535))
+            .setting("left", string().conflicts_with(&["right", "block.x"]))
+            .setting("right", string())
+            .setting("tags", list(string()).one_of(&["t"]))
+            .setting("token", string().sensitive().one_of(&["good"]))
+            .setting("url", string().holds_secret().check(|_| Err("it has a password in it".into())))
+            .setting("entries", map_of([("password", string().write_only()), ("n", number().between(0, 1))]))
+            .block("block", "", [("x", string()), ("y", string().required_with(&["x"])), ("wo", string().write_only())])
+            .timeouts(&[("create", "20m")])
+    }
+
+    fn problems(config: Value, write_only: bool) -> Vec<String> {
+        let mut d = Diagnostics::new();
+        validate(&schema(), &config, Rules { write_only }, &mut d);
+        d.iter().map(|d| d.to_string().replace('\n', " | ")).collect()
+    }
+
+    #[test]
+    fn each_rule_names_its_attribute() {
+        let wrong = "Error: A setting is not valid";
+        let long: &str = "ääääää";
+        for (config, expected) in [
+            (vec![("name", "ääääé".into())], vec![]),
+            (
+                vec![("name", long.into())],
+                vec![format!("{wrong} @ name | It has 6 characters, and may have at most 5.")],
+            ),
+            (vec![("port", 0.into())], vec![format!("{wrong} @ port | It must be between 1 and 65535, not 0.")]),
+            (vec![("port", 1.5.into())], vec![]),
+            (
+                vec![("port", "65536".parse::<super::super::super::Number>().expect("n").into())],
+                vec![format!("{wrong} @ port | It must be between 1 and 65535, not 65536.")],
+            ),
+            (
+                vec![("kind", "c".into())],
+                vec![
+                    "Warning: A deprecated attribute is used @ kind | use `name`".to_owned(),
+                    format!("{wrong} @ kind | It must be one of `a`, `b`, not `c`."),
+                ],
+            ),
+            (vec![("tags", vec!["t", "u"].into())], vec![format!("{wrong} @ tags | It must be one of `t`, not `u`.")]),
+            (
+                vec![("left", "l".into()), ("right", "r".into())],
+                vec![
+                    "Error: Two settings exclude each other @ left | It cannot be set together with `right`."
+                        .to_owned(),
+                ],
+            ),
+            (
+                vec![("left", "l".into()), ("block", Value::object([("x", "r".into())]))],
+                vec![
+                    "Error: Two settings exclude each other @ left | It cannot be set together with `block.x`."
+                        .to_owned(),
+                ],
+            ),
+            (vec![("left", "l".into()), ("right", Value::Unknown)], vec![]),
+            (
+                vec![("block", Value::object([("y", "1".into())]))],
+                vec!["Error: A setting is missing @ block.y | `x` must be set with it.".to_owned()],
+            ),
+            (vec![("block", Value::object([("y", "1".into()), ("x", Value::Unknown)]))], vec![]),
+            (
+                vec![("timeouts", Value::object([("create", "0s".into())]))],
+                vec![format!("{wrong} @ timeouts.create | It must be longer than nothing.")],
+            ),
+            (
+                vec![("entries", Value::object([("k", Value::object([("n", 2.into())]))]))],
+                vec![format!("{wrong} @ entries[\"k\"].n | It must be between 0 and 1, not 2.")],
+            ),
+        ] {
+            let config = Value::Map(config.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
+            assert_eq!(problems(config.clone(), true), expected, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_have_no_path_and_are_not_repeated() {
+        let config = Value::object([("token", "CANARY".into()), ("url", "CANARY".into())]);
+        let problems = problems(config, true);
+        assert_eq!(
+            problems,
+            [
+                "Error: A setting is not valid | This is about `token`. It must be one of `good`.",
+                "Error: A setting is not valid | This is about `url`. it has a password in it",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_unknown_is_not_checked() {
+        let names = ["name", "kind", "port", "left", "tags", "token", "url", "entries", "block"];
+        let config = Value::Map(names.iter().map(|&name| (name.to_owned(), Value::Unknown)).collect());
+        assert_eq!(problems(config, true), ["Warning: A deprecated attribute is used @ kind | use `name`"]);
+    }
+
+    #[test]
+    fn write_only_is_refused_without_the_capability_even_if_unknown() {
+        for value in [Value::Unknown, "CANARY".into()] {
+            let block = Value::object([("block", Value::object([("wo", value.clone())]))]);
+            let entry = Value::object([("password", value)]);
+            let entries = Value::object([("entries", Value::object([("k", entry)]))]);
+            for (config, name) in [(block, "`block.wo`"), (entries, "`entries[\"k\"].password`")] {
+                assert!(problems(config.clone(), true).is_empty());
+                let refused = problems(config, false);
+                assert_eq!(refused.len(), 1);
+                assert!(refused[0].contains(name) && !refused[0].contains('@'), "{refused:?}");
+                assert!(!refused[0].contains("CANARY"));
+            }
+        }
+        assert!(problems(Value::object([("block", Value::object([("x", "1".into())]))]), false).is_empty());
+    }
+}

@@ -1,0 +1,94 @@
+//! Between the protocol's messages and this room's own types.
+
+use super::super::erased::Form;
+use super::super::schema::Schema;
+use super::super::wire::tfplugin6 as pb;
+use super::super::{Attribute, Diagnostic, Diagnostics, Path, Severity, Step, Type, TypeError, Value, json, msgpack};
+
+/// Reads a value that Terraform sent; one that is missing is null.
+pub(super) fn value(message: Option<&pb::DynamicValue>, ty: &Type) -> Result<Value, Diagnostics> {
+    let read = match message {
+        None => Ok(Value::Null),
+        Some(message) if !message.msgpack.is_empty() => msgpack::decode(&message.msgpack, ty),
+        Some(message) if !message.json.is_empty() => json::decode(&message.json, ty, json::Extra::Refused),
+        Some(_) => Ok(Value::Null),
+    };
+    read.map_err(|error| not_understood(&error))
+}
+
+fn not_understood(error: &TypeError) -> Diagnostics {
+    let detail = format!("Terraform sent a value that does not fit the schema: {error}.");
+    Diagnostic::error("The plugin protocol was not followed", detail).into()
+}
+
+/// A value to send.
+pub(super) fn message(value: Value, ty: &Type) -> Result<Option<pb::DynamicValue>, Diagnostics> {
+    match msgpack::encode(value, ty) {
+        Ok(msgpack) => Ok(Some(pb::DynamicValue { msgpack, json: Vec::new() })),
+        Err(error) => Err(super::super::plan::wrongly_set(&error).into()),
+    }
+}
+
+pub(super) fn null() -> Option<pb::DynamicValue> {
+    Some(pb::DynamicValue { msgpack: vec![0xc0], json: Vec::new() })
+}
+
+/// Diagnostics about a value of a schema. Those about an attribute that may hold a secret lose their path.
+pub(super) fn diagnostics<D>(d: Diagnostics, form: &Form<D>) -> Vec<pb::Diagnostic> {
+    let guarded = |diagnostic: Diagnostic| {
+        if leads_to_secret(&form.schema, diagnostic.path()) { diagnostic.without_path() } else { diagnostic }
+    };
+    d.into_iter().map(|diagnostic| wire(guarded(diagnostic), |path| path.in_terms_of(&form.ty))).collect()
+}
+
+/// Diagnostics that are not about any attribute.
+pub(super) fn plain(d: Diagnostics) -> Vec<pb::Diagnostic> {
+    d.into_iter().map(|diagnostic| wire(diagnostic, Path::clone)).collect()
+}
+
+fn wire(diagnostic: Diagnostic, path: impl FnOnce(&Path) -> Path) -> pb::Diagnostic {
+    use pb::diagnostic::Severity as Wire;
+    let severity = match diagnostic.severity() {
+        Severity::Error => Wire::Error,
+        Severity::Warning => Wire::Warning,
+    };
+    let path = path(diagnostic.path());
+    pb::Diagnostic {
+        severity: severity.into(),
+        summary: diagnostic.summary().to_owned(),
+        detail: diagnostic.detail().to_owned(),
+        attribute: (!path.is_root()).then(|| self::path(&path)),
+    }
+}
+
+pub(super) fn path(path: &Path) -> pb::AttributePath {
+    use pb::attribute_path::step::Selector;
+    let step = |step: &Step| {
+        let selector = match step {
+            Step::Attribute(name) => Selector::AttributeName(name.clone()),
+            Step::Key(key) => Selector::ElementKeyString(key.clone()),
+            Step::Index(index) => Selector::ElementKeyInt(*index as i64),
+        };
+        pb::attribute_path::Step { selector: Some(selector) }
+    };
+    pb::AttributePath { steps: path.steps().iter().map(step).collect() }
+}
+
+fn leads_to_secret<D>(schema: &Schema<D>, path: &Path) -> bool {
+    let mut names = path.steps().iter().filter_map(|step| match step {
+        Step::Attribute(name) => Some(name),
+        _ => None,
+    });
+    let Some(first) = names.next() else { return false };
+    let entry = schema.entries.iter().find(|entry| entry.name == *first);
+    let mut attribute: Option<&Attribute> = entry.map(|entry| &entry.attribute);
+    while let Some(here) = attribute {
+        if here.is_secret() {
+            return true;
+        }
+        let Some(name) = names.next() else { return false };
+        // A key of a map may be written like an attribute; it is then not found, and the next name is tried.
+        attribute = here.children().iter().find(|(child, _)| child == name).map(|(_, child)| child).or(Some(here));
+    }
+    false
+}
