@@ -1,0 +1,459 @@
+//! What the warehouse was seen to hold: each catalogue view read once per database, shared by all who ask.
+//!
+//! A read is only as good as its moment. The catalogue keeps a clock; every load is stamped with the moment at which
+//! it began, every change with the moment after its commit. Who asks gets a load that began after the last change to
+//! what he asks for, never an older one. Callers who wait for the same load share it, errors included; an error is
+//! not kept for those who ask later.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::effective::{self, Effective};
+use super::error::Error;
+use super::principals::{self, Principals};
+use super::roles::{self, RoleRights, Roles, SystemRights, UserScopes};
+use super::session::Session;
+use super::snapshot::{self, Defaults, ExternalSchemas, Snapshot};
+use super::sync::{self, Columns};
+use super::user::{self, Limits};
+use super::warehouse::Warehouse;
+
+/// How long a read-back waits for changes of others that are under way, so that one read serves them all.
+const GATHER: Duration = Duration::from_secs(1);
+
+/// The cache of one warehouse. It belongs to the warehouse, and dies with it.
+#[derive(Default)]
+pub struct Catalog {
+    clock: AtomicU64,
+    principals: Cell<Principals>,
+    roles: Cell<Roles>,
+    system_rights: Cell<SystemRights>,
+    limits: Cell<Limits>,
+    /// Changes to users, groups, roles and memberships; `named` by role.
+    principals_changed: Mutex<Changed>,
+    databases: Mutex<HashMap<String, Arc<DatabaseCells>>>,
+}
+
+#[derive(Default)]
+struct DatabaseCells {
+    snapshot: Cell<Snapshot>,
+    defaults: Cell<Defaults>,
+    role_rights: Cell<RoleRights>,
+    user_scopes: Cell<UserScopes>,
+    external: Cell<ExternalSchemas>,
+    effective: Cell<Effective>,
+    columns_asked: Mutex<Vec<(String, oneshot::Sender<Result<Columns, Error>>)>>,
+    columns_gate: tokio::sync::Mutex<()>,
+    changed: Mutex<Changed>,
+    changing: Changing,
+}
+
+/// The moments of the last changes: to everything, and to single things (schemas of a database, roles).
+#[derive(Default)]
+struct Changed {
+    anything: u64,
+    named: HashMap<String, u64>,
+}
+
+impl Changed {
+    /// The moment after which a load must have begun to be good for the thing, or for all of them.
+    fn since(&self, name: Option<&str>) -> u64 {
+        let of_named = match name {
+            Some(name) => self.named.get(name).copied().unwrap_or(0),
+            None => self.named.values().copied().max().unwrap_or(0),
+        };
+        self.anything.max(of_named)
+    }
+}
+
+impl Catalog {
+    /// What the database holds. With a schema, only changes to that schema (and to the database as a whole) make a
+    /// load stale: datastores of other schemas do not force a new one.
+    pub async fn snapshot(&self, at: At<'_>, schema: Option<&str>) -> Result<Arc<Snapshot>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed_since(schema);
+        cells.snapshot.get(&self.clock, since, || at.with_session(snapshot::load)).await
+    }
+
+    /// The default privileges of the database that the login sees.
+    pub async fn defaults(&self, at: At<'_>, schema: Option<&str>) -> Result<Arc<Defaults>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed_since(schema);
+        cells.defaults.get(&self.clock, since, || at.with_session(snapshot::load_defaults)).await
+    }
+
+    /// What roles hold in the database, as far as the login sees it.
+    pub async fn role_rights(&self, at: At<'_>, schema: Option<&str>) -> Result<Arc<RoleRights>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed_since(schema);
+        cells.role_rights.get(&self.clock, since, || at.with_session(roles::load_rights)).await
+    }
+
+    /// The scoped rights of users in the database, as far as the login sees them.
+    pub async fn user_scopes(&self, at: At<'_>, schema: Option<&str>) -> Result<Arc<UserScopes>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed_since(schema);
+        cells.user_scopes.get(&self.clock, since, || at.with_session(roles::load_user_scopes)).await
+    }
+
+    /// What the login itself may do in the database, by whatever way.
+    pub async fn effective(&self, at: At<'_>, schema: Option<&str>) -> Result<Arc<Effective>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed_since(schema);
+        cells.effective.get(&self.clock, since, || at.with_session(effective::load)).await
+    }
+
+    /// The columns of a schema's relations. Schemas that others ask for at the same time are read with it; a read is
+    /// good for who asked before it began, and not kept for later.
+    pub async fn columns(&self, at: At<'_>, schema: &str) -> Result<Columns, Error> {
+        let cells = self.database(at.database);
+        let (sender, mut answer) = oneshot::channel();
+        lock(&cells.columns_asked).push((schema.to_owned(), sender));
+        let gate = cells.columns_gate.lock().await;
+        if let Ok(answer) = answer.try_recv() {
+            return answer;
+        }
+        let asked = std::mem::take(&mut *lock(&cells.columns_asked));
+        let mut schemas: Vec<String> = asked.iter().map(|(schema, _)| schema.clone()).collect();
+        schemas.push(schema.to_owned());
+        schemas.sort();
+        schemas.dedup();
+        let mut session = at.warehouse.session(at.database, at.cancel).await?;
+        let loaded = sync::load_columns(&mut session, &schemas).await;
+        drop(session);
+        // Somebody else's Ctrl-C is no answer: those who get none read for themselves.
+        if !matches!(loaded, Err(Error::Cancelled)) {
+            for (_, sender) in asked {
+                // Who went away meanwhile needs none.
+                let _ = sender.send(loaded.clone());
+            }
+        }
+        drop(gate);
+        loaded
+    }
+
+    /// The external schemas of the database. Asks no Glue, Hive or federated database.
+    pub async fn external_schemas(&self, at: At<'_>) -> Result<Arc<ExternalSchemas>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed().anything;
+        cells.external.get(&self.clock, since, || at.with_session(snapshot::load_external)).await
+    }
+
+    /// Users and groups of the warehouse.
+    pub async fn principals(&self, at: At<'_>) -> Result<Arc<Principals>, Error> {
+        let since = lock(&self.principals_changed).anything;
+        self.principals.get(&self.clock, since, || at.with_session(principals::load)).await
+    }
+
+    /// The connection limits of users.
+    pub async fn limits(&self, at: At<'_>) -> Result<Arc<Limits>, Error> {
+        let since = lock(&self.principals_changed).anything;
+        self.limits.get(&self.clock, since, || at.with_session(user::load_limits)).await
+    }
+
+    /// Roles of the warehouse and who holds them, as far as the login sees it. With a role, only changes to that
+    /// role (and to principals as a whole) make a load stale.
+    pub async fn roles(&self, at: At<'_>, role: Option<&str>) -> Result<Arc<Roles>, Error> {
+        let since = lock(&self.principals_changed).since(role);
+        self.roles.get(&self.clock, since, || at.with_session(roles::load)).await
+    }
+
+    /// The system permissions of roles (CREATE ROLE, ACCESS SYSTEM TABLE, ...), as far as the login sees them.
+    pub async fn system_rights(&self, at: At<'_>) -> Result<Arc<SystemRights>, Error> {
+        let since = lock(&self.principals_changed).anything;
+        self.system_rights.get(&self.clock, since, || at.with_session(roles::load_system_rights)).await
+    }
+
+    /// Everything that was read about a database is out of date.
+    pub fn forget(&self, database: &str) {
+        let now = self.tick();
+        self.database(database).changed().anything = now;
+    }
+
+    /// What was read about one schema is out of date; the rest of the database is not.
+    pub fn forget_schema(&self, database: &str, schema: &str) {
+        let now = self.tick();
+        self.database(database).changed().named.insert(schema.to_owned(), now);
+    }
+
+    /// Users, groups, roles and memberships are out of date.
+    pub fn forget_principals(&self) {
+        let now = self.tick();
+        lock(&self.principals_changed).anything = now;
+    }
+
+    /// One role and who holds it are out of date.
+    pub fn forget_role(&self, role: &str) {
+        let now = self.tick();
+        lock(&self.principals_changed).named.insert(role.to_owned(), now);
+    }
+
+    /// Says that a change of the database is under way, until the guard is dropped. See [`Catalog::settled`].
+    pub fn changing(&self, database: &str) -> ChangingGuard {
+        let cells = self.database(database);
+        *lock(&cells.changing.count) += 1;
+        ChangingGuard { cells }
+    }
+
+    /// Waits until no change of the database is under way, at most a second: a read-back that begins then serves
+    /// all who just committed. Who waits must not hold a turn, nor his own guard.
+    pub async fn settled(&self, database: &str) {
+        let cells = self.database(database);
+        let quiet = async {
+            loop {
+                let notified = cells.changing.done.notified();
+                tokio::pin!(notified);
+                notified.as_mut().enable();
+                if *lock(&cells.changing.count) == 0 {
+                    return;
+                }
+                notified.await;
+            }
+        };
+        let _ = tokio::time::timeout(GATHER, quiet).await;
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn database(&self, name: &str) -> Arc<DatabaseCells> {
+        lock(&self.databases).entry(name.to_owned()).or_default().clone()
+    }
+}
+
+impl DatabaseCells {
+    fn changed(&self) -> MutexGuard<'_, Changed> {
+        lock(&self.changed)
+    }
+
+    fn changed_since(&self, schema: Option<&str>) -> u64 {
+        self.changed().since(schema)
+    }
+}
+
+/// Where a load runs.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    pub warehouse: &'a Warehouse,
+    pub database: &'a str,
+    pub cancel: &'a CancellationToken,
+}
+
+impl<'a> At<'a> {
+    pub fn new(warehouse: &'a Warehouse, database: &'a str, cancel: &'a CancellationToken) -> At<'a> {
+        At { warehouse, database, cancel }
+    }
+
+    async fn with_session<T>(self, load: Load<T>) -> Result<T, Error> {
+        let mut session = self.warehouse.session(self.database, self.cancel).await?;
+        load(&mut session).await
+    }
+}
+
+/// A function that reads something by a session.
+pub type Load<T> = for<'s> fn(&'s mut Session) -> BoxFuture<'s, Result<T, Error>>;
+
+#[derive(Default)]
+struct Changing {
+    count: Mutex<usize>,
+    done: Notify,
+}
+
+/// A change that is under way.
+pub struct ChangingGuard {
+    cells: Arc<DatabaseCells>,
+}
+
+impl Drop for ChangingGuard {
+    fn drop(&mut self) {
+        *lock(&self.cells.changing.count) -= 1;
+        self.cells.changing.done.notify_waiters();
+    }
+}
+
+/// One thing that is read once and shared.
+struct Cell<T> {
+    kept: Mutex<Kept<T>>,
+    /// Held by whoever is loading.
+    gate: tokio::sync::Mutex<()>,
+}
+
+struct Kept<T> {
+    /// What the last good load gave, and the moment at which it began.
+    value: Option<(u64, Arc<T>)>,
+    /// The last load that failed: when it began, when it ended, and why.
+    failed: Option<(u64, u64, Error)>,
+}
+
+impl<T> Default for Cell<T> {
+    fn default() -> Cell<T> {
+        Cell { kept: Mutex::new(Kept { value: None, failed: None }), gate: tokio::sync::Mutex::default() }
+    }
+}
+
+impl<T> Cell<T> {
+    /// The value of a load that began after `since`, by the clock.
+    async fn get<F>(&self, clock: &AtomicU64, since: u64, load: impl FnOnce() -> F) -> Result<Arc<T>, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        if let Some(value) = self.value_after(since) {
+            return Ok(value);
+        }
+        let asked = clock.fetch_add(1, Ordering::SeqCst) + 1;
+        let _gate = self.gate.lock().await;
+        if let Some(value) = self.value_after(since) {
+            return Ok(value);
+        }
+        if let Some(error) = self.failure_shared(since, asked) {
+            return Err(error);
+        }
+        let began = clock.fetch_add(1, Ordering::SeqCst) + 1;
+        let loaded = load().await;
+        let ended = clock.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut kept = lock(&self.kept);
+        match loaded {
+            Ok(value) => {
+                let value = Arc::new(value);
+                kept.value = Some((began, value.clone()));
+                kept.failed = None;
+                Ok(value)
+            }
+            // Somebody else's Ctrl-C is no reason for those who wait.
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            Err(error) => {
+                kept.failed = Some((began, ended, error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn value_after(&self, since: u64) -> Option<Arc<T>> {
+        match &lock(&self.kept).value {
+            Some((began, value)) if *began > since => Some(value.clone()),
+            _ => None,
+        }
+    }
+
+    /// The failure of a load that was good enough for who asked at that moment, and still ran then.
+    fn failure_shared(&self, since: u64, asked: u64) -> Option<Error> {
+        match &lock(&self.kept).failed {
+            Some((began, ended, error)) if *began > since && asked < *ended => Some(error.clone()),
+            _ => None,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic left behind is still a whole value: each lock is held for one assignment.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    fn refused(text: &str) -> Error {
+        Error::Refused { summary: text.into(), detail: String::new() }
+    }
+
+    #[tokio::test]
+    async fn callers_share_one_load_until_it_is_forgotten() {
+        let (clock, cell, loads) = (AtomicU64::new(0), Cell::<usize>::default(), AtomicUsize::new(0));
+        let load = || async {
+            tokio::task::yield_now().await;
+            Ok(loads.fetch_add(1, Ordering::SeqCst))
+        };
+        let all = futures::future::join_all((0..10).map(|_| cell.get(&clock, 0, load))).await;
+        assert!(all.into_iter().all(|value| *value.expect("loads") == 0));
+        assert_eq!(*cell.get(&clock, 0, load).await.expect("is kept"), 0);
+
+        let change = clock.fetch_add(1, Ordering::SeqCst) + 1;
+        assert_eq!(*cell.get(&clock, change, load).await.expect("loads"), 1);
+        assert_eq!(loads.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn a_load_that_began_before_a_change_is_not_good_after_it() {
+        let (clock, cell) = (AtomicU64::new(0), Cell::<&str>::default());
+        let (started, release) = (Notify::new(), Notify::new());
+        let old = cell.get(&clock, 0, || async {
+            started.notify_one();
+            release.notified().await;
+            Ok("old")
+        });
+        let new = async {
+            started.notified().await;
+            let change = clock.fetch_add(1, Ordering::SeqCst) + 1;
+            let wanted = cell.get(&clock, change, || async { Ok("new") });
+            let (value, ()) = futures::join!(wanted, async { release.notify_one() });
+            value
+        };
+        let (old, new) = futures::join!(old, new);
+        assert_eq!((*old.expect("loads"), *new.expect("loads")), ("old", "new"));
+    }
+
+    #[tokio::test]
+    async fn an_error_is_shared_by_those_who_waited_and_not_kept() {
+        let (clock, cell, loads) = (AtomicU64::new(0), Cell::<usize>::default(), AtomicUsize::new(0));
+        let fail = || async {
+            loads.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            Err(refused("no"))
+        };
+        let all = futures::future::join_all((0..10).map(|_| cell.get(&clock, 0, fail))).await;
+        assert!(all.iter().all(Result::is_err));
+        assert_eq!(loads.load(Ordering::SeqCst), 1, "one attempt answers all who waited for it");
+        assert_eq!(*cell.get(&clock, 0, || async { Ok(7) }).await.expect("a later caller tries again"), 7);
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_load_is_no_answer_for_others() {
+        let (clock, cell) = (AtomicU64::new(0), Cell::<usize>::default());
+        let cancelled = cell.get(&clock, 0, || async {
+            tokio::task::yield_now().await;
+            Err(Error::Cancelled)
+        });
+        let (first, second) = futures::join!(cancelled, cell.get(&clock, 0, || async { Ok(1) }));
+        assert!(matches!(first, Err(Error::Cancelled)));
+        assert_eq!(*second.expect("loads for itself"), 1);
+    }
+
+    #[test]
+    fn a_change_of_one_schema_leaves_the_others() {
+        let catalog = Catalog::default();
+        catalog.forget_schema("dev", "a");
+        let cells = catalog.database("dev");
+        assert_eq!(
+            (cells.changed_since(Some("a")), cells.changed_since(Some("b")), cells.changed_since(None)),
+            (1, 0, 1)
+        );
+        catalog.forget("dev");
+        assert_eq!((cells.changed_since(Some("a")), cells.changed_since(Some("b"))), (2, 2));
+        assert_eq!(catalog.database("other").changed_since(None), 0);
+    }
+
+    #[tokio::test]
+    async fn a_read_back_waits_for_changes_under_way() {
+        let catalog = Catalog::default();
+        catalog.settled("dev").await;
+        let (one, two) = (catalog.changing("dev"), catalog.changing("dev"));
+        catalog.settled("other").await;
+        let mut settled = std::pin::pin!(catalog.settled("dev"));
+        assert!(futures::poll!(settled.as_mut()).is_pending());
+        drop(one);
+        assert!(futures::poll!(settled.as_mut()).is_pending());
+        drop(two);
+        assert!(futures::poll!(settled.as_mut()).is_ready());
+    }
+}

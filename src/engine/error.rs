@@ -1,0 +1,322 @@
+//! What can go wrong, in Redshift's terms: every error says what happened ([`Error::summary`], [`Error::detail`]) and
+//! what to do next ([`Error::advice`]).
+
+use std::fmt;
+use std::time::Duration;
+
+mod advice;
+mod engine_detail;
+
+pub use advice::Hints;
+
+/// An error of the engine. It never holds a secret: statements in it are in their printed form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The warehouse refused a statement, or a sign-in for another reason than the login.
+    Server(Box<ServerError>),
+    /// The warehouse refused the login.
+    SignIn(Box<SignInError>),
+    /// There is no line to the warehouse.
+    Unreachable {
+        /// `host:port` of the warehouse.
+        endpoint: String,
+        /// Where the line was really to go (a tunnel), if elsewhere.
+        hostaddr: Option<String>,
+        /// What happened to it.
+        reach: Reach,
+    },
+    /// The line is there, but no TLS session that `sslmode` asks for.
+    Tls {
+        /// `host:port` of the warehouse.
+        endpoint: String,
+        /// The mode that was asked for.
+        sslmode: &'static str,
+        /// What was wrong.
+        problem: TlsProblem,
+    },
+    /// The line broke while a session was open. Whether the last statement took effect is not known.
+    Lost {
+        /// The database of the session.
+        database: String,
+        /// The statement that had no answer, in its printed form; none if the session was idle.
+        statement: Option<String>,
+        /// What the line's end said.
+        reason: String,
+    },
+    /// The caller stopped the work; what was in flight was cancelled in the warehouse too.
+    Cancelled,
+    /// The warehouse did not answer in time, not even with its own time-out.
+    TimedOut {
+        /// The database of the session.
+        database: String,
+        /// What had no answer, in its printed form.
+        statement: String,
+        /// How long it was waited for.
+        after: Duration,
+    },
+    /// A setting is missing, malformed, or contradicts another.
+    Setting {
+        /// The setting's name, as a user writes it.
+        setting: &'static str,
+        /// What is wrong with it, as a sentence. Never repeats a secret.
+        message: String,
+    },
+    /// No password is known for a user.
+    NoPassword {
+        /// The user.
+        user: String,
+        /// `host:port` of the warehouse.
+        endpoint: String,
+        /// Where a password for them can be given.
+        detail: String,
+    },
+    /// A refusal of our own, before or after asking the warehouse.
+    Refused {
+        /// One line.
+        summary: String,
+        /// What was found, and what to do.
+        detail: String,
+    },
+}
+
+/// An error that the warehouse sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerError {
+    /// The five characters of SQLSTATE.
+    pub sqlstate: String,
+    /// The warehouse's own words.
+    pub message: String,
+    /// Its DETAIL.
+    pub detail: Option<String>,
+    /// Its HINT.
+    pub hint: Option<String>,
+    /// The statement, in its printed form.
+    pub statement: String,
+    /// The database of the session.
+    pub database: String,
+    /// The user of the session.
+    pub user: String,
+}
+
+impl ServerError {
+    /// An error with no more than a code and a text.
+    pub fn new(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { sqlstate: sqlstate.into(), message: message.into(), ..Self::default() }
+    }
+}
+
+/// A login that the warehouse did not accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignInError {
+    /// SQLSTATE, where the warehouse sent one.
+    pub sqlstate: Option<String>,
+    /// The warehouse's own words.
+    pub message: String,
+    /// `host:port` of the warehouse.
+    pub endpoint: String,
+    /// The database that was asked for.
+    pub database: String,
+    /// The user.
+    pub user: String,
+    /// Where the user's name came from, in words ("REDSHIFT_USER").
+    pub user_source: String,
+    /// Where the password came from, in words.
+    pub password_source: String,
+    /// Whether the line was encrypted.
+    pub encrypted: bool,
+}
+
+/// Why there is no line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// The name has no address.
+    NoSuchHost(String),
+    /// Something answered that no one listens there.
+    Refused,
+    /// Nothing answered at all.
+    TimedOut(Duration),
+    /// The other side hung up before the session was open.
+    HungUp,
+    /// Another complaint of the network.
+    Network(String),
+}
+
+/// What was wrong with TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsProblem {
+    /// The server has no TLS: it answered `N` to the request for it.
+    PlainServer,
+    /// The answer was not the wire protocol's; it is another kind of server.
+    NotAWarehouse,
+    /// The certificate is for other names.
+    WrongName {
+        /// The name that was expected.
+        expected: String,
+        /// The names in the certificate, where known.
+        presented: Vec<String>,
+    },
+    /// The chain does not end at a trusted root.
+    UnknownIssuer,
+    /// The certificate is past its end.
+    Expired,
+    /// The certificate's time has not begun.
+    NotYetValid,
+    /// Another complaint, in the words of the TLS library.
+    Other(String),
+}
+
+impl Error {
+    /// A setting that cannot be used; `message` is a sentence without the value of a secret.
+    pub fn setting(setting: &'static str, message: impl Into<String>) -> Self {
+        Self::Setting { setting, message: message.into() }
+    }
+
+    /// A refusal of our own.
+    pub fn refused(summary: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self::Refused { summary: summary.into(), detail: detail.into() }
+    }
+
+    /// What happened, without the summary where the detail is a sentence of its own.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Setting { message, .. } => message.clone(),
+            _ => self.to_string(),
+        }
+    }
+
+    /// Whether the line broke, so that it is not known what took effect.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+
+    /// The SQLSTATE that the warehouse sent, if it sent one.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => Some(&error.sqlstate),
+            Self::SignIn(error) => error.sqlstate.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// One line that says what kind of thing happened.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Server(error) => error.summary().to_owned(),
+            Self::SignIn(error) => format!("Sign-in refused for user \"{}\"", error.user),
+            Self::Unreachable { endpoint, .. } => format!("Cannot reach {endpoint}"),
+            Self::Tls { endpoint, .. } => format!("No secure connection to {endpoint}"),
+            Self::Lost { .. } => "Connection lost".to_owned(),
+            Self::Cancelled => "Cancelled".to_owned(),
+            Self::TimedOut { .. } => "No answer from the warehouse".to_owned(),
+            Self::Setting { setting, .. } => format!("Bad {setting}"),
+            Self::NoPassword { user, endpoint, .. } => format!("No password for \"{user}\" at {endpoint}"),
+            Self::Refused { summary, .. } => summary.clone(),
+        }
+    }
+
+    /// What happened, in the warehouse's words where it has some.
+    pub fn detail(&self) -> String {
+        match self {
+            Self::Server(error) => error.detail_text(),
+            Self::SignIn(error) => format!(
+                "{} said: {}\nUser \"{}\" from {}, password from {}, database \"{}\".",
+                error.endpoint, error.message, error.user, error.user_source, error.password_source, error.database
+            ),
+            Self::Unreachable { hostaddr, reach, .. } => match hostaddr {
+                Some(address) => format!("{reach} (connecting to {address}, as hostaddr says)."),
+                None => format!("{reach}."),
+            },
+            Self::Tls { problem, sslmode, .. } => format!("sslmode is \"{sslmode}\": {problem}."),
+            Self::Lost { database, statement: Some(statement), reason } => format!(
+                "The session in database \"{database}\" ended ({reason}) before an answer came to: {statement}\nWhether it took effect is not known."
+            ),
+            Self::Lost { database, statement: None, reason } => {
+                format!("The session in database \"{database}\" ended: {reason}.")
+            }
+            Self::Cancelled => "The work was stopped. What was not committed was rolled back.".to_owned(),
+            Self::TimedOut { database, statement, after } => format!(
+                "Nothing came back within {} in database \"{database}\" to: {statement}",
+                humantime::format_duration(*after)
+            ),
+            Self::Setting { message, .. } => message.clone(),
+            Self::NoPassword { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
+        }
+    }
+
+    /// Whether the transaction that failed may be planned and run again: conflicts with other transactions only.
+    pub fn is_retryable(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        match error.sqlstate.as_str() {
+            "40001" | "40P01" => true,
+            "XX000" => {
+                matches!(error.engine_code(), Some(1018 | 1023))
+                    || ["conflict with concurrent transaction", "tuple concurrently updated"]
+                        .iter()
+                        .any(|text| error.says(text))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the warehouse is not there at present (network, paused, restarting), rather than refusing something.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Lost { .. } | Self::TimedOut { .. } => true,
+            Self::Server(error) => matches!(error.sqlstate.as_str(), "57P01" | "57P02" | "57P03"),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.summary(), self.detail())
+    }
+}
+
+impl From<ServerError> for Error {
+    fn from(error: ServerError) -> Self {
+        Self::Server(Box::new(error))
+    }
+}
+
+impl From<SignInError> for Error {
+    fn from(error: SignInError) -> Self {
+        Self::SignIn(Box::new(error))
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchHost(words) => write!(f, "The host name cannot be resolved: {words}"),
+            Self::Refused => f.write_str("The connection was refused"),
+            Self::TimedOut(after) => {
+                write!(f, "The connection timed out after {}", humantime::format_duration(*after))
+            }
+            Self::HungUp => f.write_str("The other side closed the connection before the session was open"),
+            Self::Network(words) => write!(f, "The network says: {words}"),
+        }
+    }
+}
+
+impl fmt::Display for TlsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PlainServer => f.write_str("the server does not offer TLS"),
+            Self::NotAWarehouse => f.write_str("the server does not speak the warehouse's protocol"),
+            Self::WrongName { expected, presented } if presented.is_empty() => {
+                write!(f, "the server's certificate is not for {expected}")
+            }
+            Self::WrongName { expected, presented } => {
+                write!(f, "the server's certificate is not for {expected} but for {}", presented.join(", "))
+            }
+            Self::UnknownIssuer => f.write_str("the server's certificate is not signed by a trusted authority"),
+            Self::Expired => f.write_str("the server's certificate has expired"),
+            Self::NotYetValid => {
+                f.write_str("the server's certificate is not valid yet (is this machine's clock right?)")
+            }
+            Self::Other(words) => f.write_str(words),
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What a datastore lacks, and how that is said.
+
+use std::collections::BTreeMap;
+
+use super::found::{Found, Held, RelationFound};
+use super::grantee::GranteeKind;
+use super::rights::{Privilege, Rights};
+use super::sql::ident;
+use super::wanted::{FutureTables, Through, Wanted};
+
+/// At most this many tables are named in one line.
+const NAMES: usize = 20;
+
+/// What is certainly missing, and what cannot be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// The schema is not there; then nothing else is said.
+    pub no_schema: bool,
+    /// The datastore's role is not there; it lacks everything, then.
+    pub role: bool,
+    pub schema: Rights,
+    /// Index of the relation, and what the holder lacks there.
+    pub tables: Vec<(usize, Rights)>,
+    pub defaults: BTreeMap<String, Rights>,
+    pub scoped: Rights,
+    /// TEMP on the database, without which nobody can query an external table.
+    pub temp: bool,
+    /// The grantee does not hold the datastore's role.
+    pub member: bool,
+    pub unseen: Unseen,
+}
+
+/// What the login cannot see: it may be there or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unseen {
+    /// Whether the role is there, and what it holds.
+    pub role: bool,
+    pub schema: Rights,
+    /// On some tables.
+    pub tables: Rights,
+    pub defaults: BTreeMap<String, Rights>,
+    pub scoped: Rights,
+    pub member: bool,
+}
+
+impl Lacks {
+    /// Whether nothing is certainly missing.
+    pub fn is_empty(&self) -> bool {
+        *self == Lacks { unseen: self.unseen.clone(), ..Lacks::default() }
+    }
+
+    /// What is lacked on any table.
+    pub fn on_tables(&self) -> Rights {
+        self.tables.iter().fold(Rights::NONE, |all, (_, rights)| all.and(*rights))
+    }
+}
+
+impl Unseen {
+    /// Whether everything could be seen.
+    pub fn is_empty(&self) -> bool {
+        *self == Unseen::default()
+    }
+}
+
+/// What the datastore wants on tables by plain grants: nothing where a scoped right covers them, or where they are
+/// elsewhere.
+pub fn plain_table_rights(wanted: &Wanted, external: bool) -> Rights {
+    if external || wanted.future == FutureTables::Schema { Rights::NONE } else { wanted.table_rights() }
+}
+
+/// What the datastore wants on all tables of the schema in one right.
+pub fn scoped_rights(wanted: &Wanted, external: bool) -> Rights {
+    if !external && wanted.future == FutureTables::Schema { wanted.table_rights() } else { Rights::NONE }
+}
+
+/// What of the wanted table rights makes sense on a relation: a view is only read.
+pub fn rights_on(relation: &RelationFound, rights: Rights) -> Rights {
+    if relation.writable { rights } else { rights.common(Rights::READ) }
+}
+
+/// Compares what was found with what is wanted.
+pub fn lacks(found: &Found, wanted: &Wanted) -> Lacks {
+    let (Some(held), Some(_)) = (&found.held, &wanted.grantee) else {
+        return Lacks { no_schema: found.schema.is_none(), ..Lacks::default() };
+    };
+    let Some(schema) = &found.schema else { return Lacks { no_schema: true, ..Lacks::default() } };
+    let is_role = matches!(wanted.through, Through::Role(_));
+    let mut lacks = Lacks { role: is_role && held.exists == Some(false), ..Lacks::default() };
+    lacks.unseen.role = is_role && held.exists.is_none();
+
+    lacks.schema = held.schema.lacks(wanted.schema_rights());
+    lacks.unseen.schema = held.schema.unsure(wanted.schema_rights());
+    let on_tables = plain_table_rights(wanted, schema.external);
+    for (index, relation) in schema.relations.iter().enumerate().filter(|(_, relation)| relation.counts) {
+        let wanted = rights_on(relation, on_tables);
+        match held.relations.get(index).copied().flatten() {
+            Some(rights) if !rights.covers(wanted) => lacks.tables.push((index, wanted.without(rights))),
+            Some(_) => {}
+            None => lacks.unseen.tables = lacks.unseen.tables.and(wanted),
+        }
+    }
+    if !schema.external {
+        for owner in wanted.owners() {
+            let seen = held.defaults.get(owner).copied();
+            let (lacking, unsure) = match seen {
+                Some(seen) => (seen.lacks(wanted.table_rights()), seen.unsure(wanted.table_rights())),
+                None => (wanted.table_rights(), Rights::NONE),
+            };
+            if !lacking.is_empty() {
+                lacks.defaults.insert(owner.clone(), lacking);
+            }
+            if !unsure.is_empty() {
+                lacks.unseen.defaults.insert(owner.clone(), unsure);
+            }
+        }
+    }
+    let scoped = scoped_rights(wanted, schema.external);
+    lacks.scoped = held.scoped.lacks(scoped);
+    lacks.unseen.scoped = held.scoped.unsure(scoped);
+    lacks.temp = schema.external && found.temp == Some(false);
+    if is_role && !is_member(found, wanted) {
+        lacks.member = found.members_complete || lacks.role;
+        lacks.unseen.member = !lacks.member;
+    }
+    lacks
+}
+
+/// Whether the grantee holds the datastore's role, as far as that is seen.
+pub fn is_member(found: &Found, wanted: &Wanted) -> bool {
+    wanted.grantee.as_ref().is_some_and(|grantee| {
+        found.members.iter().any(|member| {
+            member.kind == grantee.kind
+                && match grantee.kind {
+                    GranteeKind::User => member.name == grantee.name,
+                    _ => super::names::same_name(&member.name, &grantee.name, found.login.case_sensitive),
+                }
+        })
+    })
+}
+
+/// One line per right that the datastore's holder lacks. What the login cannot see is not among them.
+pub fn missing(found: &Found, wanted: &Wanted) -> Vec<String> {
+    let lacks = lacks(found, wanted);
+    let mut lines = Vec::new();
+    if lacks.no_schema {
+        lines.push(format!("schema {}", wanted.schema));
+        return lines;
+    }
+    let role = match &wanted.through {
+        Through::Role(role) => role.as_str(),
+        Through::Direct => "",
+    };
+    if lacks.role {
+        lines.push(format!("role {role}"));
+    }
+    for privilege in lacks.schema.iter() {
+        lines.push(format!("{} on schema {}", privilege.name(), wanted.schema));
+    }
+    if let Some(schema) = &found.schema {
+        let on_tables = plain_table_rights(wanted, schema.external);
+        lines.extend(on_tables.iter().filter_map(|privilege| table_line(&schema.relations, &lacks, privilege)));
+    }
+    for privilege in lacks.scoped.iter() {
+        lines.push(format!("{} for tables in schema {}, present and future", privilege.name(), wanted.schema));
+    }
+    for (owner, rights) in &lacks.defaults {
+        for privilege in rights.iter() {
+            lines.push(format!("{} on future tables of {owner}", privilege.name()));
+        }
+    }
+    if lacks.temp {
+        lines.push(format!("TEMP on database {}", wanted.database));
+    }
+    if let (true, Some(grantee)) = (lacks.member, &wanted.grantee) {
+        lines.push(format!("role {role} for {grantee}"));
+    }
+    lines
+}
+
+/// `SELECT on 3 of 412 tables (a, b, c)`.
+fn table_line(relations: &[RelationFound], lacks: &Lacks, privilege: Privilege) -> Option<String> {
+    let counted = relations
+        .iter()
+        .filter(|relation| relation.counts && rights_on(relation, privilege.into()).has(privilege))
+        .count();
+    let names: Vec<&str> = lacks
+        .tables
+        .iter()
+        .filter(|(_, rights)| rights.has(privilege))
+        .map(|(index, _)| relations[*index].name.as_str())
+        .collect();
+    (!names.is_empty()).then(|| {
+        let tables = if counted == 1 { "table" } else { "tables" };
+        format!("{} on {} of {counted} {tables} ({})", privilege.name(), names.len(), some_of(&names))
+    })
+}
+
+/// The first names, and that there are more.
+pub fn some_of(names: &[&str]) -> String {
+    let shown = names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > NAMES { format!("{shown}, ...") } else { shown }
+}
+
+/// What the login cannot see, in words; `None` if it sees everything that matters.
+pub fn unseen_in_words(found: &Found, wanted: &Wanted) -> Option<String> {
+    let unseen = lacks(found, wanted).unseen;
+    if unseen.is_empty() {
+        return None;
+    }
+    let mut kinds: Vec<String> = Vec::new();
+    if let (true, Some(held)) = (unseen.role, &found.held) {
+        kinds.push(format!("the rights of {}", held.holder));
+    } else {
+        if !unseen.schema.is_empty() || !unseen.tables.is_empty() || !unseen.scoped.is_empty() {
+            kinds.extend(found.held.as_ref().map(|Held { holder, .. }| format!("some rights of {holder}")));
+        }
+        if unseen.member {
+            kinds.extend(wanted.grantee.as_ref().map(|grantee| format!("the roles of {grantee}")));
+        }
+    }
+    if !unseen.defaults.is_empty() {
+        let owners = unseen.defaults.keys().map(|owner| ident(owner)).collect::<Vec<_>>().join(", ");
+        kinds.push(format!("default privileges of {owners}"));
+    }
+    Some(kinds.join("; "))
+}

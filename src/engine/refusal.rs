@@ -1,0 +1,229 @@
+//! Our own refusals about datastores: what cannot be done is said before anything is changed, with the next step.
+
+use std::collections::BTreeMap;
+
+use super::error::Error;
+use super::found::{Found, SchemaFound};
+use super::grantee::{Grantee, GranteeKind};
+use super::missing::{Lacks, lacks};
+use super::rights::Rights;
+use super::snapshot::Login;
+use super::sql::ident;
+use super::steps::{default_privileges, scope, table};
+use super::wanted::{Made, Through, Wanted};
+
+/// At most this many tables are written into one proposed statement.
+const TABLES: usize = 20;
+
+/// Checks that what is wanted can be done at all; nothing was changed yet.
+pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
+    let Some(schema) = &found.schema else {
+        return Err(no_schema(&wanted.schema, &wanted.database, &found.login));
+    };
+    let Some(grantee) = &wanted.grantee else { return Ok(()) };
+    if found.grantee == Some(false) {
+        return Err(no_grantee(grantee, &found.other_kinds));
+    }
+    if schema.external && wanted.write {
+        return Err(Error::refused(
+            format!("External schema {} cannot be an enrichment store", ident(&schema.name)),
+            "In an external schema only USAGE can be granted: its tables cannot be written to through Redshift rights. \
+             Use a local schema for an enrichment store.",
+        ));
+    }
+    let lacks = lacks(found, wanted);
+    let makes_role = match &wanted.through {
+        Through::Role(role) => lacks.role || (lacks.unseen.role && made.role.as_ref() != Some(role)),
+        Through::Direct => false,
+    };
+    if makes_role && !found.may_create_roles {
+        return Err(Error::refused(
+            format!("User {} may not create roles", ident(&found.login.name)),
+            format!(
+                "The rights of this datastore are to be given by a role of its own, and {} is neither a superuser nor \
+                 has the CREATE ROLE permission. Either let a superuser run `GRANT CREATE ROLE TO ROLE <a role of {}>`, \
+                 or set `grant_through = \"direct\"` in service_user: the rights are then granted to {grantee} itself.",
+                found.login.name, found.login.name
+            ),
+        ));
+    }
+    if schema.external {
+        return Ok(());
+    }
+    for owner in wanted.owners() {
+        check_owner(found, schema, wanted, &lacks, owner)?;
+    }
+    Ok(())
+}
+
+fn check_owner(found: &Found, schema: &SchemaFound, wanted: &Wanted, lacks: &Lacks, owner: &str) -> Result<(), Error> {
+    if !lacks.defaults.contains_key(owner) {
+        return Ok(());
+    }
+    match schema.owners.get(owner) {
+        // The service user himself is not among the owners.
+        None if wanted.grantee.as_ref().is_some_and(|grantee| *grantee == Grantee::user(owner)) => Ok(()),
+        None => Err(Error::refused(
+            format!("User {} does not exist", ident(owner)),
+            "default_privileges_for names users (never groups or roles) whose future tables are to be covered. \
+             Redshift keeps the case of user names.",
+        )),
+        Some(Some(false)) => Err(Error::refused(
+            format!("User {} may not create in schema {}", ident(owner), ident(&schema.name)),
+            format!(
+                "Redshift takes default privileges only for users who have CREATE on the schema. Leave {owner} out of \
+                 default_privileges_for, or let {} run: GRANT CREATE ON SCHEMA {} TO {}",
+                who(&schema.owner, &found.login),
+                ident(&schema.name),
+                ident(owner)
+            ),
+        )),
+        Some(_) => Ok(()),
+    }
+}
+
+/// There is no such database.
+pub fn no_database(database: &str, error: &Error) -> Error {
+    Error::refused(
+        format!("Database {} does not exist", ident(database)),
+        format!("The warehouse refused the session: {}", error.detail()),
+    )
+}
+
+/// There is no such schema, or it is hidden.
+pub fn no_schema(schema: &str, database: &str, login: &Login) -> Error {
+    let case = if login.case_sensitive {
+        " This warehouse keeps the case of names (enable_case_sensitive_identifier)."
+    } else {
+        ""
+    };
+    let hidden = if login.superuser {
+        String::new()
+    } else {
+        format!(" (A warehouse with metadata_security shows {} only what it may use.)", login.name)
+    };
+    Error::refused(
+        format!("Schema {} does not exist in database {}", ident(schema), ident(database)),
+        format!("User {} sees no such schema there.{case}{hidden}", ident(&login.name)),
+    )
+}
+
+fn no_grantee(grantee: &Grantee, other_kinds: &[GranteeKind]) -> Error {
+    let kind = match grantee.kind {
+        GranteeKind::User => "User",
+        GranteeKind::Group => "Group",
+        GranteeKind::Role => "Role",
+    };
+    let detail = match other_kinds {
+        [] => match grantee.kind {
+            GranteeKind::User => "The user who is to get the rights must exist before: a redshift_user makes it. User \
+                                  names keep their case."
+                .to_owned(),
+            kind => format!("The {kind} that is to get the rights must exist before."),
+        },
+        kinds => {
+            let kinds = kinds.iter().map(|kind| format!("type = \"{kind}\"")).collect::<Vec<_>>().join(" or ");
+            format!("There is one of that name of another kind: set {kinds} in service_user.")
+        }
+    };
+    Error::refused(format!("{kind} {} does not exist", ident(&grantee.name)), detail)
+}
+
+fn who(owner: &str, login: &Login) -> String {
+    if owner == login.name { "a superuser".to_owned() } else { format!("{owner}, or a superuser,") }
+}
+
+/// Says who must run what, where the warehouse refused to let the login pass on rights. Other errors stay as they are.
+pub fn explain(error: Error, found: &Found, wanted: &Wanted) -> Error {
+    let is_refusal = match &error {
+        Error::Refused { summary, .. } => summary == super::run::NOTHING_GRANTED,
+        other => other.sqlstate() == Some("42501"),
+    };
+    let statements = if is_refusal { others_must_run(found, wanted) } else { Vec::new() };
+    if statements.is_empty() {
+        return error;
+    }
+    let mut detail = format!("{}\nNothing was changed. To let it succeed, run as the user named:\n", error.detail());
+    detail.push_str(&statements.join("\n"));
+    detail.push_str("\nOr sign in as a superuser.");
+    Error::refused(
+        format!("User {} may not pass on all rights in schema {}", ident(&found.login.name), ident(&wanted.schema)),
+        detail,
+    )
+}
+
+/// The statements that let the login pass on what it may not pass on yet, each with who must run it.
+fn others_must_run(found: &Found, wanted: &Wanted) -> Vec<String> {
+    let Some(schema) = &found.schema else { return Vec::new() };
+    let lacks = lacks(found, wanted);
+    let to = format!("{} WITH GRANT OPTION", ident(&found.login.name));
+    let mut lines = Vec::new();
+    let on_schema = lacks.schema.and(lacks.unseen.schema);
+    if !schema.may_grant && !on_schema.is_empty() {
+        lines.push(format!("{}: GRANT {on_schema} ON SCHEMA {} TO {to};", schema.owner, ident(&schema.name)));
+    }
+    let tables: Vec<(usize, Rights)> =
+        lacks.tables.iter().copied().filter(|(index, _)| !schema.relations[*index].may_grant).collect();
+    lines.extend(by_owner(schema, &tables, &to));
+    let defaults = lacks.defaults.iter().chain(&lacks.unseen.defaults);
+    for (owner, rights) in defaults.filter(|(owner, _)| **owner != found.login.name) {
+        if let Some(held) = found.held.as_ref().filter(|held| held.exists != Some(false)) {
+            let grant = format!("GRANT {rights} ON TABLES TO {}", held.holder.sql());
+            lines.push(format!("{owner}: {};", default_privileges(&[owner], &schema.name, &grant)));
+        } else {
+            lines.push(format!(
+                "a superuser: GRANT ALTER DEFAULT PRIVILEGES TO ROLE <a role of {}>; (for the future tables of {owner})",
+                found.login.name
+            ));
+        }
+    }
+    if !lacks.scoped.is_empty() || !lacks.unseen.scoped.is_empty() {
+        let rights = lacks.scoped.and(lacks.unseen.scoped);
+        let scope = scope(&schema.name, &wanted.database);
+        lines.push(format!("a superuser: GRANT {rights} FOR TABLES IN {scope} TO {to};"));
+    }
+    lines
+}
+
+/// One statement for each owner of tables.
+fn by_owner(schema: &SchemaFound, tables: &[(usize, Rights)], to: &str) -> Vec<String> {
+    let mut owners: BTreeMap<&str, (Rights, Vec<&str>)> = BTreeMap::new();
+    for (index, rights) in tables {
+        let relation = &schema.relations[*index];
+        let (all, names) = owners.entry(&relation.owner).or_default();
+        *all = all.and(*rights);
+        names.push(&relation.name);
+    }
+    owners
+        .into_iter()
+        .map(|(owner, (rights, names))| {
+            let more = names.len().saturating_sub(TABLES);
+            let list = names.iter().take(TABLES).map(|name| table(&schema.name, name)).collect::<Vec<_>>().join(", ");
+            let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            format!("{owner}: GRANT {rights} ON TABLE {list} TO {to};{rest}")
+        })
+        .collect()
+}
+
+/// What was committed is not there when it is read back: names the owners, and what each must run.
+pub fn not_read_back(found: &Found, wanted: &Wanted, missing: &[String]) -> Error {
+    let mut detail = format!("After the commit the warehouse still lacks:\n{}", missing.join("\n"));
+    if let (Some(schema), Some(held)) = (&found.schema, &found.held) {
+        let lacks = lacks(found, wanted);
+        let to = held.holder.sql();
+        let mut lines = Vec::new();
+        if !lacks.schema.is_empty() {
+            lines.push(format!("{}: GRANT {} ON SCHEMA {} TO {to};", schema.owner, lacks.schema, ident(&schema.name)));
+        }
+        lines.extend(by_owner(schema, &lacks.tables, &to));
+        for (owner, rights) in &lacks.defaults {
+            let grant = format!("GRANT {rights} ON TABLES TO {to}");
+            lines.push(format!("{owner}: {};", default_privileges(&[owner], &schema.name, &grant)));
+        }
+        if !lines.is_empty() {
+            detail.push_str("\nThe owners must run:\n");
+            detail.push_str(&lines.join("\n"));
+        }
+    }
+    Error::refused(format!("Rights on schema {} were not granted", ident(&wanted.schema)), detail)
+}

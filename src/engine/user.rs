@@ -1,0 +1,548 @@
+//! A database user's life: found in `pg_user`, made, altered, renamed. [`super::dropping`] ends it.
+//!
+//! Passwords are sent as the hash that Redshift stores, never in clear: it logs the text of CREATE USER.
+
+use std::collections::HashMap;
+
+use futures::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio_util::sync::CancellationToken;
+
+use super::catalog::At;
+pub use super::dropping::{Dropped, drop_user};
+use super::error::Error;
+use super::names::check_name;
+use super::owners::Warning;
+use super::password;
+use super::run::{self, Retry};
+use super::session::Session;
+use super::sql::{Sql, ident, literal};
+use super::steps::Step;
+use super::warehouse::Warehouse;
+
+/// What a user is to be.
+#[derive(Clone, Debug)]
+pub struct UserWanted {
+    pub name: String,
+    pub password: Password,
+    /// `None`: not managed.
+    pub connection_limit: Option<ConnectionLimit>,
+    /// `None`: not managed.
+    pub valid_until: Option<ValidUntil>,
+}
+
+/// What happens to the password.
+#[derive(Clone, Debug)]
+pub enum Password {
+    /// It stays as it is. A new user gets none, and a rename takes it away.
+    Keep,
+    /// It is set, as the hash of this.
+    Set(SecretString, PasswordHash),
+    /// Nobody can sign in with a password.
+    Disable,
+}
+
+/// The form in which a password is sent and stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PasswordHash {
+    /// `md5`: every client can sign in.
+    #[default]
+    Md5,
+    /// `sha256`: clients that know it can sign in; those made with libpq cannot.
+    Sha256,
+}
+
+/// How many sessions a user may have at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionLimit {
+    Unlimited,
+    AtMost(u32),
+}
+
+/// Until when a password is good, to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValidUntil {
+    Infinity,
+    At(OffsetDateTime),
+}
+
+/// A user as he was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserFound {
+    pub name: String,
+    pub id: i64,
+    pub superuser: bool,
+    pub createdb: bool,
+    /// Infinity where nothing was ever set; `None` if the warehouse's text could not be read.
+    pub valid_until: Option<ValidUntil>,
+    /// `None` if it was not asked for, or the login does not see it.
+    pub connection_limit: Option<ConnectionLimit>,
+}
+
+impl ConnectionLimit {
+    /// Reads what `pg_user_info` says: a number, `UNLIMITED`, or -1 for the same.
+    pub fn parse(text: &str) -> Option<ConnectionLimit> {
+        match text.trim() {
+            "" => None,
+            "-1" => Some(ConnectionLimit::Unlimited),
+            text if text.eq_ignore_ascii_case("unlimited") => Some(ConnectionLimit::Unlimited),
+            text => text.parse().ok().map(ConnectionLimit::AtMost),
+        }
+    }
+
+    fn sql(self) -> String {
+        match self {
+            ConnectionLimit::Unlimited => "CONNECTION LIMIT UNLIMITED".to_owned(),
+            ConnectionLimit::AtMost(sessions) => format!("CONNECTION LIMIT {sessions}"),
+        }
+    }
+}
+
+impl ValidUntil {
+    /// Reads RFC 3339 or `infinity`. Parts of a second do not count: Redshift keeps none.
+    pub fn parse(text: &str) -> Result<ValidUntil, String> {
+        if text == "infinity" {
+            return Ok(ValidUntil::Infinity);
+        }
+        let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
+            format!("\"{text}\" is neither a time like 2027-01-31T12:00:00Z (RFC 3339) nor \"infinity\".")
+        })?;
+        Ok(ValidUntil::At(to_second(instant)))
+    }
+
+    /// Reads what `pg_user` says: `infinity`, or a time such as `2027-01-31 12:00:00+00`.
+    pub fn from_server(text: &str) -> Option<ValidUntil> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("infinity") {
+            return Some(ValidUntil::Infinity);
+        }
+        let (day, clock) = text.split_once(' ')?;
+        let clock = match clock.rfind(['+', '-']) {
+            Some(at) => {
+                let (time, offset) = clock.split_at(at);
+                // `+00`, `+0530` and `+05:30` all occur.
+                let digits: String = offset[1..].chars().filter(char::is_ascii_digit).collect();
+                let (hours, minutes) = digits.split_at_checked(2)?;
+                let minutes = if minutes.is_empty() { "00" } else { minutes };
+                format!("{time}{}{hours}:{minutes}", &offset[..1])
+            }
+            None => format!("{}Z", clock.trim_end_matches("UTC").trim_end()),
+        };
+        OffsetDateTime::parse(&format!("{day}T{clock}"), &Rfc3339)
+            .ok()
+            .map(|instant| ValidUntil::At(to_second(instant)))
+    }
+
+    /// As a configuration writes it.
+    pub fn text(self) -> String {
+        match self {
+            ValidUntil::Infinity => "infinity".to_owned(),
+            ValidUntil::At(instant) => instant.format(&Rfc3339).unwrap_or_else(|_| instant.to_string()),
+        }
+    }
+
+    fn sql(self) -> String {
+        let text = match self {
+            ValidUntil::Infinity => "infinity".to_owned(),
+            ValidUntil::At(instant) => format!(
+                "{:04}-{:02}-{:02} {:02}:{:02}:{:02}+00",
+                instant.year(),
+                u8::from(instant.month()),
+                instant.day(),
+                instant.hour(),
+                instant.minute(),
+                instant.second()
+            ),
+        };
+        format!("VALID UNTIL {}", literal(&text))
+    }
+}
+
+fn to_second(instant: OffsetDateTime) -> OffsetDateTime {
+    let utc = instant.to_offset(time::UtcOffset::UTC);
+    utc - time::Duration::nanoseconds(i64::from(utc.nanosecond()))
+}
+
+/// The connection limits that the login sees, by user.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits(HashMap<String, ConnectionLimit>);
+
+/// Reads the connection limits.
+pub fn load_limits(session: &mut Session) -> BoxFuture<'_, Result<Limits, Error>> {
+    Box::pin(async move {
+        let rows = session.query(&Sql::from("SELECT usename, useconnlimit FROM pg_user_info")).await?;
+        let mut limits = HashMap::new();
+        for row in &rows {
+            if let Some(limit) = row.get(1).and_then(ConnectionLimit::parse) {
+                limits.insert(row.text(0)?.to_owned(), limit);
+            }
+        }
+        Ok(Limits(limits))
+    })
+}
+
+/// The user of exactly this name, if there is one. `with_limit`: his connection limit too, which is another question.
+pub async fn find(
+    warehouse: &Warehouse,
+    name: &str,
+    with_limit: bool,
+    cancel: &CancellationToken,
+) -> Result<Option<UserFound>, Error> {
+    let at = At::new(warehouse, &warehouse.access().database, cancel);
+    let principals = warehouse.catalog().principals(at).await?;
+    let Some(user) = principals.user(name) else { return Ok(None) };
+    let connection_limit = if with_limit { warehouse.catalog().limits(at).await?.0.get(name).copied() } else { None };
+    Ok(Some(UserFound {
+        name: user.name.clone(),
+        id: user.id,
+        superuser: user.superuser,
+        createdb: user.createdb,
+        valid_until: match &user.valid_until {
+            None => Some(ValidUntil::Infinity),
+            Some(text) => ValidUntil::from_server(text),
+        },
+        connection_limit,
+    }))
+}
+
+/// Makes the user. One who exists already is refused, and nothing is changed about him.
+pub async fn create(
+    warehouse: &Warehouse,
+    wanted: &UserWanted,
+    cancel: &CancellationToken,
+) -> Result<UserFound, Error> {
+    check(wanted)?;
+    let database = warehouse.access().database.clone();
+    let step = Step::shared(&database, create_sql(wanted), "a user");
+    let mut retry = Retry::default();
+    loop {
+        let error = match create_once(warehouse, wanted, &step, cancel).await {
+            Ok(user) => return Ok(user),
+            Err(error) => error,
+        };
+        warehouse.catalog().forget_principals();
+        retry.after(error, cancel).await?;
+    }
+}
+
+async fn create_once(
+    warehouse: &Warehouse,
+    wanted: &UserWanted,
+    step: &Step,
+    cancel: &CancellationToken,
+) -> Result<UserFound, Error> {
+    let turn = run::turn(warehouse, &step.database, cancel).await?;
+    let mut turns = turn;
+    turns.with_shared(warehouse, std::slice::from_ref(step), cancel).await?;
+    if find(warehouse, &wanted.name, false, cancel).await?.is_some() {
+        return Err(exists(&wanted.name));
+    }
+    let ran = run::run(warehouse, &step.database, std::slice::from_ref(step), cancel).await;
+    warehouse.catalog().forget_principals();
+    match ran {
+        Err(stopped) if stopped.error.sqlstate() == Some("42710") => return Err(exists(&wanted.name)),
+        Err(stopped) if !stopped.nothing_done => {
+            // The answer to COMMIT was lost. He was not there a moment ago: if he is now, he is ours.
+            let there = find(warehouse, &wanted.name, false, &CancellationToken::new()).await?;
+            return there.ok_or(stopped.error);
+        }
+        other => other.map_err(|stopped| stopped.error)?,
+    }
+    drop(turns);
+    let made = find(warehouse, &wanted.name, false, &CancellationToken::new()).await?;
+    made.ok_or_else(|| {
+        Error::refused(
+            format!("User {} was not made", ident(&wanted.name)),
+            "The warehouse accepted CREATE USER, but pg_user does not list the user.",
+        )
+    })
+}
+
+fn exists(name: &str) -> Error {
+    Error::refused(
+        format!("User {} exists already", ident(name)),
+        "Nothing was changed about this user. To manage the one who is there, import it.",
+    )
+}
+
+/// Whether [`create`] was refused because there is a user of that name.
+pub fn is_taken(error: &Error, name: &str) -> bool {
+    *error == exists(name)
+}
+
+/// Alters the user from what was found to what is wanted. Nothing is sent if nothing differs; a password is always
+/// sent if one is given. A new name is a rename, after which the password is set again.
+pub async fn alter(
+    warehouse: &Warehouse,
+    found: &UserFound,
+    wanted: &UserWanted,
+    cancel: &CancellationToken,
+) -> Result<Vec<Warning>, Error> {
+    check(wanted)?;
+    let database = warehouse.access().database.clone();
+    let (steps, warnings) = alter_steps(&database, found, wanted);
+    if steps.is_empty() {
+        return Ok(warnings);
+    }
+    let mut retry = Retry::default();
+    loop {
+        let ran = alter_once(warehouse, found, wanted, &steps, cancel).await;
+        warehouse.catalog().forget_principals();
+        match ran {
+            Ok(()) => return Ok(warnings),
+            Err(error) => retry.after(error, cancel).await?,
+        }
+    }
+}
+
+async fn alter_once(
+    warehouse: &Warehouse,
+    found: &UserFound,
+    wanted: &UserWanted,
+    steps: &[Step],
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let database = &warehouse.access().database;
+    let mut turns = run::turn(warehouse, database, cancel).await?;
+    turns.with_shared(warehouse, steps, cancel).await?;
+    let is_rename = found.name != wanted.name;
+    let there = find(warehouse, &found.name, false, cancel).await?.is_some();
+    if is_rename && find(warehouse, &wanted.name, false, cancel).await?.is_some() {
+        // After a lost answer the rename may be done: the rest follows under the new name.
+        if !there {
+            let (rest, _) = alter_steps(database, &UserFound { name: wanted.name.clone(), ..found.clone() }, wanted);
+            return run::run(warehouse, database, &rest, cancel).await.map_err(|stopped| stopped.error);
+        }
+        return Err(exists(&wanted.name));
+    }
+    if !there {
+        return Err(Error::refused(
+            format!("User {} does not exist", ident(&found.name)),
+            "Somebody dropped or renamed the user. User names keep their case.",
+        ));
+    }
+    match run::run(warehouse, database, steps, cancel).await {
+        Err(stopped) if is_rename && stopped.error.sqlstate() == Some("42710") => Err(exists(&wanted.name)),
+        other => other.map_err(|stopped| stopped.error),
+    }
+}
+
+/// Name, and the rules of a clear password, which the server does not check when it is sent a hash.
+fn check(wanted: &UserWanted) -> Result<(), Error> {
+    check_name(&wanted.name).map_err(|problem| Error::setting("name", format!("In name: {problem}.")))?;
+    if wanted.name.eq_ignore_ascii_case("public") {
+        return Err(Error::setting("name", "No user can be called PUBLIC: that word means everybody."));
+    }
+    if let Password::Set(secret, _) = &wanted.password {
+        let problems = password::problems(secret.expose_secret());
+        if !problems.is_empty() {
+            return Err(Error::setting("password_wo", problems.join(" ")));
+        }
+    }
+    Ok(())
+}
+
+fn create_sql(wanted: &UserWanted) -> Sql {
+    let mut options = String::new();
+    for option in [wanted.connection_limit.map(ConnectionLimit::sql), wanted.valid_until.map(ValidUntil::sql)] {
+        if let Some(option) = option {
+            options.push(' ');
+            options.push_str(&option);
+        }
+    }
+    let user = ident(&wanted.name);
+    match hashed(&wanted.name, &wanted.password) {
+        Some(hash) => Sql::with_secret(&format!("CREATE USER {user} PASSWORD "), &hash, &options),
+        None => Sql::from(format!("CREATE USER {user} PASSWORD DISABLE{options}")),
+    }
+}
+
+/// The statements of [`alter`], and what a person should know about them.
+pub fn alter_steps(database: &str, found: &UserFound, wanted: &UserWanted) -> (Vec<Step>, Vec<Warning>) {
+    let mut steps = Vec::new();
+    let mut warnings = Vec::new();
+    let is_rename = found.name != wanted.name;
+    if is_rename {
+        let sql = format!("ALTER USER {} RENAME TO {}", ident(&found.name), ident(&wanted.name));
+        steps.push(Step::shared(database, sql, "a new name"));
+        if matches!(wanted.password, Password::Keep) {
+            warnings.push(Warning {
+                summary: format!("User {} has no password after the new name", ident(&wanted.name)),
+                detail: "Redshift drops an MD5 password with the old name, and none was given to be set again."
+                    .to_owned(),
+            });
+        }
+    }
+    let user = ident(&wanted.name);
+    match (&wanted.password, hashed(&wanted.name, &wanted.password)) {
+        (_, Some(hash)) => {
+            let sql = Sql::with_secret(&format!("ALTER USER {user} PASSWORD "), &hash, "");
+            steps.push(Step::shared(database, sql, "a new password"));
+        }
+        (Password::Disable, None) => {
+            steps.push(Step::shared(database, format!("ALTER USER {user} PASSWORD DISABLE"), "no password"));
+        }
+        _ => {}
+    }
+    if let Some(limit) = wanted.connection_limit.filter(|limit| found.connection_limit != Some(*limit)) {
+        steps.push(Step::shared(database, format!("ALTER USER {user} {}", limit.sql()), "how many sessions"));
+    }
+    if let Some(until) = wanted.valid_until.filter(|until| found.valid_until != Some(*until)) {
+        steps.push(Step::shared(database, format!("ALTER USER {user} {}", until.sql()), "until when"));
+    }
+    (steps, warnings)
+}
+
+fn hashed(name: &str, password: &Password) -> Option<SecretString> {
+    match password {
+        Password::Set(secret, PasswordHash::Md5) => Some(password::md5(name, secret)),
+        Password::Set(secret, PasswordHash::Sha256) => Some(password::sha256(secret)),
+        Password::Keep | Password::Disable => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user() -> UserWanted {
+        UserWanted { name: "svc \"x\"".into(), password: Password::Keep, connection_limit: None, valid_until: None }
+    }
+
+    fn found() -> UserFound {
+        UserFound {
+            name: "svc \"x\"".into(),
+            id: 101,
+            superuser: false,
+            createdb: false,
+            valid_until: Some(ValidUntil::Infinity),
+            connection_limit: None,
+        }
+    }
+
+    fn texts(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(|step| step.sql.to_string()).collect()
+    }
+
+    #[test]
+    fn a_new_user_is_made_with_the_hash_of_the_password() {
+        let secret = SecretString::from("Abcdefg1");
+        let wanted = UserWanted {
+            name: "joe".into(),
+            password: Password::Set(secret.clone(), PasswordHash::Md5),
+            connection_limit: Some(ConnectionLimit::AtMost(5)),
+            valid_until: ValidUntil::parse("2027-01-31T12:00:00.5+02:00").ok(),
+        };
+        let sql = create_sql(&wanted);
+        let rest = " CONNECTION LIMIT 5 VALID UNTIL '2027-01-31 10:00:00+00'";
+        assert_eq!(sql.to_string(), format!("CREATE USER \"joe\" PASSWORD '<REDACTED>'{rest}"));
+        let hash = password::md5("joe", &secret);
+        assert_eq!(sql.open(), format!("CREATE USER \"joe\" PASSWORD '{}'{rest}", hash.expose_secret()));
+        assert!(!sql.open().contains("Abcdefg1"));
+        assert_eq!(create_sql(&user()).to_string(), "CREATE USER \"svc \"\"x\"\"\" PASSWORD DISABLE");
+        let strong = UserWanted { password: Password::Set(secret, PasswordHash::Sha256), ..user() };
+        assert!(create_sql(&strong).open().contains("PASSWORD 'sha256|"));
+    }
+
+    #[test]
+    fn only_what_differs_is_altered() {
+        assert!(alter_steps("dev", &found(), &user()).0.is_empty());
+        let same = UserWanted { valid_until: Some(ValidUntil::Infinity), ..user() };
+        assert!(alter_steps("dev", &found(), &same).0.is_empty());
+        let other = UserWanted {
+            connection_limit: Some(ConnectionLimit::Unlimited),
+            valid_until: ValidUntil::parse("2027-01-31T12:00:00Z").ok(),
+            password: Password::Disable,
+            ..user()
+        };
+        let (steps, warnings) = alter_steps("dev", &found(), &other);
+        assert_eq!(
+            texts(&steps),
+            [
+                "ALTER USER \"svc \"\"x\"\"\" PASSWORD DISABLE",
+                "ALTER USER \"svc \"\"x\"\"\" CONNECTION LIMIT UNLIMITED",
+                "ALTER USER \"svc \"\"x\"\"\" VALID UNTIL '2027-01-31 12:00:00+00'",
+            ]
+        );
+        assert!(warnings.is_empty() && steps.iter().all(|step| step.shared && !step.alone));
+        let limited = UserFound { connection_limit: Some(ConnectionLimit::Unlimited), ..found() };
+        let wanted = UserWanted { connection_limit: Some(ConnectionLimit::Unlimited), ..user() };
+        assert!(alter_steps("dev", &limited, &wanted).0.is_empty());
+    }
+
+    #[test]
+    fn a_rename_sends_the_password_again_hashed_for_the_new_name() {
+        let secret = SecretString::from("Abcdefg1");
+        let password = Password::Set(secret.clone(), PasswordHash::Md5);
+        let wanted = UserWanted { name: "new".into(), password, ..user() };
+        let (steps, warnings) = alter_steps("dev", &found(), &wanted);
+        assert_eq!(
+            texts(&steps),
+            ["ALTER USER \"svc \"\"x\"\"\" RENAME TO \"new\"", "ALTER USER \"new\" PASSWORD '<REDACTED>'"]
+        );
+        assert!(steps[1].sql.open().contains(password::md5("new", &secret).expose_secret()));
+        assert!(warnings.is_empty());
+        let (_, warnings) = alter_steps("dev", &found(), &UserWanted { password: Password::Keep, ..wanted });
+        assert!(warnings[0].summary.contains("has no password"));
+    }
+
+    #[test]
+    fn times_are_compared_as_instants() {
+        let at = |text: &str| ValidUntil::from_server(text);
+        let same = ValidUntil::parse("2027-01-31T12:00:00Z").ok();
+        for text in [
+            "2027-01-31 12:00:00+00",
+            "2027-01-31 14:00:00+02",
+            "2027-01-31 17:30:00+0530",
+            "2027-01-31 17:30:00+05:30",
+            "2027-01-31 07:00:00-05",
+            "2027-01-31 12:00:00",
+            "2027-01-31 12:00:00.25+00",
+            "2027-01-31 12:00:00 UTC",
+        ] {
+            assert_eq!(at(text), same, "{text}");
+        }
+        assert_eq!(at("infinity"), Some(ValidUntil::Infinity));
+        for text in ["", "tomorrow", "2027-13-31 12:00:00+00", "2027-01-31", "2027-01-31 12:00:00+0"] {
+            assert_eq!(at(text), None, "{text}");
+        }
+        assert!(ValidUntil::parse("2027-01-31 12:00").is_err());
+        assert_eq!(ValidUntil::parse("infinity"), Ok(ValidUntil::Infinity));
+        assert_eq!(same.map(ValidUntil::text).as_deref(), Some("2027-01-31T12:00:00Z"));
+        assert_eq!(ValidUntil::Infinity.sql(), "VALID UNTIL 'infinity'");
+    }
+
+    #[test]
+    fn limits_are_read() {
+        for (text, limit) in [
+            ("UNLIMITED", Some(ConnectionLimit::Unlimited)),
+            ("-1", Some(ConnectionLimit::Unlimited)),
+            (" 7 ", Some(ConnectionLimit::AtMost(7))),
+            ("", None),
+            ("many", None),
+        ] {
+            assert_eq!(ConnectionLimit::parse(text), limit, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_and_passwords_are_checked_before_any_sql() {
+        let secret = |text: &str| Password::Set(SecretString::from(text), PasswordHash::Md5);
+        for (wanted, setting) in [
+            (UserWanted { name: "a\nb".into(), ..user() }, "name"),
+            (UserWanted { name: "Public".into(), ..user() }, "name"),
+            (UserWanted { password: secret("short"), ..user() }, "password_wo"),
+        ] {
+            match check(&wanted) {
+                Err(Error::Setting { setting: found, message }) => {
+                    assert_eq!(found, setting);
+                    assert!(!message.contains("short"));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(check(&UserWanted { password: secret("Abcdefg1"), ..user() }).is_ok());
+    }
+}

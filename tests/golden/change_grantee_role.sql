@@ -1,0 +1,2 @@
+GRANT ROLE "tfds_0123456789" TO "other";
+REVOKE ROLE "tfds_0123456789" FROM "svc";

@@ -1,0 +1,8 @@
+-- create
+GRANT USAGE ON SCHEMA "sales" TO "x""; DROP SCHEMA sales; --\'";
+GRANT SELECT ON ALL TABLES IN SCHEMA "sales" TO "x""; DROP SCHEMA sales; --\'";
+ALTER DEFAULT PRIVILEGES FOR USER "etl", "owner" IN SCHEMA "sales" GRANT SELECT ON TABLES TO "x""; DROP SCHEMA sales; --\'";
+-- destroy
+REVOKE USAGE ON SCHEMA "sales" FROM "x""; DROP SCHEMA sales; --\'";
+REVOKE SELECT ON ALL TABLES IN SCHEMA "sales" FROM "x""; DROP SCHEMA sales; --\'";
+ALTER DEFAULT PRIVILEGES FOR USER "etl", "owner" IN SCHEMA "sales" REVOKE SELECT ON TABLES FROM "x""; DROP SCHEMA sales; --\'";

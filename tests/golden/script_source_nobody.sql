@@ -1,0 +1,4 @@
+-- grant_role is not used: without service_user nothing is granted.
+-- Schema "sales" of database "dev" is a source (read only). The connection's own user needs:
+-- GRANT USAGE ON SCHEMA "sales" TO <user>;
+-- GRANT SELECT ON ALL TABLES IN SCHEMA "sales" TO <user>;

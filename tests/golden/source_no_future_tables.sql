@@ -1,0 +1,6 @@
+-- create
+GRANT USAGE ON SCHEMA "sales" TO "svc";
+GRANT SELECT ON ALL TABLES IN SCHEMA "sales" TO "svc";
+-- destroy
+REVOKE USAGE ON SCHEMA "sales" FROM "svc";
+REVOKE SELECT ON ALL TABLES IN SCHEMA "sales" FROM "svc";

@@ -1,0 +1,6 @@
+-- create
+GRANT USAGE ON SCHEMA "sales" TO "svc";
+GRANT SELECT FOR TABLES IN SCHEMA "sales" DATABASE "dev" TO "svc";
+-- destroy
+REVOKE USAGE ON SCHEMA "sales" FROM "svc";
+REVOKE SELECT FOR TABLES IN SCHEMA "sales" DATABASE "dev" FROM "svc";
