@@ -1,0 +1,215 @@
+//! `redshift_connection`: proves that a login works, and gives dependents an id that says where and how, without a secret.
+
+use serde::Deserialize;
+
+use super::configured::Configured;
+use super::errors;
+use super::link::Link;
+use super::settings::{self, Place};
+use super::tests_result;
+use crate::engine::error::Error;
+use crate::engine::id::ConnectionId;
+use crate::engine::settings::Settings;
+use crate::engine::settings::jdbc_url;
+use crate::engine::validation::{Validation, validate};
+use crate::terraform::{Change, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, string};
+
+/// The resource `redshift_connection`.
+pub struct Connection;
+
+/// A connection once everything about it is known.
+#[derive(Deserialize)]
+pub struct Model {
+    enabled: bool,
+    validation_results: Option<tests_result::Results>,
+}
+
+/// What the id is made of.
+#[derive(Deserialize)]
+struct Enabled {
+    enabled: bool,
+}
+
+impl Resource for Connection {
+    type Data = Configured;
+    type Model = Model;
+    const NAME: &'static str = "connection";
+
+    fn schema() -> Schema<Configured> {
+        let schema = Schema::new(
+            "A login to a warehouse, proved by signing in. Others refer to it by its `id`, which holds the settings and no \
+             secret. It makes nothing in the warehouse.",
+        )
+        .setting("name", string().required().max_length(255).doc("Name shown in messages. Kept in state only."))
+        .setting("description", string().max_length(255).doc("Kept in state only."))
+        .setting(
+            "enabled",
+            boolean().default(true).doc("`false`: no call is made for this connection, and what depends on it keeps its state."),
+        );
+        settings::attributes(Place::Connection)
+            .into_iter()
+            .fold(schema, |schema, (name, attribute)| schema.setting(name, attribute))
+            .derived("id", string().doc("The settings as a URI, without secrets; also the import id."), |_, planned| {
+                id(planned)
+            })
+            .pure("endpoint", string().doc("`host:port` of the warehouse."), |data: &Configured, own: Settings| {
+                data.resolved(&own).map_or(Value::Unknown, |to| to.endpoint.to_string().into())
+            })
+            .pure("resolved", settings::resolved_attribute(), |data: &Configured, own: Settings| {
+                data.resolved(&own).map_or(Value::Unknown, |to| settings::resolved_value(&to))
+            })
+            .pure(
+                "type",
+                string().doc("`redshift` for a cluster, `redshift-serverless` for a workgroup."),
+                |data: &Configured, own: Settings| data.resolved(&own).map_or(Value::Unknown, |to| to.product.into()),
+            )
+            .pure(
+                "jdbc_url",
+                string().doc("URL for JDBC drivers, without user and password."),
+                |data: &Configured, own: Settings| {
+                    data.resolved(&own).map_or(Value::Unknown, |to| jdbc_url(&to.endpoint, &to.database).into())
+                },
+            )
+            .observed("connected", boolean().doc("Whether the last sign-in worked."))
+            .observed(
+                "database_user",
+                string().doc("Database user of the session that the last create or update opened."),
+            )
+            .observed("server_version", string().doc("Version that the warehouse reports."))
+            .observed("validation_results", tests_result::attribute())
+    }
+
+    fn check(config: &Value, d: &mut Diagnostics) {
+        settings::refuse_password(config, "", d);
+        settings::check(config, "", d);
+    }
+
+    async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+        let link = link(plan.planned())?;
+        if plan.is_create() || plan.settings_changed() {
+            data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
+        }
+        // What is inherited may lead elsewhere by now. That is another connection, as if its own host had changed.
+        let now = data.resolved(&link.settings).map(|to| to.endpoint.to_string());
+        if let (false, Some(now), Some(before)) = (plan.is_create(), now, plan.prior().at("endpoint").as_str())
+            && now != before
+        {
+            let settings = link.settings.clone();
+            plan.set("endpoint", now);
+            if let Some(to) = data.resolved(&settings) {
+                plan.set("resolved", settings::resolved_value(&to));
+                plan.set("type", to.product);
+                plan.set("jdbc_url", jdbc_url(&to.endpoint, &to.database));
+            }
+            plan.replace("endpoint");
+        }
+        Ok(())
+    }
+
+    async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        prove(data, &wanted, cx).await
+    }
+
+    async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
+        if !state.enabled {
+            return Ok(Found::Here);
+        }
+        let seen = match link(cx.prior()) {
+            Ok(link) => sign_in(data, &link, cx).await,
+            Err(problem) => return Err(problem),
+        };
+        match seen {
+            Ok(Validation { facts: Some(facts), tests, status, error }) => {
+                let same = state.validation_results.as_ref().is_some_and(|known| known.same_as(&tests));
+                cx.set("connected", true);
+                cx.set("server_version", facts.server_version.clone());
+                if !same {
+                    let seen = Validation { facts: Some(facts), tests, status, error };
+                    cx.set("validation_results", tests_result::value(&seen));
+                }
+            }
+            Ok(Validation { error, .. }) => {
+                if let Some(error) = error {
+                    let warning = data.unread(&error)?;
+                    cx.warn(warning);
+                }
+                cx.set("connected", false);
+            }
+            Err(error) => {
+                let warning = data.unread(&error)?;
+                cx.warn(warning);
+                cx.set("connected", false);
+            }
+        }
+        Ok(Found::Here)
+    }
+
+    async fn update(data: &Configured, _: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        prove(data, &wanted, cx).await
+    }
+
+    /// Nothing was made in the warehouse, so nothing is removed.
+    async fn delete(_: &Configured, _: Model, _: &mut Change<'_>) -> Result<(), Diagnostics> {
+        Ok(())
+    }
+
+    async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let id: ConnectionId = id.parse().map_err(|error| errors::diagnostic(&error, &data.hints()))?;
+        settings::set(id.settings(), cx);
+        cx.set("enabled", id.enabled());
+        cx.set("id", id.to_string());
+        if let Some(to) = data.resolved(id.settings()) {
+            cx.set("endpoint", to.endpoint.to_string());
+            cx.set("resolved", settings::resolved_value(&to));
+            cx.set("type", to.product);
+            cx.set("jdbc_url", jdbc_url(&to.endpoint, &to.database));
+        }
+        Ok(())
+    }
+}
+
+fn link(value: &Value) -> Result<Link, Diagnostics> {
+    let settings = settings::read(value)?;
+    let enabled = value.at("enabled").as_bool().unwrap_or(true);
+    Ok(Link::own(settings, enabled))
+}
+
+fn id(written: &Value) -> Value {
+    let (Ok(settings), Ok(Enabled { enabled })) = (settings::read(written), written.decode()) else {
+        return Value::Unknown;
+    };
+    if !settings.pending.is_empty() {
+        return Value::Unknown;
+    }
+    // What is wrong with the settings was said before.
+    ConnectionId::new(&settings, enabled).map_or(Value::Unknown, |id| id.to_string().into())
+}
+
+/// Signs in and runs the tests.
+async fn sign_in(data: &Configured, link: &Link, cx: &Change<'_>) -> Result<Validation, Error> {
+    validate(data.warehouse(link)?.as_ref(), &data.hints(), cx.cancelled()).await
+}
+
+/// Signs in; each test that failed is an error of its own.
+async fn prove(data: &Configured, wanted: &Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+    if !wanted.enabled {
+        cx.set("connected", false);
+        return Ok(());
+    }
+    let link = link(cx.planned())?;
+    let explain = |error: &Error| errors::on_attribute(error, &data.hints(), cx.config());
+    let seen = sign_in(data, &link, cx).await.map_err(|error| explain(&error))?;
+    if let Some(error) = &seen.error {
+        return Err(explain(error).into());
+    }
+    let report = tests_result::report(&seen.tests);
+    if report.has_errors() {
+        return Err(report);
+    }
+    report.into_iter().for_each(|warning| cx.warn(warning));
+    cx.set("connected", true);
+    cx.set("database_user", seen.facts.as_ref().map(|facts| facts.user.clone()));
+    cx.set("server_version", seen.facts.as_ref().map(|facts| facts.server_version.clone()));
+    cx.set("validation_results", tests_result::value(&seen));
+    Ok(())
+}

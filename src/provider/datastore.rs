@@ -1,0 +1,236 @@
+//! `redshift_datastore`: a schema that a tool reads, or writes its findings to, with exactly the rights its user needs.
+
+mod import;
+mod model;
+mod schema;
+
+use super::configured::Configured;
+use super::errors;
+use super::link::{self, Link};
+use super::place;
+use crate::engine::datastore::{self, Applied, Made, Wanted, Warning};
+use crate::engine::error::{Error, Hints};
+use crate::engine::owners::unseen_warning;
+use crate::engine::sync::{Summary, sync};
+use crate::engine::warehouse::Warehouse;
+use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
+
+pub use model::Model;
+
+/// The resource `redshift_datastore`.
+pub struct Datastore;
+
+/// The key of private state under which the grants that were made are kept.
+const MADE: &str = "made";
+
+/// The key of private state that says when the catalogue was read, in seconds since 1970.
+const SYNCED_AT: &str = "synced_at";
+
+impl Resource for Datastore {
+    type Data = Configured;
+    type Model = Model;
+    const NAME: &'static str = "datastore";
+
+    fn schema() -> Schema<Configured> {
+        schema::schema()
+    }
+
+    fn check(config: &Value, d: &mut Diagnostics) {
+        link::check(config, d);
+        schema::check_service_user(config, d);
+    }
+
+    async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+        let role = plan.prior().at("grant_role").as_str().map(str::to_owned);
+        place::plan(data, plan, role.as_deref()).await?;
+        schema::plan_grants(plan);
+        schema::refuse_own_link(plan)
+    }
+
+    async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let warehouse = place::to_create(data, &planned_link(cx)?).map_err(|error| explain(data, &error, cx))?;
+        let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
+        let rights = wanted.rights_to_create();
+        // Read before anything is granted: if it fails, nothing was begun.
+        let catalog = match wanted.trigger_catalog {
+            true => Some(read_catalog(&warehouse, &wanted, cx).await.map_err(|error| explain(data, &error, cx))?),
+            false => None,
+        };
+        let applied = datastore::apply(&warehouse, &rights, &Made::default(), cx.cancelled()).await;
+        cx.set("endpoint", warehouse.access().endpoint.to_string());
+        cx.set("namespace", facts.namespace.clone());
+        cx.set("grant_role", model::role_of(&rights));
+        match applied {
+            Ok(applied) => {
+                cx.created();
+                record(&rights, &applied, cx);
+            }
+            Err(failed) => {
+                if !failed.nothing_done {
+                    cx.created();
+                    keep_made(&failed.made, cx);
+                }
+                return Err(explain_rights(data, &failed.error, &rights, cx).into());
+            }
+        }
+        cx.set("connected", true);
+        set_catalog(catalog.as_ref(), cx);
+        Ok(())
+    }
+
+    async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
+        let link = prior_link(cx)?;
+        if !link.enabled {
+            return Ok(Found::Here);
+        }
+        let seen = match place::made_in(data, &link, state.endpoint.as_deref()) {
+            Ok(warehouse) => look(&warehouse, &state, cx).await,
+            Err(error) => Err(error),
+        };
+        match seen {
+            Ok((missing, warning)) => {
+                cx.set("missing", missing);
+                cx.set("connected", true);
+                warning.into_iter().for_each(|warning| warn(warning, cx));
+            }
+            Err(error) => {
+                let warning = data.unread(&error)?;
+                cx.warn(warning);
+                if error.is_unreachable() {
+                    cx.set("connected", false);
+                }
+            }
+        }
+        Ok(Found::Here)
+    }
+
+    async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let link = planned_link(cx)?;
+        let rights = wanted.rights_to_update(&prior);
+        let syncs = wanted.syncs_after(&prior);
+        let asks = syncs || prior.lacks_something() || rights != prior.rights() || prior.endpoint != wanted.endpoint;
+        if !asks {
+            // Metadata is kept in state only.
+            place::still_there(data, &link, wanted.endpoint.as_deref()).map_err(|error| explain(data, &error, cx))?;
+            cx.set("missing", Vec::<String>::new());
+            cx.set("connected", cx.prior().at("connected").clone());
+            cx.set("catalog", cx.prior().at("catalog").clone());
+            return Ok(());
+        }
+        let warehouse =
+            place::to_update(data, &link, wanted.endpoint.as_deref(), prior.namespace.as_deref(), cx.cancelled())
+                .await
+                .map_err(|error| explain(data, &error, cx))?;
+        let catalog = match syncs {
+            true => Some(read_catalog(&warehouse, &wanted, cx).await.map_err(|error| explain(data, &error, cx))?),
+            false => None,
+        };
+        let made = made(cx);
+        match datastore::apply(&warehouse, &rights, &made, cx.cancelled()).await {
+            Ok(applied) => record(&rights, &applied, cx),
+            Err(failed) => {
+                keep_made(&failed.made, cx);
+                return Err(explain_rights(data, &failed.error, &rights, cx).into());
+            }
+        }
+        cx.set("grant_role", model::role_of(&rights));
+        cx.set("connected", true);
+        if syncs || !wanted.trigger_catalog {
+            set_catalog(catalog.as_ref(), cx);
+        } else {
+            cx.set("catalog", cx.prior().at("catalog").clone());
+        }
+        Ok(())
+    }
+
+    async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let hints = data.hints();
+        let removed = match place::made_in(data, &prior_link(cx)?, state.endpoint.as_deref()) {
+            Ok(warehouse) => datastore::remove(&warehouse, &state.rights(), &made(cx), cx.cancelled()).await,
+            Err(error) => Err(error),
+        };
+        Ok(removed.map_err(|error| errors::diagnostic(&error, &hints))?)
+    }
+
+    async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        import::import(data, id, cx).await
+    }
+}
+
+/// What is lacked, and what the login cannot see. A catalogue that is to be refreshed is read again once it is too old.
+async fn look(
+    warehouse: &Warehouse,
+    state: &Model,
+    cx: &mut Change<'_>,
+) -> Result<(Vec<String>, Option<Warning>), Error> {
+    let rights = state.rights();
+    let found = datastore::found(warehouse, &rights, &made(cx), cx.cancelled()).await?;
+    if state.refreshes(cx.private(SYNCED_AT).and_then(|at| at.as_u64())) {
+        let catalog = read_catalog(warehouse, state, cx).await?;
+        set_catalog(Some(&catalog), cx);
+    }
+    Ok((datastore::missing(&found, &rights), unseen_warning(&found, &rights)))
+}
+
+async fn read_catalog(warehouse: &Warehouse, wanted: &Model, cx: &Change<'_>) -> Result<Summary, Error> {
+    let tables = sync(warehouse, &wanted.database, &wanted.schema, &wanted.datasets(), cx.cancelled()).await?;
+    Ok(Summary::of(&tables))
+}
+
+fn set_catalog(catalog: Option<&Summary>, cx: &mut Change<'_>) {
+    let Some(catalog) = catalog else {
+        cx.set("catalog", Value::Null);
+        return;
+    };
+    cx.set_private(SYNCED_AT, model::now());
+    cx.set(
+        "catalog",
+        Value::object([
+            ("table_count", catalog.table_count.into()),
+            ("column_count", catalog.column_count.into()),
+            ("fingerprint", catalog.fingerprint.clone().into()),
+        ]),
+    );
+}
+
+/// Puts what an apply came to into state.
+fn record(rights: &Wanted, applied: &Applied, cx: &mut Change<'_>) {
+    keep_made(&applied.made, cx);
+    cx.set("missing", Vec::<String>::new());
+    if cx.planned().at("default_privileges_owners").is_unknown() {
+        cx.set("default_privileges_owners", model::covers_owners(rights).then(|| applied.owners.clone()));
+    }
+    applied.warnings.iter().cloned().for_each(|warning| warn(warning, cx));
+}
+
+fn warn(warning: Warning, cx: &mut Change<'_>) {
+    cx.warn(Diagnostic::warning(warning.summary, warning.detail));
+}
+
+fn made(cx: &Change<'_>) -> Made {
+    cx.private(MADE).and_then(|made| serde_json::from_value(made).ok()).unwrap_or_default()
+}
+
+fn keep_made(made: &Made, cx: &mut Change<'_>) {
+    let made = if made.is_empty() { serde_json::Value::Null } else { serde_json::json!(made) };
+    cx.set_private(MADE, made);
+}
+
+fn explain(data: &Configured, error: &Error, cx: &Change<'_>) -> Diagnostic {
+    errors::on_attribute(error, &data.hints(), cx.config())
+}
+
+/// The same for an error about rights: the advice names who is to have them.
+fn explain_rights(data: &Configured, error: &Error, rights: &Wanted, cx: &Change<'_>) -> Diagnostic {
+    let grantee = rights.grantee.as_ref().map(|grantee| grantee.name.clone());
+    let hints = Hints { grantee, schema: Some(rights.schema.clone()), ..data.hints() };
+    errors::on_attribute(error, &hints, cx.config())
+}
+
+fn planned_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
+    link::known(cx.planned())
+}
+
+fn prior_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
+    link::known(cx.prior())
+}

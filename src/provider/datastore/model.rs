@@ -1,0 +1,198 @@
+//! A datastore in Rust types, and the rights it comes to.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+
+use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted, new_role_name};
+
+/// How old a catalogue may become where no interval is written.
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The name that scripts give to the role, whose own name is known only once it is made.
+const ROLE_IN_SCRIPTS: &str = "grant_role";
+
+/// A datastore once everything about it is known.
+#[derive(Deserialize)]
+pub struct Model {
+    pub(super) database: String,
+    pub(super) schema: String,
+    enrichment_only: bool,
+    pub(super) trigger_catalog: bool,
+    catalog_refresh: Option<CatalogRefresh>,
+    datasets: Option<BTreeSet<String>>,
+    service_user: Option<ServiceUser>,
+    pub(super) endpoint: Option<String>,
+    pub(super) namespace: Option<String>,
+    grant_role: Option<String>,
+    default_privileges_owners: Option<Vec<String>>,
+    missing: Option<Vec<String>>,
+    catalog: Option<Catalog>,
+}
+
+#[derive(Deserialize)]
+struct CatalogRefresh {
+    enabled: Option<bool>,
+    interval: Option<String>,
+}
+
+/// Its presence is all that matters: what it holds is shown, not used.
+#[derive(Deserialize)]
+struct Catalog {}
+
+/// The block `service_user`.
+#[derive(Clone, Deserialize)]
+pub(super) struct ServiceUser {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) kind: GranteeKind,
+    pub(super) grant_through: Option<String>,
+    pub(super) future_tables: String,
+    pub(super) default_privileges_for: Option<BTreeSet<String>>,
+}
+
+/// What a script is made of.
+#[derive(Deserialize)]
+pub(super) struct Scripted {
+    database: String,
+    schema: String,
+    enrichment_only: bool,
+    service_user: Option<ServiceUser>,
+}
+
+impl ServiceUser {
+    pub(super) fn grantee(&self) -> Grantee {
+        Grantee { name: self.name.clone(), kind: self.kind }
+    }
+
+    /// Whether the rights go through a role where nothing is written and nothing was found: a group cannot have one.
+    pub(super) fn uses_role(&self) -> bool {
+        match self.grant_through.as_deref() {
+            Some(through) => through == "role",
+            None => self.kind != GranteeKind::Group,
+        }
+    }
+
+    /// How future tables are covered; `pinned` are the owners that were found when none was named.
+    fn future(&self, pinned: Option<&[String]>) -> FutureTables {
+        match (self.future_tables.as_str(), &self.default_privileges_for, pinned) {
+            ("schema", _, _) => FutureTables::Schema,
+            ("none", _, _) => FutureTables::None,
+            (_, Some(named), _) if !named.is_empty() => FutureTables::Owners(named.iter().cloned().collect()),
+            // Nobody was found who could be covered, and a warning said so.
+            (_, _, Some([])) => FutureTables::None,
+            (_, _, Some(owners)) => FutureTables::Owners(owners.to_vec()),
+            (_, _, None) => FutureTables::Owners(Vec::new()),
+        }
+    }
+}
+
+impl Model {
+    /// The rights as state has them.
+    pub(super) fn rights(&self) -> Wanted {
+        let through = self.grant_role.clone().map_or(Through::Direct, Through::Role);
+        self.rights_through(through)
+    }
+
+    /// The rights of a new datastore, through a role of a new name.
+    pub(super) fn rights_to_create(&self) -> Wanted {
+        let role = self.service_user.as_ref().is_some_and(ServiceUser::uses_role);
+        self.rights_through(if role { Through::Role(new_role_name()) } else { Through::Direct })
+    }
+
+    /// The rights that a datastore is to have which had others: through the role it has, if it keeps one.
+    pub(super) fn rights_to_update(&self, prior: &Model) -> Wanted {
+        let role = match &self.service_user {
+            Some(user) => keeps_role(user, prior.service_user.is_some(), prior.grant_role.is_some()),
+            None => false,
+        };
+        let through = match (role, &prior.grant_role) {
+            (true, Some(role)) => Through::Role(role.clone()),
+            (true, None) => Through::Role(new_role_name()),
+            (false, _) => Through::Direct,
+        };
+        self.rights_through(through)
+    }
+
+    fn rights_through(&self, through: Through) -> Wanted {
+        Wanted {
+            database: self.database.clone(),
+            schema: self.schema.clone(),
+            write: self.enrichment_only,
+            grantee: self.service_user.as_ref().map(ServiceUser::grantee),
+            through,
+            future: self
+                .service_user
+                .as_ref()
+                .map_or(FutureTables::None, |user| user.future(self.default_privileges_owners.as_deref())),
+        }
+    }
+
+    /// Whether the last read found something missing.
+    pub(super) fn lacks_something(&self) -> bool {
+        self.missing.as_ref().is_none_or(|missing| !missing.is_empty())
+    }
+
+    /// Whether an update from `prior` reads the catalogue.
+    pub(super) fn syncs_after(&self, prior: &Model) -> bool {
+        self.trigger_catalog && (prior.catalog.is_none() || !prior.trigger_catalog || self.datasets != prior.datasets)
+    }
+
+    /// Whether a refresh reads the catalogue that was read then, in seconds since 1970.
+    pub(super) fn refreshes(&self, synced_at: Option<u64>) -> bool {
+        let Some(refresh) = self.catalog_refresh.as_ref().filter(|refresh| refresh.enabled == Some(true)) else {
+            return false;
+        };
+        let interval = refresh.interval.as_deref().and_then(|text| humantime::parse_duration(text).ok());
+        synced_at.is_none_or(|at| now() >= at + interval.unwrap_or(DEFAULT_INTERVAL).as_secs())
+    }
+
+    /// The patterns of tables that belong to the catalogue; none: all.
+    pub(super) fn datasets(&self) -> Vec<String> {
+        self.datasets.iter().flatten().cloned().collect()
+    }
+}
+
+impl Scripted {
+    /// The rights, with a word in place of the role's name.
+    pub(super) fn rights(self, through_role: Option<bool>) -> Wanted {
+        let user = self.service_user.as_ref();
+        let role = through_role.unwrap_or_else(|| user.is_some_and(ServiceUser::uses_role));
+        Wanted {
+            write: self.enrichment_only,
+            grantee: user.map(ServiceUser::grantee),
+            through: if role { Through::Role(ROLE_IN_SCRIPTS.to_owned()) } else { Through::Direct },
+            future: user.map_or(FutureTables::None, |user| user.future(None)),
+            database: self.database,
+            schema: self.schema,
+        }
+    }
+}
+
+/// Whether a datastore that exists goes through a role from now on. Where nothing is written, what it has is kept: an
+/// import may have found direct grants.
+pub(super) fn keeps_role(user: &ServiceUser, had_user: bool, has_role: bool) -> bool {
+    match user.grant_through {
+        None if had_user && user.kind != GranteeKind::Group => has_role,
+        _ => user.uses_role(),
+    }
+}
+
+/// The role that rights go through.
+pub(super) fn role_of(rights: &Wanted) -> Option<String> {
+    match &rights.through {
+        Through::Role(role) if rights.grantee.is_some() => Some(role.clone()),
+        _ => None,
+    }
+}
+
+/// Whether tables to come are covered by their owners' default privileges.
+pub(super) fn covers_owners(rights: &Wanted) -> bool {
+    matches!(rights.future, FutureTables::Owners(_))
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,259 @@
+//! The attributes of a datastore, what is wrong with them by themselves, and how its grants are planned.
+
+use super::super::configured::Configured;
+use super::super::link::{self, Link};
+use super::super::place;
+use super::super::settings::Place;
+use super::model::{Scripted, ServiceUser, keeps_role};
+use crate::engine::datastore::{GranteeKind, script};
+use crate::engine::id::{DatastoreId, Mode};
+use crate::engine::names::check_name;
+use crate::engine::settings::jdbc_url;
+use crate::engine::sync::Datasets;
+use crate::terraform::{Diagnostic, Diagnostics, Plan, Schema, Value, boolean, list, number, object, set, string};
+
+pub(super) fn schema() -> Schema<Configured> {
+    let schema = Schema::new(
+        "A schema that a tool reads, or an enrichment store that it writes to, with exactly the rights its user needs.",
+    )
+    .setting(
+        "name",
+        string().required().max_length(255).doc(
+            "Display name. Kept in state only, like `description`, `teams` and `tags`: changing them runs no SQL.",
+        ),
+    )
+    .setting("description", string().max_length(255).doc("Kept in state only."))
+    .setting("teams", set(string()).doc("Names of teams. Kept in state only."))
+    .setting("tags", set(string()).doc("Tags. Kept in state only."));
+    let schema = link::attributes(schema, Place::Block)
+        .setting("database", string().required().replaces().check(|value| name("database", value)).doc("Database that holds the schema."))
+        .setting("schema", string().required().replaces().check(|value| name("schema", value)).doc("The schema. It must exist."))
+        .setting(
+            "enrichment_only",
+            boolean().default(false).doc(
+                "`false`: a source, which is read: USAGE on the schema, SELECT on its tables. `true`: an enrichment store, which is \
+                 written to: also CREATE on the schema, and INSERT, UPDATE and DELETE on its tables.",
+            ),
+        )
+        .setting("trigger_catalog", boolean().default(true).doc("Read the catalogue right after creation."))
+        .block(
+            "catalog_refresh",
+            "Whether a refresh reads the catalogue again. Without it, the catalogue in state is served as it is. Reading it wakes a \
+             paused serverless warehouse, which bills at least its minimum.",
+            [
+                ("enabled", boolean().doc("Default: `false`.")),
+                ("interval", string().check(interval).doc("The catalogue is read again once it is older than this. Default: `24h`.")),
+            ],
+        )
+        .setting(
+            "datasets",
+            set(string().check(glob)).doc("Patterns of table names, such as `orders_*`, that belong to the catalogue. Default: all. They never narrow the rights."),
+        )
+        .setting(
+            "enrichment_datastore_id",
+            string().check(enrichment).doc("`id` of the enrichment store that findings about this source go to."),
+        )
+        .block(
+            "service_user",
+            "Who gets the rights. Without it nothing is granted, and the login's own rights are checked.",
+            [
+                ("name", string().required().check(|value| name("service_user.name", value)).doc("Name of the user, group or role. It must exist: `redshift_user` makes users.")),
+                ("type", string().default("user").one_of(&["user", "group", "role"]).doc("What `name` is.")),
+                (
+                    "grant_through",
+                    string().one_of(&["role", "direct"]).doc(
+                        "`role`: the rights go to a role of this datastore's own, and the role to the service user; nothing else is \
+                         touched, and removal is exact. It takes a login that may create roles. `direct`: plain grants; two datastores \
+                         on one grantee are not told apart. Default: `role`; for a group always `direct`.",
+                    ),
+                ),
+                (
+                    "future_tables",
+                    string().default("owners").one_of(&["owners", "schema", "none"]).doc(
+                        "How tables to come are covered. `owners`: by default privileges for those who make tables. `schema`: by one \
+                         right on all tables of the schema, whoever makes them (not for groups). `none`: not at all.",
+                    ),
+                ),
+                (
+                    "default_privileges_for",
+                    set(string()).doc(
+                        "Users whose future tables are covered. Default: the schema's owner and the present owners of its tables, as \
+                         they are found at creation. Redshift applies default privileges by who creates the table.",
+                    ),
+                ),
+            ],
+        )
+        .derived("id", string().doc("Endpoint, or the connection's id, and `#DATABASE/SCHEMA?mode=…`; also the import id. `name` is not part of it."), |data, planned| id(data, planned));
+    place::attributes(schema)
+        .pinned("grant_role", string().doc("Role that carries the rights; null with direct grants."))
+        .pinned("default_privileges_owners", list(string()).doc("Users whose future tables are covered by default privileges."))
+        .constant("type", string().doc("Always `redshift`."), "redshift")
+        .constant("store_type", string().doc("Always `jdbc`."), "jdbc")
+        .derived("jdbc_url", string().doc("URL for JDBC drivers, without user and password."), |data, planned| url(data, planned))
+        .pure(
+            "script",
+            string().doc(
+                "The whole wanted state as SQL, known before anything runs. What an apply sends is this less what is there already. It \
+                 writes the role as `grant_role`.",
+            ),
+            |_: &Configured, scripted: Scripted| script(&scripted.rights(None)).into(),
+        )
+        .observed("connected", boolean().doc("Whether the last read could sign in."))
+        .observed(
+            "catalog",
+            object([
+                ("table_count", number().doc("Tables and views.")),
+                ("column_count", number().doc("Their columns.")),
+                ("fingerprint", string().doc("Digest of names and types: it changes when they do.")),
+            ])
+            .doc("What the last reading of the catalogue found; null if it was never read. The tables themselves: data source `redshift_catalog`."),
+        )
+        .drift(
+            "missing",
+            list(string()).doc("Declared rights that the grantee lacks. A plan that shows any restores them."),
+            Value::List(Vec::new()),
+        )
+}
+
+fn name(setting: &'static str, value: &Value) -> Result<(), String> {
+    check_name(value.as_str().unwrap_or_default()).map_err(|problem| format!("In {setting}: {problem}."))
+}
+
+fn interval(value: &Value) -> Result<(), String> {
+    let text = value.as_str().unwrap_or_default();
+    humantime::parse_duration(text)
+        .map(drop)
+        .map_err(|error| format!("`{text}` is not a duration such as `24h`: {error}."))
+}
+
+fn glob(value: &Value) -> Result<(), String> {
+    Datasets::check(value.as_str().unwrap_or_default()).map_err(|error| error.detail())
+}
+
+fn enrichment(value: &Value) -> Result<(), String> {
+    let id: DatastoreId =
+        value.as_str().unwrap_or_default().parse().map_err(|error: crate::engine::error::Error| error.detail())?;
+    match id.mode {
+        Mode::Enrichment => Ok(()),
+        Mode::Source => {
+            Err("This is the id of a source. Findings go to an enrichment store: its id says mode=enrichment."
+                .to_owned())
+        }
+    }
+}
+
+/// What does not go together in `service_user`.
+pub(super) fn check_service_user(config: &Value, d: &mut Diagnostics) {
+    let text = |name: &str| config.at(&format!("service_user.{name}")).as_str().map(str::to_owned);
+    if text("type").as_deref() == Some("group") {
+        if text("grant_through").as_deref() == Some("role") {
+            let detail = "Redshift cannot grant a role to a group: leave `grant_through` out, or write \"direct\".";
+            d.push(Diagnostic::error("A group cannot hold a role", detail).at("service_user.grant_through"));
+        }
+        if text("future_tables").as_deref() == Some("schema") {
+            let detail =
+                "Redshift cannot give a group one right on all tables of a schema: write \"owners\" or \"none\".";
+            d.push(Diagnostic::error("A group cannot hold a scoped right", detail).at("service_user.future_tables"));
+        }
+    }
+    let names_owners = !config.at("service_user.default_privileges_for").is_null();
+    if let (true, Some("schema" | "none")) = (names_owners, text("future_tables").as_deref()) {
+        let detail = "`default_privileges_for` names the owners that `future_tables = \"owners\"` covers. Leave one of the two out.";
+        d.push(Diagnostic::error("These exclude each other", detail).at("service_user.default_privileges_for"));
+    }
+}
+
+fn id(data: &Configured, planned: &Value) -> Value {
+    let text = |name: &str| planned.at(name).as_str().map(str::to_owned);
+    let user = planned.at("service_user");
+    let principal = match user {
+        user if user.is_null() => None,
+        user => match user.decode::<ServiceUser>() {
+            Ok(user) => Some((user.kind, user.name)),
+            // Only its name and kind are part of the id.
+            Err(_) => {
+                match (text("service_user.name"), user.at("type").get::<GranteeKind>("").map(|kind| kind.known())) {
+                    (Some(name), Ok(Some(kind))) => Some((kind, name)),
+                    _ => return Value::Unknown,
+                }
+            }
+        },
+    };
+    let (Some(database), Some(schema), Some(writes)) =
+        (text("database"), text("schema"), planned.at("enrichment_only").as_bool())
+    else {
+        return Value::Unknown;
+    };
+    let Ok(Some(link)) = Link::read(planned) else { return Value::Unknown };
+    let Some(connection) = place::base_id(data, &link) else { return Value::Unknown };
+    let mode = if writes { Mode::Enrichment } else { Mode::Source };
+    DatastoreId { connection, database, schema, mode, principal, grant_role: None }.to_string().into()
+}
+
+fn url(data: &Configured, planned: &Value) -> Value {
+    let (Some(database), Ok(Some(link))) = (planned.at("database").as_str(), Link::read(planned)) else {
+        return Value::Unknown;
+    };
+    match data.endpoint(&link.settings) {
+        Ok(endpoint) => endpoint.known().map_or(Value::Unknown, |endpoint| jdbc_url(&endpoint, database).into()),
+        Err(_) => Value::Unknown,
+    }
+}
+
+/// Plans the role and the owners: kept where they stay, unknown where an apply decides, null where there are none.
+pub(super) fn plan_grants(plan: &mut Plan<'_>) {
+    let planned = plan.planned().at("service_user").clone();
+    if planned.is_null() {
+        plan.set("grant_role", Value::Null);
+        plan.set("default_privileges_owners", Value::Null);
+        return;
+    }
+    let prior = plan.prior().clone();
+    let Ok(user) = planned.decode::<ServiceUser>() else {
+        // Something in the block is known only after apply. What is there may have to change then.
+        plan.set("grant_role", Value::Unknown);
+        plan.set("default_privileges_owners", Value::Unknown);
+        return;
+    };
+    let has_role = !prior.at("grant_role").is_null();
+    let had_user = !prior.at("service_user").is_null();
+    let uses_role = if plan.is_create() { user.uses_role() } else { keeps_role(&user, had_user, has_role) };
+    match (uses_role, has_role) {
+        (true, true) => {}
+        (true, false) => plan.set("grant_role", Value::Unknown),
+        (false, _) => plan.set("grant_role", Value::Null),
+    }
+    if !plan.is_create() && plan.settings_changed() && user.grant_through.is_none() && !uses_role {
+        if let Ok(scripted) = plan.planned().decode::<Scripted>() {
+            plan.set("script", script(&scripted.rights(Some(false))));
+        }
+    }
+    let named = user.default_privileges_for.as_ref().filter(|named| !named.is_empty());
+    let were_named = !prior.at("service_user.default_privileges_for").is_null();
+    match (user.future_tables.as_str(), named) {
+        ("owners", Some(named)) => {
+            plan.set("default_privileges_owners", named.iter().cloned().collect::<Vec<_>>());
+        }
+        ("owners", None) => {
+            if prior.at("default_privileges_owners").is_null() || were_named {
+                plan.set("default_privileges_owners", Value::Unknown);
+            }
+        }
+        _ => plan.set("default_privileges_owners", Value::Null),
+    }
+}
+
+/// A datastore cannot be its own enrichment store.
+pub(super) fn refuse_own_link(plan: &Plan<'_>) -> Result<(), Diagnostics> {
+    let read = |name: &str| plan.planned().at(name).as_str().and_then(|id| id.parse::<DatastoreId>().ok());
+    if let (Some(own), Some(linked)) = (read("id"), read("enrichment_datastore_id"))
+        && own.connection.same_place(&linked.connection)
+        && (&own.database, &own.schema) == (&linked.database, &linked.schema)
+    {
+        let detail = "Its `enrichment_datastore_id` is the datastore itself: findings would be written into what they are about.";
+        return Err(Diagnostic::error("A datastore cannot be its own enrichment store", detail)
+            .at("enrichment_datastore_id")
+            .into());
+    }
+    Ok(())
+}

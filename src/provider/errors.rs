@@ -1,0 +1,64 @@
+//! The one place where an error of the engine becomes a diagnostic.
+
+use crate::engine::error::{Error, Hints};
+use crate::terraform::{Diagnostic, Value};
+
+/// Settings whose line in a configuration may show a password.
+const MAY_HOLD_A_SECRET: [&str; 3] = ["password", "connection_string", "credentials"];
+
+/// What happened, in the warehouse's words, and what to do next.
+pub(super) fn diagnostic(error: &Error, hints: &Hints) -> Diagnostic {
+    Diagnostic::error(error.summary(), words(error, hints))
+}
+
+/// The same for an error that does not stop anything.
+pub(super) fn warning(error: &Error, hints: &Hints) -> Diagnostic {
+    Diagnostic::warning(error.summary(), words(error, hints))
+}
+
+fn words(error: &Error, hints: &Hints) -> String {
+    let detail = error.detail();
+    match error.advice(hints) {
+        Some(advice) if detail.is_empty() => advice,
+        Some(advice) => format!("{detail}\n\n{advice}"),
+        None => detail,
+    }
+}
+
+/// What is wrong with a setting, on its attribute: below `prefix`, which is empty at the root. Nothing is said of an
+/// attribute whose line may hold a secret, but in words.
+pub(super) fn of_setting(error: &Error, prefix: &str) -> Diagnostic {
+    let diagnostic = diagnostic(error, &Hints::default());
+    match error {
+        Error::Setting { setting, .. } if !MAY_HOLD_A_SECRET.contains(setting) => diagnostic.at(path(prefix, setting)),
+        _ => diagnostic,
+    }
+}
+
+/// An error of the engine on the attribute it is about, if that is written: a setting of the resource or of its
+/// `warehouse` block, or what a SQLSTATE speaks of.
+pub(super) fn on_attribute(error: &Error, hints: &Hints, written: &Value) -> Diagnostic {
+    let diagnostic = diagnostic(error, hints);
+    let about = match error {
+        Error::Setting { setting, .. } => Some(*setting),
+        _ => match error.sqlstate() {
+            Some("3D000") => Some("database"),
+            Some("3F000") => Some("schema"),
+            _ => None,
+        },
+    };
+    let Some(about) = about.filter(|about| !MAY_HOLD_A_SECRET.contains(about)) else { return diagnostic };
+    let is_written = |path: &str| !written.at(path).is_null();
+    let inline = path("warehouse", about);
+    if is_written(about) {
+        diagnostic.at(about)
+    } else if is_written(&inline) {
+        diagnostic.at(inline.as_str())
+    } else {
+        diagnostic
+    }
+}
+
+fn path(prefix: &str, name: &str) -> String {
+    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+}

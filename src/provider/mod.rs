@@ -1,0 +1,60 @@
+//! Where Terraform and Redshift meet: one file per Terraform type, each a few lines that call the engine. No SQL and no
+//! protobuf here.
+
+mod catalog;
+mod configured;
+mod connection;
+mod connection_test;
+mod datastore;
+mod errors;
+mod link;
+mod place;
+mod schemas;
+mod settings;
+mod tests_result;
+mod user;
+
+use crate::terraform::{Configure, Diagnostics, Provider, Schema, Types, Value};
+
+pub use catalog::Catalog;
+pub use configured::Configured;
+pub use connection::Connection;
+pub use connection_test::ConnectionTest;
+pub use datastore::Datastore;
+pub use schemas::Schemas;
+pub use user::User;
+
+/// The provider's address in a registry, less the registry's host.
+pub const ADDRESS: &str = "terraform-redshift/redshift";
+
+/// The provider that this program serves.
+pub struct Redshift;
+
+impl Provider for Redshift {
+    type Data = Configured;
+    const NAME: &'static str = "redshift";
+    const ADDRESS: &'static str = ADDRESS;
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+
+    fn schema() -> Schema<()> {
+        configured::schema()
+    }
+
+    fn check(config: &Value, d: &mut Diagnostics) {
+        configured::check(config, d);
+    }
+
+    async fn configure(request: Configure) -> Result<(Configured, Diagnostics), Diagnostics> {
+        Configured::new(&request)
+    }
+
+    fn types() -> Types<Configured> {
+        Types::new()
+            .resource::<Connection>()
+            .resource::<User>()
+            .resource::<Datastore>()
+            .data_source::<ConnectionTest>()
+            .data_source::<Schemas>()
+            .data_source::<Catalog>()
+    }
+}

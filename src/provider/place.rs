@@ -1,0 +1,202 @@
+//! Where a thing was made is remembered: `endpoint` and `namespace` are pinned, read and delete go there, and a
+//! configuration that leads to another warehouse replaces instead of granting there on behalf of the old.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::configured::Configured;
+use super::errors;
+use super::link::Link;
+use crate::engine::datastore::grant_role_present;
+use crate::engine::defaults::Settled;
+use crate::engine::endpoint::{Endpoint, Place, same_endpoint};
+use crate::engine::error::Error;
+use crate::engine::warehouse::Warehouse;
+use crate::terraform::{Diagnostic, Diagnostics, Plan, Schema, Value, string};
+
+/// Adds `endpoint` and `namespace` to a schema.
+pub(super) fn attributes<D>(schema: Schema<D>) -> Schema<D> {
+    schema
+        .pinned(
+            "endpoint",
+            string().doc("`host:port` of the warehouse it was made on. Read and destroy go there, whatever the provider block says later."),
+        )
+        .pinned(
+            "namespace",
+            string().doc("The warehouse's own id, by which it is known again under another name; null if it has none."),
+        )
+}
+
+/// Plans where the thing is: known at creation if the configuration tells it; afterwards as it was, anew in place if the
+/// same warehouse goes by another name, and replaced if it is another warehouse. `grant_role` is a mark of ours that is
+/// looked for there.
+pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Option<&str>) -> Result<(), Diagnostics> {
+    let Some(link) = Link::read(plan.planned())? else { return Ok(()) };
+    let changes = plan.is_create() || plan.settings_changed();
+    if changes {
+        data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
+    }
+    let configured = match data.endpoint(&link.settings) {
+        Ok(endpoint) => endpoint.known(),
+        Err(error) if changes => {
+            return Err(errors::on_attribute(&error, &data.hints(), plan.config()).into());
+        }
+        // Nothing is planned for it, and what was made can still be destroyed where it is.
+        Err(_) => None,
+    };
+    let Some(configured) = configured else { return Ok(()) };
+    if plan.is_create() {
+        plan.set("endpoint", configured.to_string());
+        return Ok(());
+    }
+    let Some(remembered) = remembered(plan.prior().at("endpoint").as_str())? else { return Ok(()) };
+    if same(&configured, &remembered) || !link.enabled {
+        return Ok(());
+    }
+    let namespace = plan.prior().at("namespace").as_str().map(str::to_owned);
+    match known_again(data, &link, namespace.as_deref(), grant_role, plan.cancelled()).await {
+        Ok(Some(namespace)) => {
+            plan.set("endpoint", configured.to_string());
+            plan.set("namespace", namespace);
+        }
+        Ok(None) => {
+            plan.set("endpoint", configured.to_string());
+            plan.set("namespace", Value::Unknown);
+            plan.replace("endpoint");
+        }
+        Err(error) => {
+            let what = format!(
+                "The configuration leads to {configured} now, but it was made on {remembered}. Whether that is the same warehouse \
+                 could not be seen, so nothing is planned for it."
+            );
+            let seen = errors::warning(&error, &data.hints());
+            plan.warn(Diagnostic::warning(
+                "Another warehouse cannot be reached",
+                format!("{what}\n\n{}: {}", seen.summary(), seen.detail()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The namespace of the warehouse that a link leads to, if it is the one that is remembered: by its own id, or by a
+/// role of ours that is there.
+async fn known_again(
+    data: &Configured,
+    link: &Link,
+    namespace: Option<&str>,
+    grant_role: Option<&str>,
+    cancel: &CancellationToken,
+) -> Result<Option<Option<String>>, Error> {
+    let warehouse = data.warehouse(link)?;
+    let facts = warehouse.facts(cancel).await?;
+    let by_id = namespace.is_some() && facts.namespace.as_deref() == namespace;
+    let by_role = match grant_role {
+        Some(role) if !by_id => grant_role_present(&warehouse, role, cancel).await? == Some(true),
+        _ => false,
+    };
+    Ok((by_id || by_role).then(|| facts.namespace.clone()))
+}
+
+/// The warehouse to create in.
+pub(super) fn to_create(data: &Configured, link: &Link) -> Result<Arc<Warehouse>, Error> {
+    data.warehouse(link)
+}
+
+/// The warehouse to update in: the planned one. If the configuration turned out to lead elsewhere only now, nothing is
+/// changed.
+pub(super) async fn to_update(
+    data: &Configured,
+    link: &Link,
+    planned: Option<&str>,
+    namespace: Option<&str>,
+    cancel: &CancellationToken,
+) -> Result<Arc<Warehouse>, Error> {
+    let warehouse = data.warehouse(link)?;
+    let now = &warehouse.access().endpoint;
+    match remembered(planned).ok().flatten() {
+        Some(planned) if !same(now, &planned) => {
+            let facts = warehouse.facts(cancel).await?;
+            if namespace.is_some() && facts.namespace.as_deref() == namespace {
+                return Ok(warehouse);
+            }
+            Err(moved(&planned, now))
+        }
+        _ => Ok(warehouse),
+    }
+}
+
+/// Refuses settings that turned out to lead elsewhere only now, without asking anybody.
+pub(super) fn still_there(data: &Configured, link: &Link, planned: Option<&str>) -> Result<(), Error> {
+    let Ok(Some(planned)) = remembered(planned) else { return Ok(()) };
+    match data.endpoint(&link.settings) {
+        Ok(Settled::Known(now)) if !same(&now, &planned) => Err(moved(&planned, &now)),
+        _ => Ok(()),
+    }
+}
+
+/// The warehouse to read in or to delete from: where it was made.
+pub(super) fn made_in(data: &Configured, link: &Link, endpoint: Option<&str>) -> Result<Arc<Warehouse>, Error> {
+    match remembered(endpoint).ok().flatten() {
+        Some(endpoint) => data.warehouse_at(link, &endpoint),
+        None => data.warehouse(link),
+    }
+}
+
+fn moved(planned: &Endpoint, now: &Endpoint) -> Error {
+    Error::refused(
+        "The warehouse changed during this apply",
+        format!(
+            "It was made on {planned}, and the settings turned out to lead to {now} only now. Nothing was changed on either. \
+             Please apply again: the next plan knows it, and replaces."
+        ),
+    )
+}
+
+fn remembered(endpoint: Option<&str>) -> Result<Option<Endpoint>, Diagnostics> {
+    let Some(text) = endpoint else { return Ok(None) };
+    let endpoint = text.parse::<Endpoint>().map_err(|error| errors::of_setting(&error, ""))?;
+    Ok(Some(endpoint))
+}
+
+fn same(a: &Endpoint, b: &Endpoint) -> bool {
+    same_endpoint(&Place::Host(a.clone()), &Place::Host(b.clone()))
+}
+
+/// What begins the id of a thing: its connection's id, else its endpoint.
+pub(super) fn base_id(data: &Configured, link: &Link) -> Option<crate::engine::id::ConnectionId> {
+    match link.connection() {
+        Some(id) => Some(id.clone()),
+        None => match data.endpoint(&link.settings) {
+            Ok(Settled::Known(endpoint)) => Some(crate::engine::id::ConnectionId::at(&endpoint)),
+            _ => None,
+        },
+    }
+}
+
+/// The connection that an import id begins with, as `connection_id` and `endpoint` have it: null where the provider
+/// block leads there by itself.
+pub(super) fn imported(
+    data: &Configured,
+    id: &crate::engine::id::ConnectionId,
+) -> Result<(Link, Option<String>, String), Error> {
+    let link = Link::of(id.clone());
+    let endpoint = match data.endpoint(&link.settings)? {
+        Settled::Known(endpoint) => endpoint,
+        Settled::Pending(names) => {
+            return Err(Error::refused(
+                "The warehouse is not known yet",
+                format!(
+                    "{} of the provider block is known only after apply, so nothing can be imported.",
+                    names.join(", ")
+                ),
+            ));
+        }
+    };
+    let inherited = data.endpoint(&crate::engine::settings::Settings::default()).ok().and_then(Settled::known);
+    let is_inherited = *id == crate::engine::id::ConnectionId::at(&endpoint)
+        && inherited.is_some_and(|inherited| same(&inherited, &endpoint));
+    let connection_id = (!is_inherited).then(|| id.to_string());
+    Ok((link, connection_id, endpoint.to_string()))
+}

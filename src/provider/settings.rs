@@ -1,0 +1,216 @@
+//! The connection settings of a provider block, a connection and a `warehouse` block: one definition of their attributes,
+//! and the way from what is written to what the engine takes.
+
+use crate::engine::connection_string::has_password;
+use crate::engine::defaults::Resolved;
+use crate::engine::settings::Settings;
+use crate::terraform::{Attribute, Change, Diagnostic, Diagnostics, Value, boolean, number, object, string};
+
+use super::errors;
+
+/// Where connection settings are written. The differences are few: who may hold a password, and who has a database of
+/// its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The provider block: never stored, so the only one with a login password.
+    Provider,
+    /// `redshift_connection`.
+    Connection,
+    /// A `warehouse` block of a resource that names its database itself.
+    Block,
+    /// A `warehouse` block of a resource without a database of its own.
+    BlockWithDatabase,
+    /// A `warehouse` block of a data source, which cannot have write-only attributes.
+    DataBlock,
+}
+
+/// The attributes of connection settings, in the order of the documentation.
+pub(super) fn attributes(place: Place) -> Vec<(&'static str, Attribute)> {
+    let replaces = |attribute: Attribute| if place == Place::Connection { attribute.replaces() } else { attribute };
+    let mut all = vec![
+        (
+            "host",
+            replaces(string().doc(
+                "Endpoint of the warehouse: a DNS name or an IP address, without port and database. \
+                 Of a cluster: `NAME.HASH.REGION.redshift.amazonaws.com`; of a workgroup: \
+                 `NAME.ACCOUNT.REGION.redshift-serverless.amazonaws.com`.",
+            )),
+        ),
+        ("port", replaces(number().between(1, 65535).doc("Port of the warehouse. Default: `5439`."))),
+    ];
+    if place != Place::Block {
+        all.push(("database", string().doc("Database that is first connected to. Default: `dev`.")));
+    }
+    all.extend([
+        (
+            "authentication_type",
+            string().doc("How to sign in. `BASIC`: a database user and its password. Default: `BASIC`."),
+        ),
+        ("username", string().doc("The database user who signs in.")),
+        (
+            "connection_string",
+            connection_string(place).doc(
+                "Settings as one line: `postgresql://`, `postgres://`, `redshift://` or `jdbc:redshift://`. \
+                 Special characters are percent-encoded. What it says must not be written beside it.",
+            ),
+        ),
+        (
+            "sslmode",
+            string().doc(
+                "How TLS is used: `disable` (plain text), `require` (encrypted, server not verified), `verify-ca` \
+                 (certificate verified), `verify-full` (certificate and host name verified). Default: `verify-full`.",
+            ),
+        ),
+        (
+            "sslrootcert",
+            string().doc(match place {
+                Place::Provider => {
+                    "Root certificates to trust instead of the built-in public ones: the path of a PEM file, or PEM text."
+                }
+                _ => "Path of a PEM file with the root certificates to trust instead of the built-in public ones.",
+            }),
+        ),
+        (
+            "connect_timeout",
+            string().doc("How long a sign-in may take, such as `30s` or `1m`. Default: `30s`."),
+        ),
+        (
+            "preserve_case",
+            boolean().doc(
+                "`true` for a warehouse with `enable_case_sensitive_identifier`, where names keep their case. It is \
+                 checked against the warehouse. Default: `false`.",
+            ),
+        ),
+    ]);
+    let refused = "Not used here: declared so that a password written in the wrong place gets an answer. \
+                   A login password belongs in the provider block.";
+    all.extend(match place {
+        Place::Provider => vec![(
+            "password",
+            string().sensitive().holds_secret().doc(
+                "Password of `username`. It goes only to the endpoint and user of this block. Better: the environment \
+                 variable `REDSHIFT_PASSWORD`, or an ephemeral value, which reach neither state nor plan.",
+            ),
+        )],
+        Place::DataBlock => vec![("password", string().sensitive().holds_secret().doc(refused))],
+        _ => vec![("password", string().write_only().holds_secret().doc(refused))],
+    });
+    all
+}
+
+fn connection_string(place: Place) -> Attribute {
+    match place {
+        Place::Provider => string().sensitive().holds_secret(),
+        Place::Connection => string().holds_secret().replaces_if(leads_elsewhere),
+        _ => string().holds_secret(),
+    }
+}
+
+/// Another string replaces a connection only when it names another endpoint.
+fn leads_elsewhere(prior: &Value, planned: &Value) -> bool {
+    let place = |value: &Value| {
+        let settings = Settings::from_connection_string(value.as_str()?).ok()?;
+        Some((settings.host, settings.port))
+    };
+    place(prior) != place(planned)
+}
+
+/// The settings that a configuration may hold.
+const NAMES: [&str; 11] = [
+    "host",
+    "port",
+    "database",
+    "authentication_type",
+    "username",
+    "password",
+    "connection_string",
+    "sslmode",
+    "sslrootcert",
+    "connect_timeout",
+    "preserve_case",
+];
+
+/// The settings in a configuration or a state. What is not known yet is pending; what a place does not have is not
+/// written.
+pub(super) fn read(value: &Value) -> Result<Settings, Diagnostic> {
+    let mut known = value.clone();
+    let mut pending = Vec::new();
+    for name in NAMES {
+        if value.at(name).is_unknown() {
+            known.set(name, Value::Null);
+            pending.push(name);
+        }
+    }
+    let mut settings: Settings = known.decode().map_err(Diagnostic::from)?;
+    settings.pending.extend(pending);
+    Ok(settings)
+}
+
+/// Refuses a login password wherever it does not belong, known or not. The message names it in words: with a path,
+/// Terraform would print the line.
+pub(super) fn refuse_password(config: &Value, prefix: &str, d: &mut Diagnostics) {
+    let place = if prefix.is_empty() { "`password`".to_owned() } else { format!("`password` in `{prefix}`") };
+    let belongs = "A login password belongs in the provider block, which is never stored: as `password` for the provider's \
+                   own endpoint and user, or as an entry of `credentials` for others. Or give it by the environment \
+                   variable REDSHIFT_PASSWORD.";
+    let value = config.at(prefix);
+    if !value.attribute("password").is_null() {
+        let why = "The settings here are kept in state, where a password must not be.";
+        d.push(Diagnostic::error("A password does not belong here", format!("{place} is not used. {why} {belongs}")));
+    }
+    let string = value.attribute("connection_string").as_str();
+    if string.is_some_and(|text| has_password(text)) {
+        let why = "There is a password in the connection string. It would be kept in state: take it out.";
+        d.push(Diagnostic::error("A password does not belong here", format!("{why} {belongs}")));
+    }
+}
+
+/// What is wrong with settings that they show by themselves.
+pub(super) fn check(config: &Value, prefix: &str, d: &mut Diagnostics) {
+    let value = config.at(prefix);
+    // What does not decode was refused by a validator of its own.
+    let Ok(settings) = read(value) else { return };
+    for error in settings.check() {
+        d.push(errors::of_setting(&error, prefix));
+    }
+}
+
+/// The attribute `resolved`.
+pub(super) fn resolved_attribute() -> Attribute {
+    object([
+        ("authentication_type", string().doc("How the login signs in.")),
+        ("username", string().doc("The database user.")),
+        ("database", string().doc("The database first connected to.")),
+        ("cluster_identifier", string().doc("The cluster, if the host names one.")),
+        ("workgroup_name", string().doc("The serverless workgroup, if the host names one.")),
+        ("region", string().doc("The region, if the host names one.")),
+        ("sslmode", string().doc("How TLS is used.")),
+    ])
+    .doc("What the settings come to, with what they inherit. Kept until a setting of this resource changes.")
+}
+
+/// The value of `resolved`.
+pub(super) fn resolved_value(to: &Resolved) -> Value {
+    Value::object([
+        ("authentication_type", to.authentication_type.into()),
+        ("username", to.username.as_str().into()),
+        ("database", to.database.as_str().into()),
+        ("cluster_identifier", to.cluster_identifier.clone().into()),
+        ("workgroup_name", to.workgroup_name.clone().into()),
+        ("region", to.region.clone().into()),
+        ("sslmode", to.sslmode.as_str().into()),
+    ])
+}
+
+/// Puts settings into the state of an imported connection.
+pub(super) fn set(settings: &Settings, cx: &mut Change<'_>) {
+    cx.set("host", settings.host.clone());
+    cx.set("port", settings.port);
+    cx.set("database", settings.database.clone());
+    cx.set("authentication_type", settings.authentication_type.clone());
+    cx.set("username", settings.username.clone());
+    cx.set("sslmode", settings.sslmode.clone());
+    cx.set("sslrootcert", settings.sslrootcert.clone());
+    cx.set("connect_timeout", settings.connect_timeout.clone());
+    cx.set("preserve_case", settings.preserve_case);
+}

@@ -1,0 +1,76 @@
+//! `validation_results`: the tests of a connection as an attribute.
+
+use serde::Deserialize;
+
+use crate::engine::validation::{Status, TestResult, Validation};
+use crate::terraform::{Attribute, Diagnostic, Diagnostics, Value, list_of, object, string};
+
+/// What a state holds of the tests: enough to see whether a status changed.
+#[derive(Deserialize, PartialEq, Eq)]
+pub struct Results {
+    tests: Vec<Known>,
+}
+
+#[derive(Deserialize, PartialEq, Eq)]
+struct Known {
+    name: String,
+    status: String,
+}
+
+impl Results {
+    /// Whether every test has the status it had.
+    pub(super) fn same_as(&self, tests: &[TestResult]) -> bool {
+        self.tests.len() == tests.len()
+            && self
+                .tests
+                .iter()
+                .zip(tests)
+                .all(|(known, test)| known.name == test.name && known.status == test.status.name())
+    }
+}
+
+pub(super) fn attribute() -> Attribute {
+    object([
+        ("status", string().doc("The worst status of a test: `passed`, `warning` or `failed`.")),
+        (
+            "tests",
+            list_of([
+                ("name", string().doc("Name of the test.")),
+                ("status", string().doc("`passed`, `failed`, `warning` or `skipped`.")),
+                ("message", string().doc("What was found, and what to do; null if the test passed.")),
+                ("result", string().doc("What the test saw, as JSON; null if there is nothing to show.")),
+            ])
+            .doc("The tests, in the order in which they ran."),
+        ),
+    ])
+    .doc("What the tests of the connection said. A read replaces it only when a status changed.")
+}
+
+pub(super) fn value(validation: &Validation) -> Value {
+    let row = |test: &TestResult| {
+        Value::object([
+            ("name", test.name.into()),
+            ("status", test.status.name().into()),
+            ("message", test.message.clone().into()),
+            ("result", test.result.clone().into()),
+        ])
+    };
+    Value::object([
+        ("status", validation.status.name().into()),
+        ("tests", Value::List(validation.tests.iter().map(row).collect())),
+    ])
+}
+
+/// One error for each failed test, and one warning for each that warns.
+pub(super) fn report(tests: &[TestResult]) -> Diagnostics {
+    let mut d = Diagnostics::new();
+    for test in tests {
+        let message = test.message.clone().unwrap_or_default();
+        match test.status {
+            Status::Failed => d.push(Diagnostic::error(test.name, message)),
+            Status::Warning => d.push(Diagnostic::warning(test.name, message)),
+            Status::Passed | Status::Skipped => {}
+        }
+    }
+    d
+}

@@ -1,0 +1,331 @@
+//! `redshift_user`: the database user that a tool signs in with. Its password is sent as a hash and stored nowhere.
+
+use std::collections::BTreeSet;
+
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use super::configured::Configured;
+use super::errors;
+use super::link::{self, Link};
+use super::place;
+use super::settings::Place;
+use crate::engine::error::Error;
+use crate::engine::id::UserId;
+use crate::engine::names::check_name;
+use crate::engine::password;
+use crate::engine::user::{self, ConnectionLimit, Password, PasswordHash, UserFound, UserWanted, ValidUntil};
+use crate::engine::warehouse::Warehouse;
+use crate::terraform::{
+    Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, number, set, string,
+};
+
+/// The resource `redshift_user`.
+pub struct User;
+
+/// A user once everything about it is known.
+#[derive(Deserialize)]
+pub struct Model {
+    name: String,
+    password_hash: String,
+    connection_limit: Option<u32>,
+    valid_until: Option<String>,
+    force_destroy: bool,
+    skip_databases: Option<BTreeSet<String>>,
+    endpoint: Option<String>,
+    namespace: Option<String>,
+    password_version: Option<String>,
+}
+
+/// Marks a user that was imported and whose password was not set by us since.
+const IMPORTED: &str = "imported";
+
+impl Resource for User {
+    type Data = Configured;
+    type Model = Model;
+    const NAME: &'static str = "user";
+
+    fn schema() -> Schema<Configured> {
+        let schema = Schema::new(
+            "A database user that a tool signs in with. Its password is hashed before it is sent, and is in no state, plan or log.",
+        )
+        .setting("name", string().required().check(name).doc("Name of the user. Case is kept. Another name renames the user in place."));
+        let schema = link::attributes(schema, Place::BlockWithDatabase)
+            .setting(
+                "password_wo",
+                string().write_only().holds_secret().required_with(&["password_wo_version"]).check(rules).doc(
+                    "Password of the user: 8 to 64 characters with an upper case letter, a lower case letter and a digit. \
+                     Without it the user cannot sign in by password.",
+                ),
+            )
+            .setting(
+                "password_wo_version",
+                number().required_with(&["password_wo"]).doc("Any number. `password_wo` is sent when the user is created and whenever this changes."),
+            )
+            .setting(
+                "password_hash",
+                string().default("md5").one_of(&["md5", "sha256"]).doc(
+                    "Form in which the password is sent and stored: `md5`, with which every client can sign in, or `sha256`, which \
+                     drivers made with libpq cannot use. It takes effect with the next password.",
+                ),
+            )
+            .setting("connection_limit", number().between(0, i64::from(i32::MAX)).doc("Most sessions at a time. Left out: not managed."))
+            .setting(
+                "valid_until",
+                string().check(valid_until).doc("When the password ends: a time such as `2027-12-31T00:00:00Z`, or `infinity`. Left out: not managed."),
+            )
+            .setting(
+                "force_destroy",
+                boolean().default(false).local().doc(
+                    "`true`: when the user is destroyed, what it owns goes to the login and what it holds is revoked. Otherwise both are \
+                     listed, and nothing is changed.",
+                ),
+            )
+            .setting(
+                "skip_databases",
+                set(string()).local().doc("Databases that the login cannot enter and that are not looked at when the user is destroyed."),
+            )
+            .derived("id", string().doc("Endpoint, or the connection's id, and `#user/` with the name; also the import id."), |data, planned| id(data, planned));
+        place::attributes(schema).pinned(
+            "password_version",
+            string().doc("What was last sent: the version of the password; null if it has none."),
+        )
+    }
+
+    fn check(config: &Value, d: &mut Diagnostics) {
+        link::check(config, d);
+    }
+
+    async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+        place::plan(data, plan, None).await?;
+        // Whether it is sent or only recorded, the version is what the configuration says.
+        let version = match plan.planned().at("password_wo_version") {
+            Value::Unknown => Value::Unknown,
+            version => version.as_number().map(ToString::to_string).into(),
+        };
+        if version != *plan.prior().at("password_version") {
+            plan.set("password_version", version);
+        }
+        Ok(())
+    }
+
+    async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
+        let warehouse = place::to_create(data, &planned_link(cx)?).map_err(|error| explain(&error, cx))?;
+        let user = wanted.user(password_of(&wanted, cx)?);
+        let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
+        match user::create(&warehouse, &user, cx.cancelled()).await {
+            Ok(_) => cx.created(),
+            Err(error) => {
+                let diagnostic = explain(&error, cx);
+                return Err(if user::is_taken(&error, &wanted.name) { shows_import(&diagnostic, cx) } else { diagnostic }.into());
+            }
+        }
+        cx.set("endpoint", warehouse.access().endpoint.to_string());
+        cx.set("namespace", facts.namespace.clone());
+        Ok(())
+    }
+
+    async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
+        let link = prior_link(cx)?;
+        if !link.enabled {
+            return Ok(Found::Here);
+        }
+        let found = match place::made_in(data, &link, state.endpoint.as_deref()) {
+            Ok(warehouse) => look(&warehouse, &state, cx).await,
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(None) => return Ok(Found::Gone),
+            Ok(Some(found)) => state.show_drift(&found, cx),
+            Err(error) => {
+                let warning = data.unread(&error)?;
+                cx.warn(warning);
+            }
+        }
+        Ok(Found::Here)
+    }
+
+    async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
+        let imported = cx.private(IMPORTED).is_some();
+        let versions = (prior.password_version.as_deref(), wanted.password_version.as_deref());
+        let password = match versions {
+            // The first version after an import says what the password is, and changes nothing.
+            (None, Some(version)) if imported => {
+                cx.warn(recorded(version));
+                Password::Keep
+            }
+            (before, Some(now)) if before != Some(now) || prior.name != wanted.name => password_of(&wanted, cx)?,
+            (Some(_), None) => Password::Disable,
+            _ => Password::Keep,
+        };
+        let nothing_to_do =
+            matches!(password, Password::Keep) && prior.name == wanted.name && !prior.differs_in_limits(&wanted);
+        if !nothing_to_do || prior.endpoint != wanted.endpoint || wanted.endpoint.is_none() {
+            let link = planned_link(cx)?;
+            let warehouse =
+                place::to_update(data, &link, wanted.endpoint.as_deref(), prior.namespace.as_deref(), cx.cancelled())
+                    .await
+                    .map_err(|error| explain(&error, cx))?;
+            if !nothing_to_do {
+                let found = look_up(&warehouse, &prior.name, &wanted, cx).await.map_err(|error| explain(&error, cx))?;
+                let changed = user::alter(&warehouse, &found, &wanted.user(password), cx.cancelled()).await;
+                for warning in changed.map_err(|error| explain(&error, cx))? {
+                    cx.warn(Diagnostic::warning(warning.summary, warning.detail));
+                }
+            }
+        } else {
+            place::still_there(data, &planned_link(cx)?, wanted.endpoint.as_deref())
+                .map_err(|error| explain(&error, cx))?;
+        }
+        cx.set_private(IMPORTED, serde_json::Value::Null);
+        Ok(())
+    }
+
+    async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let hints = data.hints();
+        let warehouse = place::made_in(data, &prior_link(cx)?, state.endpoint.as_deref())
+            .map_err(|error| errors::diagnostic(&error, &hints))?;
+        let skipped: Vec<String> = state.skip_databases.unwrap_or_default().into_iter().collect();
+        let dropped = user::drop_user(&warehouse, &state.name, state.force_destroy, &skipped, cx.cancelled()).await;
+        for warning in dropped.map_err(|error| errors::diagnostic(&error, &hints))?.warnings {
+            cx.warn(Diagnostic::warning(warning.summary, warning.detail));
+        }
+        Ok(())
+    }
+
+    async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let hints = data.hints();
+        let explain = |error: Error| errors::diagnostic(&error, &hints);
+        let id: UserId = id.parse().map_err(explain)?;
+        let (link, connection_id, endpoint) = place::imported(data, &id.connection).map_err(explain)?;
+        let warehouse = data.warehouse(&link).map_err(explain)?;
+        let facts = warehouse.facts(cx.cancelled()).await.map_err(explain)?;
+        if user::find(&warehouse, &id.name, false, cx.cancelled()).await.map_err(explain)?.is_none() {
+            let detail = format!("{endpoint} has no user of exactly this name. User names keep their case.");
+            return Err(Diagnostic::error(format!("User \"{}\" does not exist", id.name), detail).into());
+        }
+        cx.set("id", id.to_string());
+        cx.set("name", id.name);
+        cx.set("connection_id", connection_id);
+        cx.set("endpoint", endpoint);
+        cx.set("namespace", facts.namespace.clone());
+        cx.set("password_hash", "md5");
+        cx.set("force_destroy", false);
+        cx.set_private(IMPORTED, true);
+        Ok(())
+    }
+}
+
+impl Model {
+    fn user(&self, password: Password) -> UserWanted {
+        UserWanted {
+            name: self.name.clone(),
+            password,
+            connection_limit: self.connection_limit.map(ConnectionLimit::AtMost),
+            valid_until: self.valid_until(),
+        }
+    }
+
+    fn valid_until(&self) -> Option<ValidUntil> {
+        self.valid_until.as_deref().and_then(|text| ValidUntil::parse(text).ok())
+    }
+
+    /// Whether a limit that is managed is to be another than in state.
+    fn differs_in_limits(&self, wanted: &Model) -> bool {
+        (wanted.connection_limit.is_some() && wanted.connection_limit != self.connection_limit)
+            || (wanted.valid_until.is_some() && wanted.valid_until() != self.valid_until())
+    }
+
+    /// Puts what differs from state there; the same instant in other words does not.
+    fn show_drift(&self, found: &UserFound, cx: &mut Change<'_>) {
+        if let (Some(_), Some(limit)) = (self.connection_limit, found.connection_limit) {
+            let limit = match limit {
+                ConnectionLimit::AtMost(sessions) => Some(sessions),
+                ConnectionLimit::Unlimited => None,
+            };
+            if limit != self.connection_limit {
+                cx.set("connection_limit", limit.map(i64::from));
+            }
+        }
+        if let (Some(known), Some(seen)) = (self.valid_until(), found.valid_until)
+            && known != seen
+        {
+            cx.set("valid_until", seen.text());
+        }
+    }
+}
+
+async fn look(warehouse: &Warehouse, state: &Model, cx: &Change<'_>) -> Result<Option<UserFound>, Error> {
+    user::find(warehouse, &state.name, state.connection_limit.is_some(), cx.cancelled()).await
+}
+
+async fn look_up(warehouse: &Warehouse, name: &str, wanted: &Model, cx: &Change<'_>) -> Result<UserFound, Error> {
+    let found = user::find(warehouse, name, wanted.connection_limit.is_some(), cx.cancelled()).await?;
+    found.ok_or_else(|| {
+        Error::refused(
+            format!("User \"{name}\" does not exist"),
+            "Somebody dropped or renamed the user since the plan was made. Plan again.",
+        )
+    })
+}
+
+fn planned_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
+    link::known(cx.planned())
+}
+
+fn prior_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
+    link::known(cx.prior())
+}
+
+fn password_of(wanted: &Model, cx: &Change<'_>) -> Result<Password, Diagnostics> {
+    let hash = if wanted.password_hash == "sha256" { PasswordHash::Sha256 } else { PasswordHash::Md5 };
+    Ok(match cx.secret("password_wo")? {
+        Some(secret) => {
+            // A value that was unknown to the plan was not checked there.
+            let problems = password::problems(secret.expose_secret());
+            if !problems.is_empty() {
+                return Err(Diagnostic::error("Bad password_wo", problems.join(" ")).into());
+            }
+            Password::Set(secret, hash)
+        }
+        None => Password::Disable,
+    })
+}
+
+fn id(data: &Configured, planned: &Value) -> Value {
+    let name = planned.at("name");
+    let (Some(name), Ok(Some(link))) = (name.as_str(), Link::read(planned)) else { return Value::Unknown };
+    place::base_id(data, &link)
+        .map_or(Value::Unknown, |connection| UserId { connection, name: name.to_owned() }.to_string().into())
+}
+
+fn shows_import(diagnostic: &Diagnostic, cx: &Change<'_>) -> Diagnostic {
+    let id = cx.planned().at("id").as_str().unwrap_or_default().to_owned();
+    let block = format!("import {{\n  to = redshift_user.NAME_OF_THE_RESOURCE\n  id = \"{id}\"\n}}");
+    Diagnostic::error(diagnostic.summary(), format!("{}\n\n{block}", diagnostic.detail())).at("name")
+}
+
+fn recorded(version: &str) -> Diagnostic {
+    Diagnostic::warning(
+        "The password was not sent",
+        format!(
+            "This user was imported, and version {version} of its password is the first that is written. It was recorded, and the \
+             password in the warehouse was left as it is. Raise `password_wo_version` to send it."
+        ),
+    )
+}
+
+fn name(value: &Value) -> Result<(), String> {
+    check_name(value.as_str().unwrap_or_default()).map_err(|problem| format!("In name: {problem}."))
+}
+
+fn rules(value: &Value) -> Result<(), String> {
+    let problems = password::problems(value.as_str().unwrap_or_default());
+    if problems.is_empty() { Ok(()) } else { Err(problems.join(" ")) }
+}
+
+fn valid_until(value: &Value) -> Result<(), String> {
+    ValidUntil::parse(value.as_str().unwrap_or_default()).map(drop)
+}
