@@ -1,0 +1,159 @@
+//! The warehouse's front: Redshift's wire protocol on one side, PostgreSQL's on the other.
+
+pub mod auth;
+pub mod relay;
+mod session;
+mod startup;
+pub mod tls;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::Error;
+use crate::allowed::Allowed;
+use crate::client::Client;
+use crate::faults::Record;
+use crate::names::Names;
+
+/// Whether the line is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tls {
+    /// For who asks.
+    #[default]
+    Offered,
+    /// The server answers N.
+    Off,
+    /// A sign-in without TLS is refused.
+    Required,
+}
+
+/// What all sessions share.
+pub struct Shared {
+    /// PostgreSQL's socket.
+    pub socket: PathBuf,
+    /// The list.
+    pub allowed: Allowed,
+    /// Long names.
+    pub names: Names,
+    /// Faults and counters.
+    pub record: Arc<Record>,
+    /// Whether TLS is offered.
+    pub tls: Tls,
+    /// The acceptor, unless TLS is off.
+    pub acceptor: Option<TlsAcceptor>,
+    /// How passwords are asked for.
+    pub auth: auth::Auth,
+    /// What `current_namespace` says.
+    pub namespace: Option<String>,
+    /// `enable_case_sensitive_identifier` of a new session.
+    pub case_sensitive: bool,
+    /// For looking up passwords; not before the cluster is made.
+    pub admin: tokio::sync::Mutex<Option<Client>>,
+}
+
+enum State {
+    /// The token ends listener and sessions; the channel closes when the listener is gone.
+    Listening(CancellationToken, mpsc::Receiver<()>),
+    /// The port is held, nobody listens.
+    Paused(TcpSocket),
+    /// Neither; an earlier change of state failed.
+    Broken,
+}
+
+/// The listener, which can be paused.
+pub struct Front {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    state: Mutex<State>,
+    handle: tokio::runtime::Handle,
+}
+
+impl Front {
+    /// Listens on a free loopback port.
+    pub fn start(shared: Arc<Shared>, handle: tokio::runtime::Handle) -> Result<Self, Error> {
+        let _context = handle.enter();
+        let socket = bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        let address = socket.local_addr()?;
+        let front = Front { shared, address, state: Mutex::new(State::Paused(socket)), handle: handle.clone() };
+        front.resume()?;
+        Ok(front)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends all sessions and refuses connections; the port stays ours.
+    pub fn pause(&self) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Listening(token, gone) = std::mem::replace(&mut *state, State::Broken) {
+            token.cancel();
+            // The listener's task runs on threads of its own; nothing is ever sent.
+            let _ = gone.recv();
+            let _context = self.handle.enter();
+            *state = State::Paused(bind(self.address)?);
+        }
+        Ok(())
+    }
+
+    /// Listens again.
+    pub fn resume(&self) -> Result<(), Error> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let _context = self.handle.enter();
+        let socket = match std::mem::replace(&mut *state, State::Broken) {
+            State::Paused(socket) => socket,
+            State::Broken => bind(self.address)?,
+            listening => {
+                *state = listening;
+                return Ok(());
+            }
+        };
+        let listener = socket.listen(256)?;
+        let token = CancellationToken::new();
+        let (alive, gone) = mpsc::channel();
+        self.handle.spawn(accept(self.shared.clone(), listener, token.clone(), alive));
+        *state = State::Listening(token, gone);
+        Ok(())
+    }
+}
+
+async fn accept(shared: Arc<Shared>, listener: TcpListener, token: CancellationToken, _alive: mpsc::Sender<()>) {
+    loop {
+        let accepted = tokio::select! {
+            () = token.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        if let Ok((stream, _)) = accepted {
+            let _ = stream.set_nodelay(true);
+            let (shared, token) = (shared.clone(), token.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = token.cancelled() => {}
+                    _ = startup::serve(shared, Box::new(stream), startup::Trust::Outside) => {}
+                }
+            });
+        }
+    }
+}
+
+fn bind(address: SocketAddr) -> Result<TcpSocket, Error> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+/// A session inside the process, past the listener, faults and counters. `trusted`: no password is asked for.
+pub fn internal(shared: Arc<Shared>, trusted: bool) -> DuplexStream {
+    let (ours, theirs) = tokio::io::duplex(64 << 10);
+    let trust = if trusted { startup::Trust::Owner } else { startup::Trust::Inside };
+    tokio::spawn(startup::serve(shared, Box::new(theirs), trust));
+    ours
+}

@@ -1,0 +1,196 @@
+//! A session after sign-in: one query string at a time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use postgres_protocol::message::frontend;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
+
+use super::Shared;
+use super::relay::{self, ERROR};
+use super::startup::{Opening, Trust};
+use crate::client::{Frame, Stream, read_frame};
+use crate::faults::{Action, Logged, On};
+use crate::refusal::Refusal;
+use crate::rewrite::{Context, Plan, opening, plan};
+use crate::token::statements;
+
+/// An open session and the one behind it.
+pub struct Session {
+    pub shared: Arc<Shared>,
+    pub opening: Opening,
+    pub trust: Trust,
+    pub stream: Box<dyn Stream>,
+    pub buffer: BytesMut,
+    pub backend: UnixStream,
+    pub backend_buffer: BytesMut,
+    pub case_sensitive: bool,
+    pub in_transaction: bool,
+}
+
+/// What to do with the answer to one statement of PostgreSQL's.
+struct Expected {
+    shown: bool,
+    tag: &'static str,
+    /// The setting of letter case once this is done.
+    case_sensitive: Option<bool>,
+}
+
+impl Session {
+    /// Serves until the client leaves, or a fault cuts the line.
+    pub async fn run(mut self) -> std::io::Result<()> {
+        let mut skipping = false;
+        while let Some(frame) = read_frame(&mut self.stream, &mut self.buffer).await? {
+            match frame.tag {
+                b'Q' => {
+                    let sql = String::from_utf8_lossy(frame.body.strip_suffix(&[0]).unwrap_or(&frame.body)).into_owned();
+                    if !self.query(&sql).await? {
+                        return Ok(());
+                    }
+                }
+                b'X' => {
+                    let mut out = BytesMut::new();
+                    frontend::terminate(&mut out);
+                    return self.backend.write_all(&out).await;
+                }
+                b'S' => {
+                    skipping = false;
+                    let status = if self.in_transaction { b"T" } else { b"I" };
+                    self.send(&[Frame { tag: b'Z', body: Bytes::from_static(status) }]).await?;
+                }
+                _ if skipping => {}
+                _ => {
+                    skipping = true;
+                    let refusal = Refusal::unlisted("the extended query protocol");
+                    self.send(&[relay::error(ERROR, &refusal)]).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, frames: &[Frame]) -> std::io::Result<()> {
+        let mut out = BytesMut::new();
+        frames.iter().for_each(|f| f.write(&mut out));
+        self.stream.write_all(&out).await?;
+        self.stream.flush().await
+    }
+
+    fn plans(&self, sql: &str) -> (Vec<Result<Plan, Refusal>>, Vec<String>) {
+        let context = Context {
+            allowed: &self.shared.allowed,
+            names: &self.shared.names,
+            case_sensitive: self.case_sensitive,
+            namespace: self.shared.namespace.as_deref(),
+            in_transaction: self.in_transaction,
+        };
+        match statements(sql) {
+            Ok(all) => (all.iter().map(|one| plan(one, &context)).collect(), all.iter().map(|one| opening(one)).collect()),
+            Err(refusal) => (vec![Err(refusal)], vec!["INVALID".into()]),
+        }
+    }
+
+    /// Runs one query string; `false` when the line is to be cut.
+    async fn query(&mut self, sql: &str) -> std::io::Result<bool> {
+        let (mut plans, openings) = self.plans(sql);
+        let mut cut_after = false;
+        if self.trust == Trust::Outside {
+            tokio::time::sleep(self.shared.record.latency()).await;
+            for (plan, opening) in plans.iter_mut().zip(&openings) {
+                let kind = opening.split(' ').next().unwrap_or_default();
+                self.shared.record.statement(kind, self.logged(sql));
+                match self.shared.record.strike(On::Statement, sql) {
+                    Some(Action::CutBefore) => return Ok(false),
+                    Some(Action::CutAfter) => cut_after = true,
+                    Some(Action::Delay { milliseconds }) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+                    Some(error) => *plan = error.refusal().map_or_else(|| plan.clone(), Err),
+                    None => {}
+                }
+            }
+        }
+        let mut expected = VecDeque::new();
+        let mut texts = Vec::new();
+        for plan in plans {
+            let plan = plan.unwrap_or_else(|refusal| Plan { id: "refused", sql: vec![refusal.to_sql()], tag: "" });
+            let last = plan.sql.len().saturating_sub(1);
+            for (at, text) in plan.sql.into_iter().enumerate() {
+                let case_sensitive = (plan.id == "set-case-sensitive").then(|| text.ends_with("on"));
+                expected.push_back(Expected { shown: at == last, tag: plan.tag, case_sensitive });
+                texts.push(text);
+            }
+        }
+        let mut out = BytesMut::new();
+        frontend::query(&texts.join(";\n"), &mut out)?;
+        self.backend.write_all(&out).await?;
+        self.relay(expected, !cut_after).await?;
+        Ok(!cut_after)
+    }
+
+    fn logged(&self, sql: &str) -> Logged {
+        Logged {
+            sql: sql.to_owned(),
+            user: self.opening.user.clone(),
+            database: self.opening.database.clone(),
+            application: self.opening.application.clone(),
+        }
+    }
+
+    /// Passes answers on until PostgreSQL is ready again.
+    async fn relay(&mut self, mut expected: VecDeque<Expected>, pass: bool) -> std::io::Result<()> {
+        let mut out = BytesMut::new();
+        loop {
+            let Some(frame) = read_frame(&mut self.backend, &mut self.backend_buffer).await? else {
+                self.stream.write_all(&out).await?;
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            };
+            let names = &self.shared.names;
+            let shown = expected.front().is_none_or(|e| e.shown);
+            let own_rows = expected.front().is_none_or(|e| e.tag.is_empty());
+            match frame.tag {
+                b'T' if shown && own_rows => relay::description(&frame, names).write(&mut out),
+                b'D' if shown && own_rows => relay::row(frame, names).write(&mut out),
+                b'T' | b'D' => {}
+                b'N' if relay::is_noise(&frame) => {}
+                b'C' => {
+                    if let Some(done) = expected.pop_front() {
+                        self.case_sensitive = done.case_sensitive.unwrap_or(self.case_sensitive);
+                        match (done.shown, done.tag) {
+                            (false, _) => {}
+                            (true, "") => frame.write(&mut out),
+                            (true, tag) => complete(tag).write(&mut out),
+                        }
+                    }
+                }
+                b'E' | b'N' => relay::translate(&frame, names).write(&mut out),
+                b'S' => {
+                    if let Some(frame) = relay::parameter(&frame) {
+                        frame.write(&mut out);
+                    }
+                }
+                b'Z' => {
+                    self.in_transaction = frame.body.first() != Some(&b'I');
+                    frame.write(&mut out);
+                    if pass {
+                        self.stream.write_all(&out).await?;
+                        self.stream.flush().await?;
+                    }
+                    return Ok(());
+                }
+                _ => frame.write(&mut out),
+            }
+            if pass && out.len() > 32 << 10 {
+                self.stream.write_all(&out.split()).await?;
+            }
+        }
+    }
+}
+
+fn complete(tag: &str) -> Frame {
+    let mut body = BytesMut::new();
+    body.put_slice(tag.as_bytes());
+    body.put_u8(0);
+    Frame { tag: b'C', body: body.freeze() }
+}

@@ -1,0 +1,78 @@
+//! `redshift-standin`: a local Redshift in the foreground, until it is interrupted.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use redshift_standin::{SUPERUSER, Standin, StandinOptions};
+
+const USAGE: &str = "usage: redshift-standin [--provider-dir FOLDER] [--host NAME]...\n       redshift-standin --allowed\n\n\
+    A local Redshift for development. Prints `export NAME=value` lines, then `ready`, and runs until it is interrupted.\n\
+    --provider-dir  a folder with terraform-provider-redshift: TF_CLI_CONFIG_FILE gets a development override for it\n\
+    --host          a further name in the certificate\n\
+    --allowed       prints the list of what is accepted (ALLOWED.md)";
+
+fn main() -> ExitCode {
+    let mut options = StandinOptions::default();
+    let mut provider = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match (argument.as_str(), arguments.next()) {
+            ("--allowed", None) => {
+                print!("{}", redshift_standin::allowed::document());
+                return ExitCode::SUCCESS;
+            }
+            ("--provider-dir", Some(folder)) => provider = Some(PathBuf::from(folder)),
+            ("--host", Some(host)) => options.hosts.push(host),
+            _ => {
+                eprintln!("{USAGE}");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    match run(options, provider.as_deref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("redshift-standin: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: StandinOptions, provider: Option<&Path>) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let standin = Standin::start(options)?;
+        let mut lines = vec![
+            ("REDSHIFT_HOST", standin.host()),
+            ("REDSHIFT_PORT", standin.port().to_string()),
+            ("REDSHIFT_DATABASE", "dev".to_owned()),
+            ("REDSHIFT_USER", SUPERUSER.to_owned()),
+            ("REDSHIFT_PASSWORD", standin.password().to_owned()),
+            ("REDSHIFT_SSLMODE", "verify-full".to_owned()),
+            ("REDSHIFT_SSLROOTCERT", standin.ca_file().display().to_string()),
+            ("STANDIN_CONTROL", standin.control_url()),
+        ];
+        if let Some(folder) = provider {
+            let file = standin.ca_file().with_file_name("terraform.rc");
+            std::fs::write(&file, override_for(&std::fs::canonicalize(folder)?))?;
+            lines.push(("TF_CLI_CONFIG_FILE", file.display().to_string()));
+        }
+        for (name, value) in lines {
+            println!("export {name}={value}");
+        }
+        println!("ready");
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
+}
+
+fn override_for(folder: &Path) -> String {
+    let folder = folder.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
+    format!("provider_installation {{\n  dev_overrides {{\n    \"terraform-redshift/redshift\" = \"{folder}\"\n  }}\n  direct {{}}\n}}\n")
+}

@@ -1,0 +1,84 @@
+//! From a statement of Redshift's to statements of PostgreSQL's, by the list.
+
+use crate::allowed::Allowed;
+use crate::names::{GROUP, Names, ROLE};
+use crate::front::auth::md5_stored;
+use crate::pattern::{Captures, Value, fill};
+use crate::refusal::Refusal;
+use crate::token::Token;
+
+/// What a statement is read with.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The list.
+    pub allowed: &'a Allowed,
+    /// Long names.
+    pub names: &'a Names,
+    /// `enable_case_sensitive_identifier` of the session.
+    pub case_sensitive: bool,
+    /// What `current_namespace` answers; `None`: the column does not exist.
+    pub namespace: Option<&'a str>,
+    /// Whether a transaction block is open.
+    pub in_transaction: bool,
+}
+
+/// What PostgreSQL is sent for one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The form's id.
+    pub id: &'static str,
+    /// PostgreSQL's statements; only the last one's answer is shown.
+    pub sql: Vec<String>,
+    /// The command tag to answer, and no rows; empty: PostgreSQL's answer.
+    pub tag: &'static str,
+}
+
+/// Finds the form of a statement and rewrites it.
+pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
+    for (form, pattern) in &context.allowed.forms {
+        if let Some(mut captures) = pattern.match_all(tokens, context)? {
+            hash_clear_password(&mut captures, context.names);
+            check_grant_option(&captures)?;
+            captures.insert("in_transaction", Value::Sql(context.in_transaction.to_string()));
+            return Ok(Plan { id: form.id, sql: fill(form.rewrite, &captures), tag: form.tag });
+        }
+    }
+    Err(Refusal::unlisted(format!("this form of {}", opening(tokens))))
+}
+
+/// AWS, GRANT: WITH GRANT OPTION is for users, not for groups, roles or PUBLIC.
+fn check_grant_option(captures: &Captures) -> Result<(), Refusal> {
+    let granted = matches!(captures.get("option"), Some(Value::Sql(option)) if option == "WITH GRANT OPTION");
+    let Some(Value::Names(to)) = captures.get("to").filter(|_| granted) else { return Ok(()) };
+    if to.iter().all(|name| !name.is_empty() && !name.starts_with([GROUP, ROLE])) {
+        return Ok(());
+    }
+    Err(Refusal::new("0LP01", "grant options can only be granted to individual users"))
+}
+
+/// MD5 is salted by the user's name, which the options do not know (AWS: "md5" of password and user name).
+fn hash_clear_password(captures: &mut Captures, names: &Names) {
+    let (Some(Value::Name(user)), Some(Value::Text(options))) = (captures.get("user"), captures.get("options")) else { return };
+    let Ok(mut options) = serde_json::from_str::<serde_json::Value>(options) else { return };
+    if let Some(clear) = options["password"]["clear"].as_str() {
+        let user = names.restore(user).unwrap_or_else(|| user.clone());
+        options["password"] = md5_stored(&user, clear).into();
+        captures.insert("options", Value::Text(options.to_string()));
+    }
+}
+
+/// The first words of a statement, for messages and counters; never a name or a literal.
+pub fn opening(tokens: &[Token]) -> String {
+    const OPENERS: [&str; 20] = [
+        "user", "group", "role", "schema", "database", "table", "view", "default", "privileges", "all", "external",
+        "session", "materialized", "function", "procedure", "into", "from", "or", "replace", "datashare",
+    ];
+    let mut words = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Word(word) if at == 0 || OPENERS.contains(&word.as_str()) => words.push(word.to_uppercase()),
+            _ => break,
+        }
+    }
+    if words.is_empty() { "statement".to_owned() } else { words.join(" ") }
+}

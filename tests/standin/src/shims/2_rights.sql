@@ -1,0 +1,135 @@
+-- Rights on objects where Redshift's rules are not PostgreSQL's.
+SET search_path = pg_catalog;
+
+-- Scoped grants of this database: PostgreSQL has none, so a helper role holds the right on every table of the schema,
+-- new ones included, and the grantee is its member.
+CREATE TABLE rs_scoped (nsp oid, grantee oid, privilege text, PRIMARY KEY (nsp, grantee, privilege));
+-- External schemas of this database.
+CREATE TABLE rs_external_schemas (nsp oid PRIMARY KEY, databasename text, options text);
+
+CREATE FUNCTION rs_schema(n text) RETURNS oid LANGUAGE plpgsql STABLE AS $$
+DECLARE found oid;
+BEGIN
+  SELECT oid INTO found FROM pg_namespace WHERE nspname = n;
+  IF found IS NULL THEN PERFORM rs_fail('3F000', format('schema "%s" does not exist', n)); END IF;
+  RETURN found;
+END $$;
+
+CREATE FUNCTION rs_external(n text, databasename text, region text, arn text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  INSERT INTO rs_external_schemas VALUES (rs_schema(n), databasename,
+    jsonb_strip_nulls(jsonb_build_object('REGION', region, 'IAM_ROLE', coalesce(arn, 'default')))::text)
+$$;
+
+CREATE FUNCTION rs_is_external(n text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$ SELECT EXISTS (SELECT 1 FROM rs_external_schemas e JOIN pg_namespace s ON s.oid = e.nsp WHERE s.nspname = n) $$;
+
+-- AWS, GRANT: on an external schema USAGE only, and not in a transaction block.
+CREATE FUNCTION rs_check_schemas(names text[], rights text, in_transaction boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE n text;
+BEGIN
+  FOREACH n IN ARRAY names LOOP
+    CONTINUE WHEN NOT rs_is_external(n);
+    IF rights NOT IN ('USAGE', 'ALL') THEN PERFORM rs_fail('0A000', format('only USAGE can be granted on external schema "%s"', n)); END IF;
+    IF in_transaction THEN
+      PERFORM rs_fail('25001', 'GRANT or REVOKE on an external schema cannot run inside a transaction block');
+    END IF;
+  END LOOP;
+END $$;
+
+-- Runs as the caller, so that PostgreSQL judges his grant options and gives its warnings 01007 and 01006. The tables
+-- behind materialized views (mv_tbl__) are not reached (dbsystel/terraform-provider-redshift).
+CREATE FUNCTION rs_on_all_tables(verb text, rights text, schemas text[], direction text, grantees text, option text) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE n text; tables text; hidden boolean;
+BEGIN
+  FOREACH n IN ARRAY schemas LOOP
+    IF rs_is_external(n) THEN PERFORM rs_fail('0A000', format('only USAGE can be granted on external schema "%s"', n)); END IF;
+    SELECT string_agg(format('%I.%I', n, relname), ', ') FILTER (WHERE left(relname, 8) <> 'mv_tbl__'),
+           coalesce(bool_or(left(relname, 8) = 'mv_tbl__'), false)
+      INTO tables, hidden FROM pg_class WHERE relnamespace = rs_schema(n) AND relkind IN ('r', 'v', 'm', 'p');
+    IF tables IS NOT NULL THEN
+      EXECUTE concat(verb, rights, ' ON TABLE ', tables, direction, grantees, ' ', option);
+    ELSIF NOT hidden THEN
+      EXECUTE concat(verb, rights, ' ON ALL TABLES IN SCHEMA ', quote_ident(n), direction, grantees, ' ', option);
+    END IF;
+  END LOOP;
+END $$;
+
+-- Redshift checks CREATE on the schema for the owner named, in GRANT and REVOKE alike (AWS: "users that set privileges
+-- for schemas that they have the CREATE privilege on"), and lets others than the owner in by a system permission.
+CREATE FUNCTION rs_default_privileges(users text[], schemas text[], verb text, rights text, direction text, grantees text, option text)
+RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE u text; s text;
+BEGIN
+  FOREACH u IN ARRAY coalesce(users, ARRAY[session_user::text]) LOOP
+    PERFORM rs_find(u);
+    IF u <> session_user THEN PERFORM rs_require('ALTER DEFAULT PRIVILEGES', 'must be superuser to alter default privileges of other users'); END IF;
+    FOREACH s IN ARRAY coalesce(schemas, '{}') LOOP
+      PERFORM rs_schema(s);
+      IF NOT has_schema_privilege(u, s, 'CREATE') THEN PERFORM rs_fail('42501', format('permission denied for schema %s', s)); END IF;
+      EXECUTE concat(format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA %I ', u, s), verb, rights, ' ON ', direction, grantees, ' ', option);
+    END LOOP;
+    IF schemas IS NULL THEN
+      EXECUTE concat(format('ALTER DEFAULT PRIVILEGES FOR ROLE %I ', u), verb, rights, ' ON ', direction, grantees, ' ', option);
+    END IF;
+  END LOOP;
+END $$;
+
+CREATE FUNCTION rs_scoped(granting boolean, rights text, schema text, database text, grantees text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET client_min_messages = error AS $$
+DECLARE
+  s oid := rs_schema(schema);
+  one text;
+  who oid;
+  helper text;
+  wanted text[] := CASE rights WHEN 'ALL' THEN ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES'] ELSE string_to_array(rights, ', ') END;
+BEGIN
+  IF database <> current_database() THEN
+    PERFORM rs_fail('0A000', 'scoped permissions can be granted in the connected database only');
+  END IF;
+  PERFORM rs_superuser('grant or revoke scoped permissions');
+  IF rs_is_external(schema) THEN PERFORM rs_fail('0A000', format('only USAGE can be granted on external schema "%s"', schema)); END IF;
+  FOREACH one IN ARRAY grantees LOOP
+    who := rs_find(one);
+    helper := concat(chr(4), (SELECT oid FROM pg_database WHERE datname = current_database()), '.', s, '.', who);
+    IF granting THEN
+      IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = helper) THEN
+        EXECUTE format('CREATE ROLE %I NOLOGIN', helper);
+        EXECUTE format('GRANT %I TO %I', helper, one);
+      END IF;
+      INSERT INTO rs_scoped SELECT s, who, unnest(wanted) ON CONFLICT DO NOTHING;
+      EXECUTE format('GRANT %s ON ALL TABLES IN SCHEMA %I TO %I', array_to_string(wanted, ', '), schema, helper);
+    ELSIF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = helper) THEN
+      DELETE FROM rs_scoped WHERE nsp = s AND grantee = who AND privilege = ANY (wanted);
+      EXECUTE format('REVOKE %s ON ALL TABLES IN SCHEMA %I FROM %I', array_to_string(wanted, ', '), schema, helper);
+      IF NOT EXISTS (SELECT 1 FROM rs_scoped WHERE nsp = s AND grantee = who) THEN
+        EXECUTE format('DROP OWNED BY %I', helper);
+        EXECUTE format('DROP ROLE %I', helper);
+      END IF;
+    END IF;
+  END LOOP;
+END $$;
+
+-- A new table falls under the scoped grants of its schema. A new procedure is not PUBLIC's (on PostgreSQL it is).
+CREATE FUNCTION rs_on_create() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE o record; g record;
+BEGIN
+  FOR o IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_type IN ('table', 'view', 'materialized view', 'procedure') LOOP
+    IF o.object_type = 'procedure' THEN
+      IF (SELECT proacl IS NULL FROM pg_proc WHERE oid = o.objid) THEN
+        EXECUTE format('REVOKE ALL ON PROCEDURE %s FROM PUBLIC', o.object_identity);
+      END IF;
+      CONTINUE;
+    END IF;
+    FOR g IN SELECT r.rolname, string_agg(x.privilege, ', ') AS rights FROM rs_scoped x
+             JOIN pg_class c ON c.oid = o.objid AND c.relnamespace = x.nsp
+             JOIN pg_database d ON d.datname = current_database()
+             JOIN pg_roles r ON r.rolname = concat(chr(4), d.oid, '.', x.nsp, '.', x.grantee) GROUP BY r.rolname LOOP
+      EXECUTE format('GRANT %s ON TABLE %s TO %I', g.rights, o.object_identity, g.rolname);
+    END LOOP;
+  END LOOP;
+END $$;
+CREATE EVENT TRIGGER rs_on_create ON ddl_command_end
+  WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'CREATE VIEW', 'CREATE MATERIALIZED VIEW', 'CREATE PROCEDURE')
+  EXECUTE FUNCTION rs_on_create();

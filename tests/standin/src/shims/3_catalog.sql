@@ -1,0 +1,111 @@
+-- Redshift's catalogue as its users see it. A relation whose name PostgreSQL has too is called rs_..., and the rewriter
+-- puts that name in its place.
+SET search_path = pg_catalog;
+
+CREATE FUNCTION rs_version() RETURNS text LANGUAGE sql IMMUTABLE AS
+$$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.12345'::text $$;
+
+CREATE FUNCTION rs_getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', now() AT TIME ZONE 'UTC') $$;
+
+-- AWS, the pages of the SVV privilege views: who is not superuser and has no ACCESS SYSTEM TABLE sees "only identities
+-- to which they have access or that they own".
+CREATE FUNCTION rs_sees_all() RETURNS boolean LANGUAGE sql STABLE AS $$ SELECT rs_has('ACCESS SYSTEM TABLE') $$;
+
+CREATE VIEW rs_identity AS
+SELECT oid, rs_id(oid) AS id, rolname, rs_kind(rolname) AS kind, rs_bare(rolname) AS name, rolsuper, rolcreatedb, rolconnlimit, rolvaliduntil,
+       CASE WHEN (SELECT rs_sees_all()) THEN true
+            ELSE pg_has_role(session_user, oid, 'MEMBER') OR rs_meta(oid)->>'owner' = session_user END AS visible
+FROM pg_authid WHERE left(rolname, 3) <> 'pg_';
+
+CREATE FUNCTION rs_userbyid(i int) RETURNS name LANGUAGE sql STABLE AS $$
+  SELECT coalesce((SELECT rolname FROM pg_roles WHERE rs_id(oid) = i AND rs_kind(rolname) <> 'gone'), format('unknown (UID=%s)', i))::name
+$$;
+
+-- A name as ACL text has it: quoted if it holds anything but letters, digits and _ (PostgreSQL 8.0, putid). Null for
+-- roles and helpers, which are not in ACLs.
+CREATE FUNCTION rs_acl_name(quoted text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  n text := CASE WHEN left(quoted, 1) = '"' THEN replace(substr(quoted, 2, length(quoted) - 2), '""', '"') ELSE quoted END;
+  bare text := rs_bare(n);
+BEGIN
+  IF rs_kind(n) IN ('role', 'scope') THEN RETURN NULL; END IF;
+  IF bare ~ '[^a-zA-Z0-9_]' THEN bare := '"' || replace(bare, '"', '""') || '"'; END IF;
+  RETURN CASE rs_kind(n) WHEN 'group' THEN 'group ' || bare ELSE bare END;
+END $$;
+
+-- Letters by kind of object (AWS, PG_DEFAULT_ACL: arwdRxtXUCTDPA): a table's D is DROP and P is TRUNCATE, where
+-- PostgreSQL's D is TRUNCATE; a database has no c.
+CREATE FUNCTION rs_acl_letters(letters text, kind text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE
+    WHEN kind = 'database' THEN replace(replace(letters, 'c*', ''), 'c', '')
+    WHEN kind = 'table' AND replace(letters, '*', '') IN ('arwdDxt', 'arwdDxtm') THEN
+      CASE WHEN letters LIKE '%*%' THEN 'a*r*w*d*R*x*t*D*P*A*' ELSE 'arwdRxtDPA' END
+    WHEN kind = 'table' THEN replace(replace(replace(letters, 'm*', ''), 'm', ''), 'D', 'P')
+    ELSE letters END
+$$;
+
+CREATE FUNCTION rs_acl(acl aclitem[], kind text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+  item text;
+  part text[];
+  letters text;
+  who text;
+  result text[] := '{}';
+BEGIN
+  IF acl IS NULL THEN RETURN NULL; END IF;
+  FOREACH item IN ARRAY acl::text[] LOOP
+    part := regexp_match(item, '^("(?:[^"]|"")*"|[^"=]*)=([a-zA-Z*]*)/(.*)$');
+    who := rs_acl_name(part[1]);
+    letters := rs_acl_letters(part[2], kind);
+    CONTINUE WHEN who IS NULL OR letters = '';
+    result := result || concat(who, '=', letters, '/', rs_acl_name(part[3]));
+  END LOOP;
+  RETURN result;
+END $$;
+
+CREATE VIEW rs_user AS
+SELECT name::name AS usename, id AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper, oid = 10 AS usecatupd,
+       '********'::text AS passwd, rolvaliduntil AS valuntil, NULL::text[] AS useconfig
+FROM rs_identity WHERE kind = 'user';
+
+CREATE VIEW rs_user_info AS
+SELECT u.*, CASE i.rolconnlimit WHEN -1 THEN 'UNLIMITED' ELSE i.rolconnlimit::text END AS useconnlimit
+FROM rs_user u JOIN rs_identity i ON i.id = u.usesysid AND i.kind = 'user'
+WHERE (SELECT rs_superuser()) OR u.usename = session_user;
+
+CREATE VIEW rs_group AS
+SELECT name::name AS groname, id AS grosysid,
+       (SELECT array_agg(rs_id(member) ORDER BY member) FROM pg_auth_members m WHERE m.roleid = i.oid) AS grolist
+FROM rs_identity i WHERE kind = 'group';
+
+CREATE VIEW rs_namespace AS
+SELECT oid, nspname, rs_id(nspowner) AS nspowner, rs_acl(nspacl, 'schema') AS nspacl FROM pg_namespace;
+
+CREATE VIEW rs_class AS
+SELECT oid, relname, relnamespace, reltype, rs_id(relowner) AS relowner, relkind, relnatts, reltuples, rs_acl(relacl, 'table') AS relacl FROM pg_class;
+
+CREATE VIEW rs_database AS
+SELECT oid, datname, rs_id(datdba) AS datdba, encoding, datistemplate, datallowconn, rs_acl(datacl, 'database') AS datacl FROM pg_database;
+
+CREATE VIEW rs_proc AS
+SELECT oid, proname, pronamespace, rs_id(proowner) AS proowner, CASE prokind WHEN 'p' THEN 0::oid ELSE prorettype END AS prorettype,
+       proargtypes, pronargs, rs_acl(proacl, 'routine') AS proacl FROM pg_proc;
+
+CREATE VIEW rs_language AS SELECT oid, lanname, lanispl, lanpltrusted, rs_acl(lanacl, 'language') AS lanacl FROM pg_language;
+
+CREATE VIEW rs_library AS SELECT ''::name AS name, 0::oid AS language_oid, 0 AS file_store_id, 0 AS owner WHERE false;
+
+-- A late-binding view has no columns before it is used.
+CREATE VIEW rs_attribute AS
+SELECT a.attrelid, a.attname, a.atttypid, a.attnum, a.atttypmod, a.attnotnull, a.atthasdef, a.attisdropped FROM pg_attribute a
+WHERE NOT EXISTS (SELECT 1 FROM pg_description d WHERE d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
+                  AND d.description = 'late-binding');
+
+-- AWS, PG_DEFAULT_ACL: "regular users can see only their own data". A row that holds nothing but rights of roles does
+-- not show here.
+CREATE VIEW rs_default_acl AS
+SELECT rs_id(d.defaclrole) AS defacluser, d.defaclnamespace, d.defaclobjtype, rs_acl(d.defaclacl, CASE d.defaclobjtype WHEN 'r' THEN 'table' ELSE 'routine' END) AS defaclacl
+FROM pg_default_acl d
+WHERE (rs_acl(d.defaclacl, 'table') <> '{}' OR d.defaclacl = '{}')
+  AND ((SELECT rs_sees_all()) OR pg_has_role(session_user, d.defaclrole, 'MEMBER')
+       OR EXISTS (SELECT 1 FROM aclexplode(d.defaclacl) x JOIN rs_identity i ON i.oid = x.grantee AND i.visible));

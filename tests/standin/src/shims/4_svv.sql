@@ -1,0 +1,122 @@
+-- The SVV and STV views that the provider reads, with the columns of their AWS pages.
+SET search_path = pg_catalog;
+
+CREATE VIEW svv_redshift_databases AS
+SELECT datname::text AS database_name, datdba AS database_owner, 'local'::text AS database_type, datacl::text AS database_acl, ''::text AS database_options,
+       'Snapshot Isolation'::text AS database_isolation_level FROM rs_database
+UNION ALL SELECT 'template0', 1, 'local', NULL, '', 'Snapshot Isolation'
+UNION ALL SELECT 'sys:internal', 1, 'local', NULL, '', 'Snapshot Isolation'
+UNION ALL SELECT 'awsdatacatalog', 1, 'auto mounted catalog', NULL, '', 'Snapshot Isolation';
+
+CREATE VIEW svv_roles AS
+SELECT id AS role_id, name AS role_name, coalesce(rs_meta(oid)->>'owner', 'rdsdb') AS role_owner, NULL::text AS external_id
+FROM rs_identity WHERE kind = 'role' AND visible;
+
+CREATE VIEW svv_user_grants AS
+SELECT u.id AS user_id, u.name AS user_name, r.id AS role_id, r.name AS role_name, m.admin_option
+FROM pg_auth_members m JOIN rs_identity u ON u.oid = m.member AND u.kind = 'user' JOIN rs_identity r ON r.oid = m.roleid AND r.kind = 'role'
+WHERE u.visible;
+
+-- AWS's sample: GRANT ROLE role1 TO ROLE role2 gives role_name role2, granted_role_name role1.
+CREATE VIEW svv_role_grants AS
+SELECT x.id AS role_id, x.name AS role_name, r.id AS granted_role_id, r.name AS granted_role_name
+FROM pg_auth_members m JOIN rs_identity x ON x.oid = m.member AND x.kind = 'role' JOIN rs_identity r ON r.oid = m.roleid AND r.kind = 'role'
+WHERE x.visible;
+
+-- Who may be named in a row: users, groups, roles and PUBLIC, those visible to the reader.
+CREATE VIEW rs_grantee AS
+SELECT oid, id, name, kind FROM rs_identity WHERE kind IN ('user', 'group', 'role') AND visible UNION ALL SELECT 0, 0, 'public', 'public';
+
+CREATE VIEW svv_relation_privileges AS
+SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, a.privilege_type, g.id AS identity_id, g.name AS identity_name,
+       g.kind AS identity_type, a.is_grantable AS admin_option
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN rs_grantee g ON g.oid = a.grantee
+WHERE c.relkind IN ('r', 'v', 'm') AND a.privilege_type NOT IN ('TRIGGER', 'MAINTAIN');
+
+CREATE VIEW svv_column_privileges AS
+SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, t.attname::text AS column_name, a.privilege_type,
+       g.id AS identity_id, g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+JOIN pg_attribute t ON t.attrelid = c.oid CROSS JOIN LATERAL aclexplode(t.attacl) a JOIN rs_grantee g ON g.oid = a.grantee;
+
+CREATE VIEW svv_schema_privileges AS
+SELECT n.nspname::text AS namespace_name, a.privilege_type, g.id AS identity_id, g.name AS identity_name, g.kind AS identity_type,
+       a.is_grantable AS admin_option, 'SCHEMA'::text AS privilege_scope
+FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN rs_grantee g ON g.oid = a.grantee
+WHERE left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+UNION ALL
+SELECT n.nspname::text, x.privilege, g.id, g.name, g.kind, false, 'TABLES'
+FROM rs_scoped x JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid = x.grantee;
+
+CREATE VIEW svv_database_privileges AS
+SELECT d.datname::text AS database_name, CASE a.privilege_type WHEN 'TEMPORARY' THEN 'TEMP' ELSE a.privilege_type END AS privilege_type, g.id AS identity_id,
+       g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option, 'DATABASE'::text AS privilege_scope
+FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a JOIN rs_grantee g ON g.oid = a.grantee WHERE a.privilege_type <> 'CONNECT';
+
+CREATE VIEW svv_default_privileges AS
+SELECT n.nspname::text AS schema_name, CASE d.defaclobjtype WHEN 'r' THEN 'RELATION' ELSE 'FUNCTION' END::text AS object_type, o.id AS owner_id,
+       o.name AS owner_name, 'user'::text AS owner_type, a.privilege_type, g.id AS grantee_id, g.name AS grantee_name, g.kind AS grantee_type,
+       a.is_grantable AS admin_option
+FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace JOIN rs_identity o ON o.oid = d.defaclrole
+CROSS JOIN LATERAL aclexplode(d.defaclacl) a JOIN rs_grantee g ON g.oid = a.grantee
+WHERE a.grantee <> d.defaclrole AND a.privilege_type NOT IN ('TRIGGER', 'MAINTAIN');
+
+CREATE VIEW svv_system_privileges AS
+SELECT s.privilege AS system_privilege, i.id AS identity_id, i.name AS identity_name, i.kind AS identity_type
+FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(rs_meta(i.oid)->'system', '[]')) s(privilege) WHERE i.visible;
+
+CREATE VIEW svv_iam_privileges AS
+SELECT s.x->>'arn' AS iam_arn, s.x->>'command' AS command_type, i.id AS identity_id, i.name AS identity_name, i.kind AS identity_type
+FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements(coalesce(rs_meta(i.oid)->'assumerole', '[]')) s(x) WHERE i.visible;
+
+-- Nothing in this stand-in can make rows of these.
+CREATE VIEW svv_datashare_privileges AS
+SELECT ''::text AS datashare_name, ''::text AS privilege_type, 0 AS identity_id, ''::text AS identity_name, ''::text AS identity_type, false AS admin_option WHERE false;
+CREATE VIEW svv_rls_attached_policy AS
+SELECT ''::text AS relschema, ''::text AS relname, ''::text AS relkind, ''::text AS polname, ''::text AS grantor, ''::text AS grantee,
+       ''::text AS granteekind, false AS is_pol_on, false AS is_rls_on WHERE false;
+CREATE VIEW svv_attached_masking_policy AS
+SELECT ''::text AS policy_name, ''::text AS schema_name, ''::text AS table_name, ''::text AS table_type, ''::text AS grantor, ''::text AS grantee,
+       ''::text AS grantee_type, 0 AS priority, ''::text AS input_columns, ''::text AS output_columns WHERE false;
+
+CREATE VIEW svv_external_schemas AS
+SELECT n.oid AS esoid, 1::smallint AS eskind, n.nspname AS schemaname, rs_id(n.nspowner) AS esowner, e.databasename, e.options AS esoptions
+FROM rs_external_schemas e JOIN pg_namespace n ON n.oid = e.nsp WHERE has_schema_privilege(n.oid, 'USAGE');
+
+CREATE VIEW svv_tables AS
+SELECT current_database()::text AS table_catalog, n.nspname::text AS table_schema, c.relname::text AS table_name,
+       CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'VIEW' ELSE 'BASE TABLE' END::text AS table_type, NULL::text AS remarks
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'v', 'm');
+
+CREATE VIEW svv_columns AS
+SELECT t.table_catalog, t.table_schema, t.table_name, a.attname::text AS column_name, a.attnum::int AS ordinal_position, NULL::text AS column_default,
+       CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END::text AS is_nullable, format_type(a.atttypid, NULL)::text AS data_type,
+       CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) THEN nullif(a.atttypmod, -1) - 4 END AS character_maximum_length,
+       CASE WHEN a.atttypid = 'numeric'::regtype THEN ((a.atttypmod - 4) >> 16) & 65535 END AS numeric_precision,
+       CASE WHEN a.atttypid = 'numeric'::regtype THEN (a.atttypmod - 4) & 65535 END AS numeric_scale, NULL::text AS remarks
+FROM svv_tables t JOIN pg_namespace n ON n.nspname = t.table_schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.table_name
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped;
+
+-- AWS, STV_SESSIONS: user_name and db_name are char(50); regular users see their own rows.
+CREATE VIEW stv_sessions AS
+SELECT backend_start::timestamp AS starttime, pid AS process, usename::char(50) AS user_name, datname::char(50) AS db_name, 0 AS timeout_sec
+FROM pg_stat_activity WHERE backend_type = 'client backend' AND ((SELECT rs_sees_all()) OR usename = session_user);
+
+CREATE VIEW svv_transactions AS
+SELECT s.usename::text AS txn_owner, s.datname::text AS txn_db, s.backend_xid::text::bigint AS xid, l.pid, s.xact_start::timestamp AS txn_start, l.mode AS lock_mode,
+       l.locktype AS lockable_object_type, l.relation::int AS relation, l.granted
+FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid WHERE l.pid <> pg_backend_pid();
+
+DO $$
+DECLARE v name;
+BEGIN
+  FOR v IN SELECT relname FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relkind = 'v' AND oid >= 16384 LOOP
+    EXECUTE format('GRANT SELECT ON pg_catalog.%I TO PUBLIC', v);
+  END LOOP;
+END $$;
+
+-- PUBLIC's rights in a new database: CREATE and USAGE on public, which belongs to rdsdb (AWS, CREATE USER).
+ALTER SCHEMA public OWNER TO rdsdb;
+GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC;
