@@ -1,0 +1,48 @@
+//! What people copy is valid.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::text::one_line;
+use crate::support::{Workspace, tools};
+
+/// The folders below `folder` that hold .tf files.
+fn examples(folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of examples") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            examples(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "tf") {
+            found.insert(folder.to_path_buf());
+        }
+    }
+}
+
+/// Proves: Q45
+#[test]
+fn every_example_validates() {
+    let mut found = BTreeSet::new();
+    examples(&tools::root().join("examples"), &mut found);
+    assert!(found.len() >= 8, "{found:?}");
+    let mut all = String::new();
+    for example in found {
+        let workspace = Workspace::new();
+        for entry in fs::read_dir(&example).expect("an example") {
+            let path = entry.expect("an entry").path();
+            if path.extension().is_some_and(|extension| extension == "tf") {
+                let text = fs::read_to_string(&path).expect("an example is UTF-8");
+                if text.contains("required_providers") {
+                    fs::remove_file(workspace.path().join("required.tf")).expect("only one says it");
+                }
+                workspace.file(&path.file_name().expect("a name").to_string_lossy(), &text);
+                all += &text;
+            }
+        }
+        let outcome = workspace.run(&["validate", "-json"]);
+        assert_eq!(outcome.code, 0, "{}: {:#?}", example.display(), outcome.problems());
+    }
+    for shown in ["redshift_production", "redshift_enrichment", "connection_id = redshift_connection."] {
+        assert!(one_line(&all).contains(shown), "no example shows {shown}");
+    }
+}

@@ -1,0 +1,98 @@
+//! Terraform's messages, less the box it draws around them and the line breaks it puts in, so that texts can be compared.
+
+use serde_json::Value;
+
+/// An error or a warning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problem {
+    /// `error` or `warning`.
+    pub severity: String,
+    pub summary: String,
+    /// White space is one space.
+    pub detail: String,
+    /// The resource: `redshift_user.a`. Empty without one.
+    pub address: String,
+    /// The line of the configuration that Terraform shows, trimmed. Empty without one: that is a diagnostic on no attribute.
+    pub line: String,
+}
+
+impl Problem {
+    /// Summary and detail, for searching.
+    pub fn text(&self) -> String {
+        format!("{}: {}", self.summary, self.detail)
+    }
+}
+
+/// White space as single spaces.
+pub fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A command's output on one line, without colours and boxes.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{1b}') {
+        plain.push_str(&rest[..at]);
+        // A colour ends with its first letter.
+        let end = rest[at..].find(|c: char| c.is_ascii_alphabetic()).map_or(rest.len(), |end| at + end + 1);
+        rest = &rest[end..];
+    }
+    plain.push_str(rest);
+    one_line(&plain.replace(['│', '╷', '╵'], " "))
+}
+
+/// The diagnostics in the output of a command that was run with `-json`: one JSON object per line, or a single one.
+pub fn problems(output: &str) -> Vec<Problem> {
+    if let Ok(Value::Object(whole)) = serde_json::from_str(output)
+        && let Some(Value::Array(list)) = whole.get("diagnostics")
+    {
+        return list.iter().map(problem).collect();
+    }
+    let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| line.get("diagnostic").map(problem)).collect()
+}
+
+fn problem(diagnostic: &Value) -> Problem {
+    let text = |pointer: &str| diagnostic.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let code = text("/snippet/code").lines().next().unwrap_or_default();
+    // Without an attribute Terraform still points at the resource's head line; that is no attribute.
+    let head = ["resource ", "data ", "provider ", "ephemeral "].iter().any(|start| code.starts_with(start));
+    Problem {
+        severity: text("/severity").to_owned(),
+        summary: one_line(text("/summary")),
+        detail: one_line(text("/detail")),
+        address: text("/address").to_owned(),
+        line: if head { String::new() } else { one_line(code) },
+    }
+}
+
+#[test]
+fn boxes_colours_and_line_breaks_go() {
+    let shown = "\u{1b}[31m╷\u{1b}[0m\n│ \u{1b}[1mError: \u{1b}[0mNo such\n│ schema\n│ \n│   GRANT  x\n╵\n";
+    assert_eq!(plain(shown), "Error: No such schema GRANT x");
+}
+
+#[test]
+fn both_forms_of_json_are_read() {
+    let diagnostic = r#"{"severity":"error","summary":"Bad  port","detail":"It is\n0.","address":"redshift_user.a",
+        "snippet":{"code":"  port = 0","start_line":3}}"#
+        .replace('\n', " ");
+    let expected = Problem {
+        severity: "error".to_owned(),
+        summary: "Bad port".to_owned(),
+        detail: "It is 0.".to_owned(),
+        address: "redshift_user.a".to_owned(),
+        line: "port = 0".to_owned(),
+    };
+    let lines = format!("{{\"@level\":\"info\"}}\nno json\n{{\"type\":\"diagnostic\",\"diagnostic\":{diagnostic}}}\n");
+    let whole = format!("{{\"valid\":false,\"diagnostics\":[{diagnostic}]}}");
+    assert_eq!(problems(&lines), problems(&whole));
+    assert_eq!(problems(&whole), [expected]);
+}
+
+#[test]
+fn the_head_of_a_resource_is_no_attribute() {
+    let whole = r#"{"diagnostics":[{"severity":"error","summary":"S","snippet":{"code":"resource \"x\" \"y\" {"}}]}"#;
+    assert_eq!(problems(whole)[0].line, "");
+}
