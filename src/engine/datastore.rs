@@ -65,6 +65,7 @@ pub async fn apply(
     let mut retry = Retry::default();
     // What an attempt planned whose answer to COMMIT was lost: the next one finds it there and claims nothing.
     let mut claims: Option<Made> = None;
+    let mut refreshed = false;
     loop {
         let mut planned = None;
         match attempt(warehouse, wanted, made, &mut planned, cancel).await {
@@ -78,16 +79,35 @@ pub async fn apply(
                 if let (false, Some(planned)) = (stopped.nothing_done, planned) {
                     claims.get_or_insert_default().merge(&planned);
                 }
+                if stopped.nothing_done && is_out_of_date(&stopped.error) && !refreshed {
+                    refreshed = true;
+                    forget_all(warehouse, wanted);
+                    continue;
+                }
                 if let Err(error) = retry.after(stopped.error, cancel).await {
-                    let nothing_done = claims.is_none();
-                    let mut made = made.clone();
-                    made.merge(&claims.unwrap_or_default());
-                    return Err(NotApplied { error, made, nothing_done });
+                    return Err(stopped_half_way(warehouse, wanted, made, claims, error).await);
                 }
                 forget(warehouse, wanted, made);
             }
         }
     }
+}
+
+/// Of a new datastore, what may have been done is taken back.
+async fn stopped_half_way(
+    warehouse: &Warehouse,
+    wanted: &Wanted,
+    made: &Made,
+    claims: Option<Made>,
+    error: Error,
+) -> NotApplied {
+    let Some(claims) = claims else { return NotApplied { error, made: made.clone(), nothing_done: true } };
+    if made.is_empty() && remove(warehouse, wanted, &claims, &CancellationToken::new()).await.is_ok() {
+        return NotApplied { error, made: Made::default(), nothing_done: true };
+    }
+    let mut made = made.clone();
+    made.merge(&claims);
+    NotApplied { error, made, nothing_done: false }
 }
 
 /// What one attempt did.
@@ -107,8 +127,7 @@ async fn attempt(
     let untouched = |error| Stopped { error, nothing_done: true };
     let changing = warehouse.catalog().changing(&wanted.database);
     let mut turns = run::turn(warehouse, &wanted.database, cancel).await.map_err(untouched)?;
-    let (wanted, found, warnings) = look(warehouse, wanted, made, cancel).await.map_err(untouched)?;
-    check(&found, &wanted, made).map_err(untouched)?;
+    let (wanted, found, warnings) = look_and_check(warehouse, wanted, made, cancel).await.map_err(untouched)?;
     let plan = steps(&found, &wanted, made);
     if !plan.steps.is_empty() {
         *planned = Some(plan.made.clone());
@@ -120,6 +139,23 @@ async fn attempt(
     drop(turns);
     drop(changing);
     Ok(Work { wanted, plan, warnings })
+}
+
+/// Looks, and checks that what is wanted can be done. What was read earlier in this run may be out of date by the work
+/// of others (a user or schema that another resource just made), so a refusal is checked against a new read.
+async fn look_and_check(
+    warehouse: &Warehouse,
+    wanted: &Wanted,
+    made: &Made,
+    cancel: &CancellationToken,
+) -> Result<(Wanted, Found, Vec<Warning>), Error> {
+    let looked = look(warehouse, wanted, made, cancel).await?;
+    if check(&looked.1, &looked.0, made).is_ok() {
+        return Ok(looked);
+    }
+    forget_all(warehouse, wanted);
+    let looked = look(warehouse, wanted, made, cancel).await?;
+    check(&looked.1, &looked.0, made).map(|()| looked)
 }
 
 /// What is there, and the owners filled in where none is named.
@@ -215,6 +251,17 @@ fn forget(warehouse: &Warehouse, wanted: &Wanted, made: &Made) {
     }
 }
 
+fn forget_all(warehouse: &Warehouse, wanted: &Wanted) {
+    warehouse.catalog().forget(&wanted.database);
+    warehouse.catalog().forget_principals();
+}
+
+/// Whether the warehouse says that something is gone that was read as being there: a schema (3F000), a table (42P01),
+/// a user, group or role (42704).
+fn is_out_of_date(error: &Error) -> bool {
+    matches!(error.sqlstate(), Some("3F000" | "42P01" | "42704"))
+}
+
 /// Takes back what was made, and nothing else. What is gone already is fine: the schema, the role, the grantee, the
 /// database.
 pub async fn remove(
@@ -225,11 +272,17 @@ pub async fn remove(
 ) -> Result<(), Error> {
     wanted.check()?;
     let mut retry = Retry::default();
+    let mut refreshed = false;
     loop {
         let error = match remove_once(warehouse, wanted, made, cancel).await {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
+        if is_out_of_date(&error) && !refreshed {
+            refreshed = true;
+            forget_all(warehouse, wanted);
+            continue;
+        }
         forget(warehouse, wanted, made);
         retry.after(error, cancel).await?;
     }

@@ -76,6 +76,8 @@ pub enum Error {
         summary: String,
         /// What was found, and what to do.
         detail: String,
+        /// The setting it is about, if it is about one.
+        about: Option<&'static str>,
     },
 }
 
@@ -173,7 +175,29 @@ impl Error {
 
     /// A refusal of our own.
     pub fn refused(summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self::Refused { summary: summary.into(), detail: detail.into() }
+        Self::Refused { summary: summary.into(), detail: detail.into(), about: None }
+    }
+
+    /// The same, about a setting.
+    #[must_use]
+    pub fn about(self, setting: &'static str) -> Self {
+        match self {
+            Self::Refused { summary, detail, .. } => Self::Refused { summary, detail, about: Some(setting) },
+            other => other,
+        }
+    }
+
+    /// The setting it is about, if it is about one.
+    pub fn setting_name(&self) -> Option<&'static str> {
+        match self {
+            Self::Setting { setting, .. } => Some(setting),
+            Self::Refused { about, .. } => *about,
+            _ => match self.sqlstate() {
+                Some("3D000") => Some("database"),
+                Some("3F000") => Some("schema"),
+                _ => None,
+            },
+        }
     }
 
     /// What happened, without the summary where the detail is a sentence of its own.

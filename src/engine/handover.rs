@@ -7,6 +7,7 @@ use super::acl;
 use super::catalog::At;
 use super::error::Error;
 use super::inventory::{DefaultBy, Hold, Inventory, Objects, Outside};
+use super::rights::Privilege;
 use super::sql::{ident, literal};
 use super::steps::{Step, scope, table};
 
@@ -51,8 +52,21 @@ pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &O
     let database = inventory.database.as_str();
     let user = ident(name);
     let mut steps = Vec::new();
-    let mut push = |sql: String, comment: &str| steps.push(Step::new(database, sql, comment));
+    let mut push = |sql: String, comment: &str| {
+        // Rights on databases, and who owns them, are the warehouse's.
+        let shared = ["ALTER DATABASE ", "REVOKE ALL ON DATABASE "].iter().any(|start| sql.starts_with(start));
+        steps.push(Step { shared, ..Step::new(database, sql, comment) });
+    };
 
+    // First, while he may still create where he set them: Redshift asks for that.
+    let mut plain = BTreeSet::new();
+    for row in &inventory.defaults_by {
+        if !row.schema.is_empty() && !may_create(inventory, name, &row.schema) {
+            push(format!("GRANT CREATE ON SCHEMA {} TO {user}", ident(&row.schema)), "lent for the next statement");
+            plain.insert(format!("REVOKE ALL ON SCHEMA {} FROM {user}", ident(&row.schema)));
+        }
+        default_by(&mut push, row, &user);
+    }
     for owned in &inventory.owns {
         let to = ident(login);
         match owned.kind.as_str() {
@@ -72,7 +86,6 @@ pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &O
         let revoke = format!("REVOKE {} ON {} FROM {}", hold.rights, object(hold), grantee(&hold.to));
         as_somebody(&mut push, name, revoke, "what he passed on");
     }
-    let mut plain = BTreeSet::new();
     for hold in inventory.holds.iter().filter(|hold| hold.is_to(name)) {
         let revoke = format!("REVOKE ALL ON {} FROM {user}", object(hold));
         match &hold.grantor {
@@ -91,17 +104,19 @@ pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &O
     for (schema, rights) in &inventory.scoped {
         push(format!("REVOKE {rights} FOR TABLES IN {} FROM {user}", scope(schema, database)), "what he holds");
     }
-    for row in &inventory.defaults_by {
-        default_by(&mut push, row, &user);
-    }
     for row in &inventory.defaults_to {
         let revoke = format!("REVOKE ALL ON {} FROM {user}", row.objects.sql());
         push(default_privileges(&ident(&row.owner), &row.schema, &revoke), "what he would be given");
     }
-    for step in &mut steps {
-        step.shared = step.sql.to_string().contains(" DATABASE ") && !step.sql.to_string().contains(" FOR TABLES IN ");
-    }
     steps
+}
+
+/// Whether it is seen that he may create in the schema: it is his, or he was given the right.
+fn may_create(inventory: &Inventory, name: &str, schema: &str) -> bool {
+    inventory.owns.iter().any(|owned| owned.kind == "schema" && owned.name == schema)
+        || inventory.holds.iter().any(|hold| {
+            hold.kind == "schema" && hold.name == schema && hold.is_to(name) && hold.rights.has(Privilege::Create)
+        })
 }
 
 /// Only who granted can revoke; a superuser can be him for one statement.
@@ -174,5 +189,111 @@ fn grantee(grantee: &acl::Grantee) -> String {
         acl::Grantee::Public => "PUBLIC".to_owned(),
         acl::Grantee::User(name) => ident(name),
         acl::Grantee::Group(name) => format!("GROUP {}", ident(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inventory::{DefaultTo, Owned};
+    use super::super::rights::Rights;
+    use super::super::world::golden;
+    use super::*;
+
+    fn hold(kind: &str, schema: &str, name: &str, to: &str, grantor: &str) -> Hold {
+        Hold {
+            kind: kind.into(),
+            schema: schema.into(),
+            name: name.into(),
+            to: acl::Grantee::User(to.into()),
+            rights: Rights::READ,
+            grantor: Some(grantor.into()),
+        }
+    }
+
+    fn text(steps: &[Step]) -> String {
+        steps.iter().map(|step| format!("{};\n", step.sql)).collect()
+    }
+
+    #[test]
+    fn everything_is_handed_over_or_revoked_in_an_order_that_works() {
+        let owned = |kind: &str, schema: &str, name: &str| Owned {
+            kind: kind.into(),
+            schema: schema.into(),
+            name: name.into(),
+        };
+        let by = |objects, schema: &str, to: Vec<acl::Grantee>| DefaultBy { objects, schema: schema.into(), to };
+        let inventory = Inventory {
+            database: "dev".into(),
+            owns: vec![
+                owned("database", "", "his db"),
+                owned("schema", "", "his"),
+                owned("table", "his", "t"),
+                owned("view", "his", "v"),
+                owned("function", "his", "his.f(integer)"),
+                owned("procedure", "his", "his.p(integer)"),
+                owned("library", "", "lib"),
+            ],
+            holds: vec![
+                hold("relation", "s", "plain", "bob", "owner"),
+                hold("relation", "s", "passed on", "bob", "hr"),
+                hold("relation", "s", "plain", "eve", "bob"),
+                hold("schema", "", "s", "bob", "owner"),
+                hold("database", "", "dev", "bob", "rdsdb"),
+                hold("language", "", "plpythonu", "bob", "rdsdb"),
+                hold("function", "s", "s.f(integer)", "bob", "owner"),
+                hold("function", "s", "s.g(integer)", "bob", "owner"),
+                hold("procedure", "s", "s.p(integer)", "bob", "owner"),
+            ],
+            defaults_by: vec![
+                by(Objects::Tables, "his", vec![acl::Grantee::Public, acl::Grantee::Group("g".into())]),
+                by(Objects::Tables, "s", vec![acl::Grantee::User("eve".into())]),
+                by(Objects::Procedures, "", vec![acl::Grantee::User("eve".into())]),
+                by(Objects::Tables, "", vec![]),
+                by(Objects::Functions, "", vec![]),
+                by(Objects::Tables, "his", vec![]),
+            ],
+            defaults_to: vec![DefaultTo {
+                objects: Objects::Tables,
+                schema: "s".into(),
+                owner: "o".into(),
+                rights: Rights::READ,
+            }],
+            columns: vec![
+                ("s".into(), "c".into(), "x".into(), "SELECT".into()),
+                ("s".into(), "c".into(), "y".into(), "SELECT".into()),
+            ],
+            scoped: vec![("s".into(), Rights::READ)],
+        };
+        let mut owners = Owners::default();
+        for (schema, relation) in [("s", "plain"), ("s", "passed on"), ("s", "")] {
+            owners.owners.insert((schema.into(), relation.into()), "owner".into());
+        }
+        let steps = clearing_steps(&inventory, "bob", "admin", &owners);
+        golden("user_cleared_out.sql", &text(&steps));
+        let shared: Vec<String> = steps.iter().filter(|step| step.shared).map(|step| step.sql.to_string()).collect();
+        assert_eq!(
+            shared,
+            ["ALTER DATABASE \"his db\" OWNER TO \"admin\"", "REVOKE ALL ON DATABASE \"dev\" FROM \"bob\""]
+        );
+        let nothing = Inventory { database: "dev".into(), ..Inventory::default() };
+        assert!(clearing_steps(&nothing, "bob", "admin", &owners).is_empty());
+    }
+
+    #[test]
+    fn what_lies_outside_of_databases_is_revoked() {
+        let outside = Outside {
+            iam: vec![
+                ("arn:aws:iam::1:role/x".into(), "COPY".into()),
+                ("arn:aws:iam::1:role/x".into(), "UNLOAD".into()),
+                ("default-aws-iam-role".into(), "COPY".into()),
+            ],
+            databases: vec![
+                ("shared".into(), "USAGE".into(), "DATABASE".into()),
+                ("dev".into(), "SELECT".into(), "TABLES".into()),
+            ],
+            datashares: vec![("share".into(), "ALTER".into())],
+            ..Outside::default()
+        };
+        golden("user_outside.sql", &text(&outside_steps("dev", "bob", &outside)));
     }
 }

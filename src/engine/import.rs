@@ -158,13 +158,11 @@ async fn read_back(warehouse: &Warehouse, wanted: Wanted, cancel: &CancellationT
     // The scoped rights of a user are read only where they matter: here they do.
     let asked = Wanted { future: scoped_too(&wanted), ..wanted.clone() };
     let there = found(warehouse, &asked, &Made::default(), cancel).await?;
-    if let (Through::Role(role), Some(held)) = (&wanted.through, &there.held) {
-        if held.exists == Some(false) {
-            return Err(Error::refused(
-                format!("Role {} does not exist", ident(role)),
-                "The import id names it as the datastore's role. Without &grant_role=NAME the role is looked for.",
-            ));
-        }
+    if let (Through::Role(role), Some(Some(false))) = (&wanted.through, there.held.as_ref().map(|held| held.exists)) {
+        return Err(Error::refused(
+            format!("Role {} does not exist", ident(role)),
+            "The import id names it as the datastore's role. Without &grant_role=NAME the role is looked for.",
+        ));
     }
     super::refusal::check(&there, &Wanted { future: FutureTables::None, ..wanted.clone() }, &claimed(&wanted))?;
     let (write, future) = shown(&there);
@@ -217,4 +215,58 @@ fn touches(held: &RoleHeld, schema: &str, case_sensitive: bool) -> bool {
         || held.scoped.keys().any(|name| here(name))
         || held.relations.keys().any(|(name, _)| here(name))
         || held.defaults.keys().any(|(name, _)| name.as_deref().is_some_and(here))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::steps::steps;
+    use super::super::world::{World, by_role, direct};
+    use super::*;
+
+    #[test]
+    fn what_an_apply_made_is_read_back_as_its_settings() {
+        let owners = |names: &[&str]| FutureTables::Owners(names.iter().map(|name| (*name).to_owned()).collect());
+        let settings = |wanted: &Wanted| {
+            let mut world = World::sample();
+            let nothing = Made::default();
+            let plan = steps(&world.found(wanted, &nothing), wanted, &nothing);
+            world.run(&plan.steps);
+            let asked = Wanted { write: false, future: scoped_too(wanted), ..wanted.clone() };
+            shown(&world.found(&asked, &nothing))
+        };
+        for wanted in [direct(), by_role()] {
+            for write in [false, true] {
+                for future in [FutureTables::None, FutureTables::Schema, owners(&["owner"]), owners(&["etl", "owner"])]
+                {
+                    let wanted = Wanted { write, future: future.clone(), ..wanted.clone() };
+                    assert_eq!(settings(&wanted), (write, future), "{wanted:?}");
+                }
+            }
+        }
+        assert_eq!(shown(&World::sample().found(&direct(), &Made::default())), (false, FutureTables::None));
+    }
+
+    #[test]
+    fn only_a_role_of_our_own_is_claimed() {
+        let claim = claimed(&by_role());
+        assert_eq!(
+            (claim.role.as_deref(), claim.members.as_slice()),
+            (Some("tfds_0123456789"), &[Grantee::user("svc")][..])
+        );
+        assert!(claimed(&direct()).is_empty());
+        assert!(claimed(&Wanted { through: Through::Role("analysts".into()), ..direct() }).is_empty());
+    }
+
+    #[test]
+    fn a_role_touches_a_schema_by_any_right() {
+        let schema = "sales".to_owned();
+        let mut cases = vec![RoleHeld::default(); 5];
+        cases[1].schemas.insert(schema.clone(), Rights::NONE);
+        cases[2].scoped.insert(schema.clone(), Rights::READ);
+        cases[3].relations.insert((schema.clone(), "t".into()), Rights::READ);
+        cases[4].defaults.insert((Some(schema), "o".into()), Rights::READ);
+        let found: Vec<bool> = cases.iter().map(|held| touches(held, "SALES", false)).collect();
+        assert_eq!(found, [false, true, true, true, true]);
+        assert!(!touches(&cases[1], "SALES", true));
+    }
 }

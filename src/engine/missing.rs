@@ -224,3 +224,136 @@ pub fn unseen_in_words(found: &Found, wanted: &Wanted) -> Option<String> {
     }
     Some(kinds.join("; "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::grantee::Grantee;
+    use super::super::steps::steps;
+    use super::super::wanted::Made;
+    use super::super::world::{World, by_role, direct};
+    use super::*;
+
+    fn lines(world: &World, wanted: &Wanted) -> Vec<String> {
+        missing(&world.found(wanted, &Made::default()), wanted)
+    }
+
+    #[test]
+    fn one_line_per_right_that_is_lacked() {
+        let world = World::sample();
+        let store = |wanted: Wanted| Wanted { write: true, ..wanted };
+        assert_eq!(
+            lines(&world, &direct()),
+            [
+                "USAGE on schema sales",
+                "SELECT on 3 of 3 tables (lines, orders, totals)",
+                "SELECT on future tables of etl",
+                "SELECT on future tables of owner",
+            ]
+        );
+        assert_eq!(
+            lines(&world, &store(Wanted { future: FutureTables::None, ..direct() })),
+            [
+                "USAGE on schema sales",
+                "CREATE on schema sales",
+                "SELECT on 3 of 3 tables (lines, orders, totals)",
+                "INSERT on 2 of 2 tables (lines, orders)",
+                "UPDATE on 2 of 2 tables (lines, orders)",
+                "DELETE on 2 of 2 tables (lines, orders)",
+            ]
+        );
+        assert_eq!(
+            lines(&world, &Wanted { future: FutureTables::Schema, ..by_role() }),
+            [
+                "role tfds_0123456789",
+                "USAGE on schema sales",
+                "SELECT for tables in schema sales, present and future",
+                "role tfds_0123456789 for user svc",
+            ]
+        );
+        assert_eq!(lines(&world, &Wanted { schema: "nowhere".into(), ..direct() }), ["schema nowhere"]);
+        assert_eq!(lines(&world, &Wanted { grantee: None, ..direct() }), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn some_tables_do_not_count() {
+        let mut world = World::sample();
+        let wanted = Wanted { future: FutureTables::None, ..direct() };
+        let plan = steps(&world.found(&wanted, &Made::default()), &wanted, &Made::default());
+        world.run(&plan.steps);
+        assert_eq!(lines(&world, &wanted), [] as [&str; 0]);
+        world.add_table("own", "svc");
+        world.add_table("mv_tbl__m__0", "owner");
+        world.add_table("auto_mv_1", "owner");
+        assert_eq!(lines(&world, &wanted), [] as [&str; 0]);
+        world.add_table("new", "owner");
+        assert_eq!(lines(&world, &wanted), ["SELECT on 1 of 4 tables (new)"]);
+        // The service user's own table does not count for his role, either.
+        let found = world.found(&by_role(), &Made::default());
+        assert_eq!(lacks(&found, &by_role()).tables.len(), 4);
+    }
+
+    #[test]
+    fn a_group_or_public_behind_the_grantee_does_not_count() {
+        let mut world = World::sample();
+        world.execute("GRANT USAGE ON SCHEMA \"sales\" TO GROUP \"readers\"");
+        let wanted = Wanted { grantee: Some(Grantee::user("other")), future: FutureTables::None, ..direct() };
+        assert_eq!(lines(&world, &wanted)[0], "USAGE on schema sales");
+        let group = Wanted { grantee: Some(Grantee::group("READERS")), future: FutureTables::None, ..direct() };
+        assert!(lines(&world, &group)[0].starts_with("SELECT"), "group names are folded");
+        let cased = Wanted { grantee: Some(Grantee::user("OTHER")), ..wanted };
+        world.execute("GRANT USAGE ON SCHEMA \"sales\" TO \"other\"");
+        assert_eq!(lines(&world, &cased)[0], "USAGE on schema sales", "user names are not");
+    }
+
+    #[test]
+    fn at_most_twenty_tables_are_named() {
+        let names: Vec<String> = (0..25).map(|number| format!("t{number:02}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let text = some_of(&names);
+        assert!(text.ends_with("t18, t19, ...") && !text.contains("t20"));
+        assert!(some_of(&names[..20]).ends_with("t18, t19"));
+    }
+
+    #[test]
+    fn in_an_external_schema_only_usage_and_temp_count() {
+        let mut world = World::sample();
+        world.tables.clear();
+        world.external.insert("sales".into());
+        for wanted in [direct(), Wanted { future: FutureTables::Schema, ..direct() }] {
+            assert_eq!(lines(&world, &wanted), ["USAGE on schema sales", "TEMP on database dev"]);
+        }
+        world.temp.insert(Grantee::user("svc"));
+        world.execute("GRANT USAGE ON SCHEMA \"sales\" TO \"svc\"");
+        assert_eq!(lines(&world, &direct()), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn what_the_login_cannot_see_is_unknown_and_not_missing() {
+        let mut world = World::sample();
+        world.sign_in("owner", &["CREATE ROLE"]);
+        let found = world.found(&by_role(), &Made::default());
+        let lacking = lacks(&found, &by_role());
+        assert!(lacking.is_empty() && lacking.unseen.role && lacking.unseen.member, "{lacking:?}");
+        assert_eq!(missing(&found, &by_role()), [] as [&str; 0]);
+        let words = unseen_in_words(&found, &by_role()).expect("says so");
+        assert!(words.contains("the rights of role tfds_0123456789"), "{words}");
+
+        // Lists on schemas and tables are for all to read; default privileges of others are not.
+        let found = world.found(&direct(), &Made::default());
+        assert_eq!(
+            missing(&found, &direct()),
+            [
+                "USAGE on schema sales",
+                "SELECT on 3 of 3 tables (lines, orders, totals)",
+                "SELECT on future tables of owner",
+            ]
+        );
+        assert_eq!(unseen_in_words(&found, &direct()).as_deref(), Some("default privileges of \"etl\""));
+
+        let mut sees_all = World::sample();
+        sees_all.sign_in("owner", &["CREATE ROLE", "ACCESS SYSTEM TABLE"]);
+        let found = sees_all.found(&by_role(), &Made::default());
+        assert!(missing(&found, &by_role()).contains(&"role tfds_0123456789".to_owned()));
+        assert_eq!(unseen_in_words(&found, &by_role()), None);
+    }
+}

@@ -7,10 +7,14 @@
 
 pub mod access;
 pub mod acl;
+mod blockers;
 pub mod catalog;
+mod cell;
 mod connect;
 pub mod connection_string;
 pub mod datastore;
+#[cfg(test)]
+mod datastore_tests;
 pub mod defaults;
 pub mod dropping;
 pub mod effective;
@@ -46,10 +50,23 @@ pub mod settings;
 pub mod snapshot;
 pub mod sql;
 pub mod steps;
+#[cfg(test)]
+mod steps_tests;
 pub mod sync;
+mod taking;
 pub mod tls;
+#[cfg(test)]
+mod trial;
 mod uri;
 pub mod user;
+mod user_options;
+#[cfg(test)]
+mod user_tests;
 pub mod validation;
+mod view;
 pub mod wanted;
 pub mod warehouse;
+#[cfg(test)]
+mod wire_tests;
+#[cfg(test)]
+mod world;

@@ -58,8 +58,8 @@ pub fn derive(found: &Found, wanted: &Wanted) -> (Vec<String>, Vec<Warning>) {
 }
 
 fn candidates<'a>(schema: &'a SchemaFound, wanted: &Wanted) -> BTreeSet<&'a str> {
-    let may_create = schema.owners.iter().filter(|(_, may_create)| **may_create != Some(false));
-    may_create.map(|(name, _)| name.as_str()).filter(|name| wanted.grantee != Some(Grantee::user(*name))).collect()
+    let may_create = schema.owners.iter().filter(|name| schema.may_create.get(*name) != Some(&Some(false)));
+    may_create.map(String::as_str).filter(|name| wanted.grantee != Some(Grantee::user(*name))).collect()
 }
 
 /// Says that tables of an owner who was not there before are not covered, where owners are.
@@ -127,4 +127,90 @@ pub fn warnings(found: &Found, wanted: &Wanted) -> Vec<Warning> {
         .into_iter()
         .flatten()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rights::Privilege;
+    use super::super::world::{World, by_role, direct};
+    use super::*;
+
+    fn derived() -> Wanted {
+        Wanted { future: FutureTables::Owners(Vec::new()), ..direct() }
+    }
+
+    fn derive_in(world: &World, wanted: &Wanted) -> (Vec<String>, Vec<Warning>) {
+        derive(&world.found(wanted, &Made::default()), wanted)
+    }
+
+    #[test]
+    fn owners_are_those_who_can_make_tables() {
+        let mut world = World::sample();
+        assert_eq!(derive_in(&world, &derived()), (vec!["etl".into(), "owner".into()], vec![]));
+        // He may not create there any more.
+        world.execute("REVOKE CREATE ON SCHEMA \"sales\" FROM \"etl\"");
+        assert_eq!(derive_in(&world, &derived()).0, ["owner"]);
+        // By a group, by everybody, by a role, as a superuser.
+        let mut by_group = world.clone();
+        by_group.groups[0].members = vec![102];
+        by_group.execute("GRANT CREATE ON SCHEMA \"sales\" TO GROUP \"readers\"");
+        assert_eq!(derive_in(&by_group, &derived()).0, ["etl", "owner"]);
+        let mut by_a_role = world.clone();
+        by_a_role.roles.insert("makers".into());
+        by_a_role.execute("GRANT CREATE ON SCHEMA \"sales\" TO ROLE \"makers\"");
+        by_a_role.execute("GRANT ROLE \"makers\" TO \"etl\"");
+        assert_eq!(derive_in(&by_a_role, &derived()).0, ["etl", "owner"]);
+        world.users[2].superuser = true;
+        assert_eq!(derive_in(&world, &derived()).0, ["etl", "owner"]);
+    }
+
+    #[test]
+    fn neither_the_grantee_nor_the_system_nor_who_was_dropped_is_an_owner() {
+        let mut world = World::sample();
+        world.add_table("own", "svc");
+        world.add_table("orphan", "dropped");
+        world.add_table("mv_tbl__x__0", "other");
+        world.schemas.get_mut("sales").expect("schema").0 = "rdsdb".into();
+        assert_eq!(derive_in(&world, &derived()).0, ["etl"]);
+        world.execute("REVOKE CREATE ON SCHEMA \"sales\" FROM \"etl\"");
+        world.tables.retain(|_, (_, owner, _)| owner != "owner");
+        let (owners, warnings) = derive_in(&world, &derived());
+        assert!(owners.is_empty());
+        assert!(warnings[0].detail.contains("default_privileges_for") && warnings[0].detail.contains("\"schema\""));
+        let none = Wanted { future: FutureTables::None, ..direct() };
+        assert_eq!(derive_in(&world, &none), (vec![], vec![]));
+    }
+
+    #[test]
+    fn a_new_owner_is_told_with_the_line_to_write() {
+        let world = World::sample();
+        let wanted = Wanted { future: FutureTables::Owners(vec!["owner".into()]), ..direct() };
+        let warning = uncovered_owners(&world.found(&wanted, &Made::default()), &wanted).expect("warns");
+        assert!(warning.summary.contains("etl") && warning.detail.contains("[\"owner\", \"etl\"]"), "{warning:?}");
+        assert_eq!(uncovered_owners(&world.found(&direct(), &Made::default()), &direct()), None);
+    }
+
+    #[test]
+    fn an_open_schema_is_told_with_the_statement_that_closes_it() {
+        let world = World::sample();
+        let found = world.found(&direct(), &Made::default());
+        assert_eq!(public_create_warning(&found, &direct()), None);
+        let mut open = found;
+        open.schema.as_mut().expect("schema").public_creates = true;
+        let warning = public_create_warning(&open, &direct()).expect("warns");
+        assert!(warning.detail.contains("REVOKE CREATE ON SCHEMA \"sales\" FROM PUBLIC;"), "{warning:?}");
+        let store = Wanted { write: true, ..direct() };
+        assert_eq!(public_create_warning(&open, &store), None, "who may write anyway is not read-only");
+    }
+
+    #[test]
+    fn what_is_not_seen_is_told_with_the_permission_that_shows_it() {
+        let mut world = World::sample();
+        assert_eq!(unseen_warning(&world.found(&by_role(), &Made::default()), &by_role()), None);
+        world.sign_in("owner", &[]);
+        let warning = unseen_warning(&world.found(&by_role(), &Made::default()), &by_role()).expect("warns");
+        assert!(warning.detail.contains("GRANT ACCESS SYSTEM TABLE TO ROLE"), "{warning:?}");
+        assert!(warnings(&world.found(&by_role(), &Made::default()), &by_role()).contains(&warning));
+        world.schemas.get_mut("sales").expect("schema").1.insert(Grantee::group("readers"), Privilege::Usage.into());
+    }
 }

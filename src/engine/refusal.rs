@@ -22,7 +22,7 @@ pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
     };
     let Some(grantee) = &wanted.grantee else { return Ok(()) };
     if found.grantee == Some(false) {
-        return Err(no_grantee(grantee, &found.other_kinds));
+        return Err(no_grantee(grantee, &found.other_kinds).about("service_user.name"));
     }
     if schema.external && wanted.write {
         return Err(Error::refused(
@@ -37,32 +37,34 @@ pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
         Through::Direct => false,
     };
     if makes_role && !found.may_create_roles {
-        return Err(Error::refused(
-            format!("User {} may not create roles", ident(&found.login.name)),
-            format!(
-                "The rights of this datastore are to be given by a role of its own, and {} is neither a superuser nor \
-                 has the CREATE ROLE permission. Either let a superuser run `GRANT CREATE ROLE TO ROLE <a role of {}>`, \
-                 or set `grant_through = \"direct\"` in service_user: the rights are then granted to {grantee} itself.",
-                found.login.name, found.login.name
-            ),
-        ));
+        return Err(no_roles(found, grantee));
     }
     if schema.external {
         return Ok(());
     }
     for owner in wanted.owners() {
-        check_owner(found, schema, wanted, &lacks, owner)?;
+        check_owner(found, schema, &lacks, owner)?;
     }
     Ok(())
 }
 
-fn check_owner(found: &Found, schema: &SchemaFound, wanted: &Wanted, lacks: &Lacks, owner: &str) -> Result<(), Error> {
+fn no_roles(found: &Found, grantee: &Grantee) -> Error {
+    Error::refused(
+        format!("User {} may not create roles", ident(&found.login.name)),
+        format!(
+            "The rights of this datastore are to be given by a role of its own, and {} is neither a superuser nor \
+                 has the CREATE ROLE permission. Either let a superuser run `GRANT CREATE ROLE TO ROLE <a role of {}>`, \
+                 or set `grant_through = \"direct\"` in service_user: the rights are then granted to {grantee} itself.",
+            found.login.name, found.login.name
+        ),
+    )
+}
+
+fn check_owner(found: &Found, schema: &SchemaFound, lacks: &Lacks, owner: &str) -> Result<(), Error> {
     if !lacks.defaults.contains_key(owner) {
         return Ok(());
     }
-    match schema.owners.get(owner) {
-        // The service user himself is not among the owners.
-        None if wanted.grantee.as_ref().is_some_and(|grantee| *grantee == Grantee::user(owner)) => Ok(()),
+    match schema.may_create.get(owner) {
         None => Err(Error::refused(
             format!("User {} does not exist", ident(owner)),
             "default_privileges_for names users (never groups or roles) whose future tables are to be covered. \
@@ -88,6 +90,7 @@ pub fn no_database(database: &str, error: &Error) -> Error {
         format!("Database {} does not exist", ident(database)),
         format!("The warehouse refused the session: {}", error.detail()),
     )
+    .about("database")
 }
 
 /// There is no such schema, or it is hidden.
@@ -106,6 +109,7 @@ pub fn no_schema(schema: &str, database: &str, login: &Login) -> Error {
         format!("Schema {} does not exist in database {}", ident(schema), ident(database)),
         format!("User {} sees no such schema there.{case}{hidden}", ident(&login.name)),
     )
+    .about("schema")
 }
 
 fn no_grantee(grantee: &Grantee, other_kinds: &[GranteeKind]) -> Error {
@@ -135,11 +139,19 @@ fn who(owner: &str, login: &Login) -> String {
 
 /// Says who must run what, where the warehouse refused to let the login pass on rights. Other errors stay as they are.
 pub fn explain(error: Error, found: &Found, wanted: &Wanted) -> Error {
+    if let (Error::Server(refused), Some(grantee)) = (&error, &wanted.grantee)
+        && refused.sqlstate == "42501"
+        && refused.statement.starts_with("CREATE ROLE ")
+    {
+        return no_roles(found, grantee);
+    }
     let is_refusal = match &error {
         Error::Refused { summary, .. } => summary == super::run::NOTHING_GRANTED,
         other => other.sqlstate() == Some("42501"),
     };
-    let statements = if is_refusal { others_must_run(found, wanted) } else { Vec::new() };
+    // What a superuser is refused is not for others to give.
+    let asks_others = is_refusal && !found.login.superuser;
+    let statements = if asks_others { others_must_run(found, wanted) } else { Vec::new() };
     if statements.is_empty() {
         return error;
     }
@@ -226,4 +238,120 @@ pub fn not_read_back(found: &Found, wanted: &Wanted, missing: &[String]) -> Erro
         }
     }
     Error::refused(format!("Rights on schema {} were not granted", ident(&wanted.schema)), detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::ServerError;
+    use super::super::wanted::FutureTables;
+    use super::super::world::{World, by_role, direct};
+    use super::*;
+
+    fn refused(world: &World, wanted: &Wanted) -> String {
+        match check(&world.found(wanted, &Made::default()), wanted, &Made::default()) {
+            Ok(()) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_or_cannot_be_is_named_before_anything_is_changed() {
+        let world = World::sample();
+        assert_eq!(refused(&world, &direct()), "");
+        assert_eq!(refused(&world, &by_role()), "");
+        assert_eq!(refused(&world, &Wanted { schema: "SALES".into(), ..direct() }), "");
+        let to = |grantee| Wanted { grantee: Some(grantee), ..direct() };
+        let owners = |name: &str| Wanted { future: FutureTables::Owners(vec![name.into()]), ..direct() };
+        for (wanted, words) in [
+            (
+                Wanted { schema: "nowhere".into(), ..direct() },
+                vec!["Schema \"nowhere\" does not exist in database \"dev\""],
+            ),
+            (to(Grantee::user("nobody")), vec!["User \"nobody\" does not exist", "redshift_user"]),
+            (to(Grantee::user("SVC")), vec!["User \"SVC\" does not exist", "keep their case"]),
+            (to(Grantee::user("readers")), vec!["User \"readers\" does not exist", "type = \"group\""]),
+            (to(Grantee::group("svc")), vec!["Group \"svc\" does not exist", "type = \"user\""]),
+            (to(Grantee::role("svc")), vec!["Role \"svc\" does not exist", "type = \"user\""]),
+            (owners("nobody"), vec!["User \"nobody\" does not exist", "default_privileges_for"]),
+            (
+                owners("other"),
+                vec!["\"other\" may not create in schema \"sales\"", "GRANT CREATE ON SCHEMA \"sales\" TO \"other\""],
+            ),
+        ] {
+            let text = refused(&world, &wanted);
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+        }
+        let mut external = World::sample();
+        external.tables.clear();
+        external.external.insert("sales".into());
+        assert!(refused(&external, &Wanted { write: true, ..direct() }).contains("cannot be an enrichment store"));
+    }
+
+    #[test]
+    fn who_may_not_make_roles_is_offered_direct_grants() {
+        let mut world = World::sample();
+        world.sign_in("owner", &[]);
+        let text = refused(&world, &by_role());
+        assert!(text.contains("CREATE ROLE") && text.contains("grant_through = \"direct\""), "{text}");
+        assert_eq!(refused(&world, &direct()), "");
+        world.sign_in("owner", &["CREATE ROLE"]);
+        assert_eq!(refused(&world, &by_role()), "");
+        // A role that was made before needs no right to make one.
+        world.sign_in("owner", &[]);
+        let made = Made { role: Some("tfds_0123456789".into()), ..Made::default() };
+        assert!(check(&world.found(&by_role(), &made), &by_role(), &made).is_ok());
+    }
+
+    #[test]
+    fn a_refused_grant_names_the_owners_and_what_each_must_run() {
+        let mut world = World::sample();
+        world.sign_in("etl", &["CREATE ROLE"]);
+        let wanted = direct();
+        let found = world.found(&wanted, &Made::default());
+        let denied = Error::from(ServerError::new("42501", "permission denied for schema sales"));
+        let error = explain(denied, &found, &wanted);
+        let text = error.to_string();
+        for line in [
+            "owner: GRANT USAGE ON SCHEMA \"sales\" TO \"etl\" WITH GRANT OPTION;",
+            "owner: GRANT SELECT ON TABLE \"sales\".\"orders\", \"sales\".\"totals\" TO \"etl\" WITH GRANT OPTION;",
+            "owner: ALTER DEFAULT PRIVILEGES FOR USER \"owner\" IN SCHEMA \"sales\" GRANT SELECT ON TABLES TO \"svc\";",
+            "permission denied for schema sales",
+            "Nothing was changed",
+        ] {
+            assert!(text.contains(line), "{line} is not in:\n{text}");
+        }
+        assert!(!text.contains("\"lines\""), "his own table is not among them: {text}");
+
+        let warning = Error::refused(super::super::run::NOTHING_GRANTED, "01007");
+        assert!(explain(warning, &found, &wanted).to_string().contains("owner: GRANT USAGE"));
+        let conflict = Error::from(ServerError::new("40001", "x"));
+        assert_eq!(explain(conflict.clone(), &found, &wanted), conflict);
+        let statement = "CREATE ROLE \"tfds_0123456789\"".to_owned();
+        let denied = Error::from(ServerError { statement, ..ServerError::new("42501", "permission denied") });
+        assert!(explain(denied, &found, &wanted).to_string().contains("grant_through = \"direct\""));
+        let all = World::sample().found(&wanted, &Made::default());
+        let denied = Error::from(ServerError::new("42501", "x"));
+        assert_eq!(explain(denied.clone(), &all, &wanted), denied, "a superuser is told what the warehouse said");
+    }
+
+    #[test]
+    fn what_does_not_read_back_is_told_with_owner_and_statement() {
+        let world = World::sample();
+        let found = world.found(&direct(), &Made::default());
+        let missing = super::super::missing::missing(&found, &direct());
+        let text = not_read_back(&found, &direct(), &missing).to_string();
+        assert!(text.contains("SELECT on 3 of 3 tables"), "{text}");
+        assert!(text.contains("etl: GRANT SELECT ON TABLE \"sales\".\"lines\" TO \"svc\";"), "{text}");
+    }
+
+    #[test]
+    fn a_long_list_of_tables_is_cut() {
+        let mut world = World::sample();
+        for number in 0..30 {
+            world.add_table(&format!("t{number:02}"), "owner");
+        }
+        let found = world.found(&direct(), &Made::default());
+        let text = not_read_back(&found, &direct(), &[]).to_string();
+        assert!(text.contains("(and 12 more)"), "{text}");
+    }
 }

@@ -116,7 +116,8 @@ impl RoleRights {
         held.iter().find(|held| same_name(&held.role, role, case_sensitive))
     }
 
-    fn entry(&mut self, role: &str) -> &mut RoleHeld {
+    /// The entry of a role, made if there is none.
+    pub(super) fn entry(&mut self, role: &str) -> &mut RoleHeld {
         let held = self.0.entry(role.to_ascii_lowercase()).or_default();
         let place = held.iter().position(|held| held.role == role).unwrap_or_else(|| {
             held.push(RoleHeld { role: role.to_owned(), ..RoleHeld::default() });

@@ -105,3 +105,44 @@ fn future_tables(owners: &[String], wanted: &Wanted, rights: Rights, to: &str) -
     let owners: Vec<&str> = owners.iter().map(String::as_str).collect();
     vec!["-- Tables that these users will make.".to_owned(), line(&owners)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::{by_role, direct, golden};
+    use super::*;
+
+    #[test]
+    fn scripts_show_the_whole_wanted_state() {
+        let derived = |wanted: Wanted| Wanted { future: FutureTables::Owners(Vec::new()), ..wanted };
+        let store = |wanted: Wanted| Wanted { write: true, ..wanted };
+        let group = |wanted: Wanted| Wanted { grantee: Some(Grantee::group("readers")), ..wanted };
+        golden("script_source_role.sql", &script(&by_role()));
+        golden("script_source_role_owners_unknown.sql", &script(&derived(by_role())));
+        golden("script_store_role_schema.sql", &script(&store(Wanted { future: FutureTables::Schema, ..by_role() })));
+        golden("script_store_direct.sql", &script(&store(direct())));
+        golden("script_source_group.sql", &script(&group(Wanted { future: FutureTables::None, ..direct() })));
+        golden("script_source_nobody.sql", &script(&Wanted { grantee: None, ..derived(direct()) }));
+    }
+
+    #[test]
+    fn the_roles_own_name_is_not_in_the_script() {
+        assert_eq!(
+            script(&by_role()),
+            script(&Wanted { through: Through::Role("tfds_ffffffffff".into()), ..by_role() })
+        );
+        let first = script(&by_role()).lines().next().map(str::to_owned).unwrap_or_default();
+        assert!(first.starts_with("-- grant_role stands for"), "{first}");
+    }
+
+    #[test]
+    fn a_name_cannot_end_a_comment() {
+        for name in ["a\nDROP SCHEMA x", "a\u{2028}b", "a\rb"] {
+            for wanted in [Wanted { schema: name.into(), ..direct() }, Wanted { database: name.into(), ..direct() }] {
+                let text = script(&wanted);
+                assert!(text.starts_with("-- ") && text.lines().count() == 1 && !text.contains("DROP"), "{text}");
+            }
+        }
+        let hostile = script(&Wanted { schema: "x\"; DROP SCHEMA y; --".into(), grantee: None, ..direct() });
+        assert!(hostile.lines().all(|line| line.starts_with("-- ")), "{hostile}");
+    }
+}

@@ -50,7 +50,8 @@ pub struct Session {
     failed: Option<Error>,
     /// Why nothing can be sent any more.
     closed: Option<Error>,
-    _permit: OwnedSemaphorePermit,
+    /// Counts among `max_sessions` until the line is closed.
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 /// What a statement does to the session it runs in.
@@ -102,7 +103,7 @@ impl Session {
             spoiled: false,
             failed: None,
             closed: None,
-            _permit: permit,
+            permit: Some(permit),
         }
     }
 
@@ -211,6 +212,7 @@ impl Session {
     fn close(&mut self, why: Error) -> Error {
         self.closed = Some(why.clone());
         self.live = None;
+        self.permit = None;
         why
     }
 }
@@ -236,7 +238,9 @@ impl Live {
         match answer {
             Ok((rows, touched)) => {
                 tracing::debug!(number, %database, ms, rows = rows.len(), touched, %sql, "statement");
-                Ok((rows, Done { rows: touched, notices: self.wired.take_notices() }))
+                let mut notices = self.wired.take_notices();
+                notices.iter_mut().for_each(|notice| notice.message = sql.scrub(&notice.message));
+                Ok((rows, Done { rows: touched, notices }))
             }
             Err(error) => {
                 let sqlstate = error.code().map_or("", |code| code.code());

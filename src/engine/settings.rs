@@ -256,7 +256,7 @@ mod tests {
         settings.check().iter().map(ToString::to_string).collect()
     }
 
-    /// Proves: Q8, Q9, Q12, L9, L17
+    /// Proves: Q12, L9
     #[test]
     fn each_setting_is_checked() {
         let good = Settings {
@@ -354,7 +354,6 @@ mod tests {
         assert!(all.writes(&["host"]) && !all.writes(&["cluster_identifier"]));
     }
 
-    /// Proves: Q19, F10
     #[test]
     fn a_login_by_password_has_the_plain_jdbc_url() {
         let at = |host: &str| Endpoint { host: host.into(), port: 5439 };

@@ -119,7 +119,9 @@ pub struct TurnGuard(#[allow(dead_code)] OwnedMutexGuard<()>);
 
 impl Warehouse {
     /// A session with `database`, from the pool or new; waits while `max_sessions` are out. `cancel` stops the waiting,
-    /// and later whatever the session does. Never hold a session while asking for another of the same database.
+    /// and later whatever the session does: the statement in flight is cancelled in the warehouse, an open transaction
+    /// rolled back and the line closed. Only a COMMIT in flight is waited for. A session in which something failed needs
+    /// no ROLLBACK: dropping it closes the line. Never hold a session while asking for another of the same database.
     pub async fn session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
         self.login.session(database, cancel).await
     }

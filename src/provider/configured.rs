@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 
@@ -25,6 +26,8 @@ pub struct Configured {
     engine: Engine,
     /// Whether a warehouse that cannot be read is an error.
     strict: bool,
+    /// Whether a resource was read.
+    reads: AtomicBool,
 }
 
 /// The schema of the provider block.
@@ -162,7 +165,7 @@ impl Configured {
         let engine = Engine::new(Options {
             application_name: format!("terraform-provider-redshift/{}", env!("CARGO_PKG_VERSION")),
         });
-        Ok((Configured { defaults, engine, strict }, Diagnostics::new()))
+        Ok((Configured { defaults, engine, strict, reads: AtomicBool::new(false) }, Diagnostics::new()))
     }
 
     /// What makes advice exact.
@@ -210,6 +213,18 @@ impl Configured {
                 ),
             )),
         }
+    }
+
+    /// Notes that a resource is read: this is the walk that makes a plan.
+    pub(super) fn reads(&self) {
+        self.reads.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a plan is being made. During an apply Terraform asks for the plan of each resource once more, and then
+    /// nothing may be planned that was not planned before, above all no replacement. It does not say which of the two it
+    /// is; but only the walk that makes a plan reads what is in state first.
+    pub(super) fn makes_a_plan(&self) -> bool {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// What a read says when the warehouse could not be asked: the state stays as it is.

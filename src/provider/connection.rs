@@ -93,6 +93,7 @@ impl Resource for Connection {
         let now = data.resolved(&link.settings).map(|to| to.endpoint.to_string());
         if let (false, Some(now), Some(before)) = (plan.is_create(), now, plan.prior().at("endpoint").as_str())
             && now != before
+            && data.makes_a_plan()
         {
             let settings = link.settings.clone();
             plan.set("endpoint", now);
@@ -111,6 +112,7 @@ impl Resource for Connection {
     }
 
     async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
+        data.reads();
         if !state.enabled {
             return Ok(Found::Here);
         }

@@ -79,6 +79,7 @@ impl Resource for Datastore {
     }
 
     async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
+        data.reads();
         let link = prior_link(cx)?;
         if !link.enabled {
             return Ok(Found::Here);

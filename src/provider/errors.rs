@@ -29,8 +29,8 @@ fn words(error: &Error, hints: &Hints) -> String {
 /// attribute whose line may hold a secret, but in words.
 pub(super) fn of_setting(error: &Error, prefix: &str) -> Diagnostic {
     let diagnostic = diagnostic(error, &Hints::default());
-    match error {
-        Error::Setting { setting, .. } if !MAY_HOLD_A_SECRET.contains(setting) => diagnostic.at(path(prefix, setting)),
+    match error.setting_name() {
+        Some(setting) if !MAY_HOLD_A_SECRET.contains(&setting) => diagnostic.at(path(prefix, setting)),
         _ => diagnostic,
     }
 }
@@ -39,14 +39,7 @@ pub(super) fn of_setting(error: &Error, prefix: &str) -> Diagnostic {
 /// `warehouse` block, or what a SQLSTATE speaks of.
 pub(super) fn on_attribute(error: &Error, hints: &Hints, written: &Value) -> Diagnostic {
     let diagnostic = diagnostic(error, hints);
-    let about = match error {
-        Error::Setting { setting, .. } => Some(*setting),
-        _ => match error.sqlstate() {
-            Some("3D000") => Some("database"),
-            Some("3F000") => Some("schema"),
-            _ => None,
-        },
-    };
+    let about = error.setting_name();
     let Some(about) = about.filter(|about| !MAY_HOLD_A_SECRET.contains(about)) else { return diagnostic };
     let is_written = |path: &str| !written.at(path).is_null();
     let inline = path("warehouse", about);

@@ -32,7 +32,14 @@ pub(super) fn attributes<D>(schema: Schema<D>) -> Schema<D> {
 /// same warehouse goes by another name, and replaced if it is another warehouse. `grant_role` is a mark of ours that is
 /// looked for there.
 pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Option<&str>) -> Result<(), Diagnostics> {
-    let Some(link) = Link::read(plan.planned())? else { return Ok(()) };
+    let Some(link) = Link::read(plan.planned())?.filter(|link| link.settings.pending.is_empty()) else {
+        // It may turn out to be the same warehouse, the same by another name, or another.
+        if !plan.is_create() {
+            plan.set("endpoint", Value::Unknown);
+            plan.set("namespace", Value::Unknown);
+        }
+        return Ok(());
+    };
     let changes = plan.is_create() || plan.settings_changed();
     if changes {
         data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
@@ -60,11 +67,14 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
             plan.set("endpoint", configured.to_string());
             plan.set("namespace", namespace);
         }
+        // The plan that is applied knew less; the update will find it out, change nothing and say so.
+        Ok(None) if !data.makes_a_plan() => {}
         Ok(None) => {
             plan.set("endpoint", configured.to_string());
             plan.set("namespace", Value::Unknown);
             plan.replace("endpoint");
         }
+        Err(_) if !data.makes_a_plan() => {}
         Err(error) => {
             let what = format!(
                 "The configuration leads to {configured} now, but it was made on {remembered}. Whether that is the same warehouse \

@@ -159,7 +159,7 @@ pub(super) fn refuse_password(config: &Value, prefix: &str, d: &mut Diagnostics)
         d.push(Diagnostic::error("A password does not belong here", format!("{place} is not used. {why} {belongs}")));
     }
     let string = value.attribute("connection_string").as_str();
-    if string.is_some_and(|text| has_password(text)) {
+    if string.is_some_and(has_password) {
         let why = "There is a password in the connection string. It would be kept in state: take it out.";
         d.push(Diagnostic::error("A password does not belong here", format!("{why} {belongs}")));
     }
@@ -170,8 +170,9 @@ pub(super) fn check(config: &Value, prefix: &str, d: &mut Diagnostics) {
     let value = config.at(prefix);
     // What does not decode was refused by a validator of its own.
     let Ok(settings) = read(value) else { return };
-    for error in settings.check() {
-        d.push(errors::of_setting(&error, prefix));
+    // A port out of range was refused by its validator.
+    for error in settings.check().iter().filter(|error| error.setting_name() != Some("port")) {
+        d.push(errors::of_setting(error, prefix));
     }
 }
 

@@ -85,7 +85,7 @@ impl Resource for User {
                 "skip_databases",
                 set(string()).local().doc("Databases that the login cannot enter and that are not looked at when the user is destroyed."),
             )
-            .derived("id", string().doc("Endpoint, or the connection's id, and `#user/` with the name; also the import id."), |data, planned| id(data, planned));
+            .derived("id", string().doc("Endpoint, or the connection's id, and `#user/` with the name; also the import id."), id);
         place::attributes(schema).pinned(
             "password_version",
             string().doc("What was last sent: the version of the password; null if it has none."),
@@ -118,7 +118,12 @@ impl Resource for User {
             Ok(_) => cx.created(),
             Err(error) => {
                 let diagnostic = explain(&error, cx);
-                return Err(if user::is_taken(&error, &wanted.name) { shows_import(&diagnostic, cx) } else { diagnostic }.into());
+                return Err(if user::is_taken(&error, &wanted.name) {
+                    shows_import(&diagnostic, cx)
+                } else {
+                    diagnostic
+                }
+                .into());
             }
         }
         cx.set("endpoint", warehouse.access().endpoint.to_string());
@@ -127,6 +132,7 @@ impl Resource for User {
     }
 
     async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
+        data.reads();
         let link = prior_link(cx)?;
         if !link.enabled {
             return Ok(Found::Here);

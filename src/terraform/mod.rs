@@ -3,8 +3,12 @@
 //! A provider implements [`Provider`], [`Resource`] and [`DataSource`] (perhaps [`Function`] and [`Ephemeral`]), and its
 //! `main` is [`serve`]. Nothing here knows what the provider is about.
 
+#[cfg(test)]
+mod arbitrary;
 mod attr;
 mod change;
+#[cfg(test)]
+mod codec_tests;
 mod data_source;
 mod decode;
 mod describe;
@@ -17,12 +21,13 @@ mod logging;
 mod markdown;
 pub mod msgpack;
 mod number;
-mod path;
-
 mod outcome;
 mod panics;
+mod path;
 mod plan;
 mod planning;
+#[cfg(test)]
+mod planning_tests;
 mod private;
 mod provider;
 mod resource;

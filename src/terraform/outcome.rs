@@ -95,11 +95,11 @@ fn save_local(name: &str, attribute: &Attribute, state: &mut Value, planned: &Va
     let Value::Map(map) = state else { return };
     if is_local(attribute) {
         map.insert(name.to_owned(), planned.attribute(name).clone());
-    } else if let (Kind::Nested(Nesting::Single, children), Some(state)) = (&attribute.kind, map.get_mut(name)) {
-        if let planned @ Value::Map(_) = planned.attribute(name) {
-            for (name, child) in children {
-                save_local(name, child, state, planned);
-            }
+    } else if let (Kind::Nested(Nesting::Single, children), Some(state)) = (&attribute.kind, map.get_mut(name))
+        && let planned @ Value::Map(_) = planned.attribute(name)
+    {
+        for (name, child) in children {
+            save_local(name, child, state, planned);
         }
     }
 }

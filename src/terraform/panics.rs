@@ -54,8 +54,11 @@ pub(super) fn guard_sync<T>(part: impl FnOnce() -> T) -> Result<T, Diagnostics> 
     catch_unwind(AssertUnwindSafe(part)).map_err(diagnose)
 }
 
-fn diagnose(_: Box<dyn Any + Send>) -> Diagnostics {
-    let place = PLACE.with_borrow_mut(Option::take).unwrap_or_else(|| "at an unknown place".to_owned());
-    let detail = format!("It stopped this one operation: {place}. Everything else goes on. Please report it.");
+/// The hook knows where it was, and what may be said of it; without it, only a literal message may.
+fn diagnose(payload: Box<dyn Any + Send>) -> Diagnostics {
+    let literal = payload.downcast_ref::<&'static str>().copied();
+    let text = PLACE.with_borrow_mut(Option::take).or(literal.map(str::to_owned));
+    let text = text.unwrap_or_else(|| "at an unknown place".to_owned());
+    let detail = format!("It stopped this one operation: {text}. Everything else goes on. Please report it.");
     Diagnostic::error("The provider has a bug", detail).into()
 }

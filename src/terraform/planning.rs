@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::erased::AnyResource;
 use super::plan::wrongly_set;
 use super::private::Private;
-use super::schema::{Class, Kind, Nesting, Replaces, Schema, TIMEOUTS};
+use super::schema::{Class, Entry, Kind, Nesting, Replaces, Schema, TIMEOUTS};
 use super::{Attribute, Diagnostic, Diagnostics, Path, Plan, Step, Type, Value};
 
 /// What Terraform asks to plan.
@@ -98,7 +98,7 @@ fn changes<D>(schema: &Schema<D>, ty: &Type, prior: &Value, planned: &Value) -> 
     let drifted = schema.entries.iter().any(|entry| match &entry.class {
         Class::Drift(wanted) => {
             let seen = prior.attribute(&entry.name);
-            !seen.is_null() && !entry.attribute.ty().same(seen, wanted)
+            !seen.is_null() && seen != wanted && !entry.attribute.ty().same(seen, wanted)
         }
         _ => false,
     });
@@ -107,9 +107,11 @@ fn changes<D>(schema: &Schema<D>, ty: &Type, prior: &Value, planned: &Value) -> 
 
 /// Whether anything that a person writes differs; the `timeouts` block does not count.
 pub(super) fn settings_differ<D>(schema: &Schema<D>, prior: &Value, planned: &Value) -> bool {
-    let settings = schema.entries.iter().filter(|entry| entry.class.is_setting() && entry.name != TIMEOUTS);
-    let mut differ = settings.map(|e| !e.attribute.ty().same(prior.attribute(&e.name), planned.attribute(&e.name)));
-    differ.any(|differs| differs)
+    let mut settings = schema.entries.iter().filter(|entry| entry.class.is_setting() && entry.name != TIMEOUTS);
+    settings.any(|Entry { name, attribute, .. }| {
+        let (before, after) = (prior.attribute(name), planned.attribute(name));
+        before != after && !attribute.ty().same(before, after)
+    })
 }
 
 fn put(object: &mut Value, name: &str, ty: &Type, value: Value, d: &mut Diagnostics) {
@@ -133,11 +135,11 @@ pub(super) fn defaults<D>(schema: &Schema<D>, config: &Value, planned: &mut Valu
 fn default_one(name: &str, attribute: &Attribute, config: &Value, planned: &mut Value) {
     let Value::Map(map) = planned else { return };
     let (written, value) = (config.attribute(name), map.entry(name.to_owned()).or_default());
-    if let Some(default) = &attribute.default {
-        if written.is_null() {
-            *value = attribute.ty().fit(default.clone()).unwrap_or_default();
-            return;
-        }
+    if let Some(default) = &attribute.default
+        && written.is_null()
+    {
+        *value = attribute.ty().fit(default.clone()).unwrap_or_default();
+        return;
     }
     let Kind::Nested(nesting, children) = &attribute.kind else { return };
     let inside = |written: &Value, value: &mut Value| {
@@ -224,7 +226,7 @@ pub(super) fn derive<D>(
 
 /// Adds the paths of attributes whose change replaces the resource.
 fn replacements(attribute: &Attribute, before: &Value, after: &Value, path: Path, found: &mut BTreeSet<Path>) {
-    if attribute.ty().same(before, after) {
+    if before == after || attribute.ty().same(before, after) {
         return;
     }
     let replaces = match &attribute.replaces {

@@ -16,7 +16,7 @@ pub trait Provider: Send + Sync + 'static {
     type Data: Send + Sync + 'static;
     /// The provider's name, with which all its types begin.
     const NAME: &'static str;
-    /// Where it is published, such as `registry.terraform.io/acme/thing`.
+    /// Where it is published, such as `acme/thing`.
     const ADDRESS: &'static str;
     /// Its version.
     const VERSION: &'static str;

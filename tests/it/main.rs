@@ -7,4 +7,13 @@ mod golden;
 mod house;
 // A harness offers more than the tests of one day use.
 #[allow(dead_code, unused_imports)]
+mod bad_input;
+mod cancel;
+mod codec_differential;
+mod connections;
+mod data_sources;
+mod datastore;
+mod places;
+mod secrets;
 mod support;
+mod users;

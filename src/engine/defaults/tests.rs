@@ -76,12 +76,15 @@ fn what_a_warehouse_leaves_out_is_the_teams() {
     );
 }
 
+/// Proves: Q8, Q9
 #[test]
 fn an_endpoint_is_inherited_as_a_whole_or_not_at_all() {
     let team = defaults(Settings { port: Some(5440), ..team() }, &[]);
     let endpoint = |own: &Settings| team.endpoint(own).map(|found| found.known().map(|endpoint| endpoint.to_string()));
     assert_eq!(endpoint(&Settings::default()), Ok(Some("team:5440".into())));
     assert_eq!(endpoint(&host("Other")), Ok(Some("other:5439".into())));
+    let zero = Settings { port: Some(0), ..host("h") };
+    assert!(zero.check().iter().any(|error| error.to_string().contains("1 to 65535")));
     let port = Settings { port: Some(1), ..Settings::default() };
     assert!(endpoint(&port).is_err_and(|error| error.to_string().contains("write host too")));
     let cluster = Settings { cluster_identifier: Some("main".into()), ..Settings::default() };

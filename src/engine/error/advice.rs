@@ -188,6 +188,7 @@ mod tests {
         Error::from(error).advice(hints).expect("advice for 42501")
     }
 
+    /// Proves: F23
     #[test]
     fn a_missing_right_comes_with_its_grant() {
         let hints = Hints::default();
@@ -203,12 +204,14 @@ mod tests {
         assert!(denied("permission denied to create user", &hints).contains("GRANT CREATE USER TO ROLE"));
     }
 
+    /// Proves: F15, F16, F17, F18, F22
     #[test]
     fn a_time_out_names_the_rule_for_the_security_group() {
         let error = unreachable(Reach::TimedOut(Duration::from_secs(30)), None);
         let hints = Hints { egress_ip: Some("203.0.113.7".into()), ..Hints::default() };
         assert!(error.advice(&hints).expect("advice").contains("custom TCP, port 5439, source 203.0.113.7/32"));
         assert!(error.advice(&Hints::default()).expect("advice").contains("\"My IP\""));
+        assert!(error.advice(&hints).is_some_and(|advice| advice.contains("not publicly accessible")));
         assert!(error.to_string().contains("timed out after 30s"));
         assert!(unreachable(Reach::Refused, Some("127.0.0.1:1")).advice(&hints).expect("advice").contains("tunnel"));
     }

@@ -83,13 +83,13 @@ pub(super) fn schema() -> Schema<Configured> {
                 ),
             ],
         )
-        .derived("id", string().doc("Endpoint, or the connection's id, and `#DATABASE/SCHEMA?mode=…`; also the import id. `name` is not part of it."), |data, planned| id(data, planned));
+        .derived("id", string().doc("Endpoint, or the connection's id, and `#DATABASE/SCHEMA?mode=…`; also the import id. `name` is not part of it."), id);
     place::attributes(schema)
         .pinned("grant_role", string().doc("Role that carries the rights; null with direct grants."))
         .pinned("default_privileges_owners", list(string()).doc("Users whose future tables are covered by default privileges."))
         .constant("type", string().doc("Always `redshift`."), "redshift")
         .constant("store_type", string().doc("Always `jdbc`."), "jdbc")
-        .derived("jdbc_url", string().doc("URL for JDBC drivers, without user and password."), |data, planned| url(data, planned))
+        .derived("jdbc_url", string().doc("URL for JDBC drivers, without user and password."), url)
         .pure(
             "script",
             string().doc(
@@ -223,10 +223,9 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
         (true, false) => plan.set("grant_role", Value::Unknown),
         (false, _) => plan.set("grant_role", Value::Null),
     }
-    if !plan.is_create() && plan.settings_changed() && user.grant_through.is_none() && !uses_role {
-        if let Ok(scripted) = plan.planned().decode::<Scripted>() {
-            plan.set("script", script(&scripted.rights(Some(false))));
-        }
+    let found_direct = !plan.is_create() && user.grant_through.is_none() && !uses_role;
+    if let (true, true, Ok(scripted)) = (found_direct, plan.settings_changed(), plan.planned().decode::<Scripted>()) {
+        plan.set("script", script(&scripted.rights(Some(false))));
     }
     let named = user.default_privileges_for.as_ref().filter(|named| !named.is_empty());
     let were_named = !prior.at("service_user.default_privileges_for").is_null();

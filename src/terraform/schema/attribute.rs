@@ -51,8 +51,11 @@ pub enum Nesting {
 pub(in crate::terraform) enum Replaces {
     No,
     Always,
-    If(Arc<dyn Fn(&Value, &Value) -> bool + Send + Sync>),
+    If(Decide),
 }
+
+/// Gets the prior and the planned value.
+pub(in crate::terraform) type Decide = Arc<dyn Fn(&Value, &Value) -> bool + Send + Sync>;
 
 impl fmt::Debug for Replaces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -86,11 +86,8 @@ fn look<D>(schema: &Schema<D>, what: What, place: &str, problems: &mut Vec<Strin
         let computed = !entry.class.is_setting();
         Walk { what, computed, in_set: false, say: &mut say }.attribute(name, &entry.attribute);
     }
-    Walk { what, computed: false, in_set: false, say: &mut say }.references(
-        schema.entries.iter().map(|entry| (&entry.name, &entry.attribute)),
-        &schema.ty(),
-        "",
-    );
+    let all: Vec<_> = schema.entries.iter().map(|entry| (&entry.name, &entry.attribute)).collect();
+    Walk { what, computed: false, in_set: false, say: &mut say }.references(&all, &schema.ty(), "");
     for (operation, default) in &schema.timeouts {
         let known = ["create", "read", "update", "delete"].contains(operation);
         if !known || humantime::parse_duration(default).is_err() || what != What::Resource {
@@ -163,12 +160,7 @@ impl Walk<'_> {
     }
 
     /// The names in `conflicts_with` and `required_with` exist.
-    fn references<'s>(
-        &mut self,
-        attributes: impl Iterator<Item = (&'s String, &'s Attribute)>,
-        beside: &Type,
-        above: &str,
-    ) {
+    fn references(&mut self, attributes: &[(&String, &Attribute)], beside: &Type, above: &str) {
         for (name, attribute) in attributes {
             let name = format!("{above}{name}");
             for other in attribute.conflicts_with.iter().chain(&attribute.required_with) {
@@ -182,8 +174,8 @@ impl Walk<'_> {
                 Type::List(element) | Type::Set(element) | Type::Map(element) => *element,
                 ty => ty,
             };
-            let children = attribute.children().iter().map(|(name, child)| (name, child));
-            self.references(children, &object, &format!("{name}."));
+            let children: Vec<_> = attribute.children().iter().map(|(name, child)| (name, child)).collect();
+            self.references(&children, &object, &format!("{name}."));
         }
     }
 }

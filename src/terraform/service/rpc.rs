@@ -14,10 +14,10 @@ use super::{Service, convert, guarded, no_such};
 macro_rules! answer {
     ($call:literal, $of:expr, $module:ident, $work:expr) => {{
         let started = std::time::Instant::now();
-        let answer = guarded(async { $work }).await.unwrap_or_else(|errors| pb::$module::Response {
-            diagnostics: convert::plain(errors),
-            ..Default::default()
-        });
+        // Some answers are nothing but diagnostics.
+        #[allow(clippy::needless_update)]
+        let failed = |errors| pb::$module::Response { diagnostics: convert::plain(errors), ..Default::default() };
+        let answer = guarded(async { $work }).await.unwrap_or_else(failed);
         tracing::debug!(tf_type = $of, took_us = started.elapsed().as_micros() as u64, $call);
         Ok(Response::new(answer))
     }};

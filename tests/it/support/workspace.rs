@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::standin::Warehouse;
 use super::text::{self, Problem};
 use super::tools;
-use super::warehouse::Warehouse;
 
 /// The provider that these tests are about.
 pub const PROVIDER: &str = env!("CARGO_BIN_EXE_terraform-provider-redshift");

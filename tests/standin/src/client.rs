@@ -31,7 +31,10 @@ impl Frame {
 }
 
 /// Reads the next frame; `None` at the end of the stream.
-pub async fn read_frame(stream: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> std::io::Result<Option<Frame>> {
+pub async fn read_frame(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut BytesMut,
+) -> std::io::Result<Option<Frame>> {
     loop {
         if buffer.len() >= 5 {
             let length = u32::from_be_bytes([buffer[1], buffer[2], buffer[3], buffer[4]]) as usize;
@@ -125,8 +128,12 @@ impl Client {
         password: &str,
     ) -> Result<Self, Error> {
         let mut client = Client { stream: Box::new(stream), buffer: BytesMut::new(), key: None };
-        let parameters =
-            [("user", user), ("database", database), ("client_encoding", "UTF8"), ("application_name", "redshift-standin")];
+        let parameters = [
+            ("user", user),
+            ("database", database),
+            ("client_encoding", "UTF8"),
+            ("application_name", "redshift-standin"),
+        ];
         let mut out = BytesMut::new();
         frontend::startup_message(parameters, &mut out)?;
         client.stream.write_all(&out).await?;
@@ -191,9 +198,9 @@ impl Client {
                     frame.write(&mut whole);
                     match backend::Message::parse(&mut whole)? {
                         Some(backend::Message::DataRow(row)) => {
-                            let values = row.ranges().map(|range| {
-                                Ok(range.map(|r| String::from_utf8_lossy(&row.buffer()[r]).into_owned()))
-                            });
+                            let values = row
+                                .ranges()
+                                .map(|range| Ok(range.map(|r| String::from_utf8_lossy(&row.buffer()[r]).into_owned())));
                             answer.rows.push(values.collect()?);
                         }
                         Some(backend::Message::RowDescription(description)) => {

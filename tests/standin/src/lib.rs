@@ -33,7 +33,7 @@ pub use front::auth::Auth;
 
 use front::{Front, Shared};
 use names::literal;
-use postgres::{Binaries, Postgres};
+use postgres::Postgres;
 
 /// Why a stand-in did not start, or a statement did not run.
 #[derive(Debug, thiserror::Error)]
@@ -130,14 +130,8 @@ impl Standin {
             .thread_name("redshift-standin")
             .enable_all()
             .build()?;
-        let cache = template::cache();
-        std::fs::create_dir_all(&cache)?;
         let mut shared = Shared::new(PathBuf::new(), allowed::Allowed::new(&options.without).map_err(Error::Option)?);
-        let (binaries, template) = runtime.block_on(async {
-            let binaries = Binaries::find(&cache)?;
-            let template = template::ensure(&binaries, &cache).await?;
-            Ok::<_, Error>((binaries, template))
-        })?;
+        let (binaries, template) = runtime.block_on(template::ensure(&template::cache()))?;
         let mut postgres = Postgres::prepare(&binaries, false)?;
         postgres.copy_from(&template)?;
         postgres.start()?;

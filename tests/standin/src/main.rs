@@ -74,5 +74,7 @@ fn run(options: StandinOptions, provider: Option<&Path>) -> Result<(), Box<dyn s
 
 fn override_for(folder: &Path) -> String {
     let folder = folder.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
-    format!("provider_installation {{\n  dev_overrides {{\n    \"terraform-redshift/redshift\" = \"{folder}\"\n  }}\n  direct {{}}\n}}\n")
+    format!(
+        "provider_installation {{\n  dev_overrides {{\n    \"terraform-redshift/redshift\" = \"{folder}\"\n  }}\n  direct {{}}\n}}\n"
+    )
 }

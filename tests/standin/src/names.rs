@@ -52,7 +52,8 @@ impl Names {
             return Err(Refusal::new("42602", "a name holds a control character"));
         }
         if name.len() > REDSHIFT_MAX {
-            let detail = format!("Redshift would cut it at {REDSHIFT_MAX} bytes without a word; the stand-in refuses it.");
+            let detail =
+                format!("Redshift would cut it at {REDSHIFT_MAX} bytes without a word; the stand-in refuses it.");
             let mut refusal = Refusal::new("42622", format!("identifier of {} bytes is too long", name.len()));
             refusal.detail = Some(detail);
             return Err(refusal);
@@ -77,7 +78,7 @@ impl Names {
 
     /// The digest of a literal that is a known long name, or a LIKE pattern around one.
     pub fn in_literal<'a>(&self, value: &'a str) -> Cow<'a, str> {
-        if value.len() <= POSTGRES_MAX - 1 {
+        if value.len() < POSTGRES_MAX {
             return Cow::Borrowed(value);
         }
         let long = self.long.read().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +103,8 @@ impl Names {
                 continue;
             }
             let escaped = name.replace('"', "\"\"");
-            out = Some(current.replace(&format!("\"{short}\""), &format!("\"{escaped}\"")).replace(short.as_str(), name));
+            out =
+                Some(current.replace(&format!("\"{short}\""), &format!("\"{escaped}\"")).replace(short.as_str(), name));
         }
         out
     }
@@ -140,7 +142,10 @@ mod tests {
         }
         let short = names.postgres(Kind::User, &odd).expect("fits");
         assert_eq!(names.restore(&format!("\"{short}\"=r/x")), Some(format!("\"{}\"=r/x", odd.replace('"', "\"\""))));
-        assert_eq!(names.in_literal(&format!("%{plain}%")), format!("%{}%", names.postgres(Kind::User, &plain).expect("fits")));
+        assert_eq!(
+            names.in_literal(&format!("%{plain}%")),
+            format!("%{}%", names.postgres(Kind::User, &plain).expect("fits"))
+        );
     }
 
     #[test]

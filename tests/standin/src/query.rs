@@ -9,9 +9,8 @@ use crate::rewrite::Context;
 use crate::table;
 use crate::token::{Token, statements};
 
-const OPERATORS: [&str; 21] = [
-    "=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||", "~", "!~", "~~", "!~~", "(", ")", ",", "::",
-];
+const OPERATORS: [&str; 21] =
+    ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||", "~", "!~", "~~", "!~~", "(", ")", ",", "::"];
 /// Words that may stand before a parenthesis without being a function.
 const BEFORE_PARENTHESIS: &str = "in and or not exists on using as from where when then else select union all except \
     intersect by having between like limit distinct case join coalesce nullif substring cast";
@@ -315,7 +314,8 @@ impl<'a> Checker<'a, '_> {
         };
         let system = matches!(schema, Some("pg_catalog" | "information_schema" | "pg_internal"));
         if system || (schema.is_none() && SYSTEM.iter().any(|p| name.starts_with(p))) {
-            let Some(relation) = self.context.allowed.relation(name).filter(|_| schema != Some("information_schema")) else {
+            let Some(relation) = self.context.allowed.relation(name).filter(|_| schema != Some("information_schema"))
+            else {
                 return Err(Refusal::unlisted(format!("the relation {}", parts.join("."))));
             };
             match relation.node {

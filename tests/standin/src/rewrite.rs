@@ -1,8 +1,8 @@
 //! From a statement of Redshift's to statements of PostgreSQL's, by the list.
 
 use crate::allowed::Allowed;
-use crate::names::{GROUP, Names, ROLE};
 use crate::front::auth::md5_stored;
+use crate::names::{GROUP, Names, ROLE};
 use crate::pattern::{Captures, Value, fill};
 use crate::refusal::Refusal;
 use crate::token::Token;
@@ -58,7 +58,9 @@ fn check_grant_option(captures: &Captures) -> Result<(), Refusal> {
 
 /// MD5 is salted by the user's name, which the options do not know (AWS: "md5" of password and user name).
 fn hash_clear_password(captures: &mut Captures, names: &Names) {
-    let (Some(Value::Name(user)), Some(Value::Text(options))) = (captures.get("user"), captures.get("options")) else { return };
+    let (Some(Value::Name(user)), Some(Value::Text(options))) = (captures.get("user"), captures.get("options")) else {
+        return;
+    };
     let Ok(mut options) = serde_json::from_str::<serde_json::Value>(options) else { return };
     if let Some(clear) = options["password"]["clear"].as_str() {
         let user = names.restore(user).unwrap_or_else(|| user.clone());
@@ -70,8 +72,26 @@ fn hash_clear_password(captures: &mut Captures, names: &Names) {
 /// The first words of a statement, for messages and counters; never a name or a literal.
 pub fn opening(tokens: &[Token]) -> String {
     const OPENERS: [&str; 20] = [
-        "user", "group", "role", "schema", "database", "table", "view", "default", "privileges", "all", "external",
-        "session", "materialized", "function", "procedure", "into", "from", "or", "replace", "datashare",
+        "user",
+        "group",
+        "role",
+        "schema",
+        "database",
+        "table",
+        "view",
+        "default",
+        "privileges",
+        "all",
+        "external",
+        "session",
+        "materialized",
+        "function",
+        "procedure",
+        "into",
+        "from",
+        "or",
+        "replace",
+        "datashare",
     ];
     let mut words = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
@@ -82,3 +102,6 @@ pub fn opening(tokens: &[Token]) -> String {
     }
     if words.is_empty() { "statement".to_owned() } else { words.join(" ") }
 }
+
+#[cfg(test)]
+mod tests;

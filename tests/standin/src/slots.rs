@@ -317,7 +317,9 @@ fn empty_body(at: &mut Cursor<'_>) -> Slot {
     let Some(Token::Body(body)) = at.take() else { return Ok(None) };
     let compact: String = body.to_ascii_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
     match compact.as_str() {
-        "begin null; end" | "begin null; end;" | "begin end" | "begin end;" => Ok(Some(Value::Text("BEGIN NULL; END;".into()))),
+        "begin null; end" | "begin null; end;" | "begin end" | "begin end;" => {
+            Ok(Some(Value::Text("BEGIN NULL; END;".into())))
+        }
         _ => Err(Refusal::unlisted("a procedure's body")),
     }
 }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use sha2::{Digest as _, Sha256};
 use tokio::net::UnixStream;
 
+use crate::Error;
 use crate::client::Client;
 use crate::front::{self, Shared};
 use crate::postgres::{Binaries, Postgres};
-use crate::Error;
 
 const SHIMS: [&str; 4] = [
     include_str!("shims/1_identities.sql"),
@@ -25,7 +25,10 @@ const FIXTURES: &str = include_str!("fixtures.sql");
 const SYSTEM_ROLES: [(&str, &str); 6] = [
     ("sys:operator", r#"["ACCESS CATALOG"]"#),
     ("sys:dba", r#"["CREATE SCHEMA", "ALTER DEFAULT PRIVILEGES", "ACCESS CATALOG"]"#),
-    ("sys:superuser", r#"["CREATE USER", "DROP USER", "ALTER USER", "CREATE ROLE", "CREATE SCHEMA", "ALTER DEFAULT PRIVILEGES", "ACCESS SYSTEM TABLE"]"#),
+    (
+        "sys:superuser",
+        r#"["CREATE USER", "DROP USER", "ALTER USER", "CREATE ROLE", "CREATE SCHEMA", "ALTER DEFAULT PRIVILEGES", "ACCESS SYSTEM TABLE"]"#,
+    ),
     ("sys:secadmin", r#"["CREATE USER", "DROP USER", "ALTER USER", "CREATE ROLE"]"#),
     ("sys:monitor", r#"["ACCESS CATALOG", "ACCESS SYSTEM TABLE"]"#),
     ("ds:partner_share", "[]"),
@@ -40,16 +43,17 @@ pub fn cache() -> PathBuf {
     target.map_or_else(fallback, Path::to_owned).join("standin")
 }
 
-/// The template's folder; makes it first where it is missing. One process at a time.
-pub async fn ensure(binaries: &Binaries, cache: &Path) -> Result<PathBuf, Error> {
+/// PostgreSQL's binaries and the template's folder; fetches and makes what is missing. One process at a time.
+pub async fn ensure(cache: &Path) -> Result<(Binaries, PathBuf), Error> {
+    fs::create_dir_all(cache)?;
+    let lock = File::create(cache.join("lock"))?;
+    lock.lock()?;
+    let binaries = Binaries::find(cache)?;
     let mut digest = Sha256::new();
     SHIMS.iter().chain([&FIXTURES, &binaries.version.as_str()]).for_each(|text| digest.update(text));
     SYSTEM_ROLES.iter().for_each(|(name, rights)| digest.update(format!("{name}{rights}")));
     let key: String = digest.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
     let target = cache.join(format!("template-{key}"));
-    fs::create_dir_all(cache)?;
-    let lock = File::create(cache.join("lock"))?;
-    let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await.map_err(|e| Error::Postgres(e.to_string()))??;
     if !target.exists() {
         let day = Duration::from_secs(24 * 3600);
         for old in fs::read_dir(cache)?.flatten().filter(|e| e.file_name().to_string_lossy().starts_with("template-")) {
@@ -61,11 +65,10 @@ pub async fn ensure(binaries: &Binaries, cache: &Path) -> Result<PathBuf, Error>
         if part.exists() {
             fs::remove_dir_all(&part)?;
         }
-        make(binaries, &part).await?;
+        make(&binaries, &part).await?;
         fs::rename(&part, &target)?;
     }
-    drop(lock);
-    Ok(target)
+    Ok((binaries, target))
 }
 
 async fn make(binaries: &Binaries, target: &Path) -> Result<(), Error> {
@@ -75,8 +78,11 @@ async fn make(binaries: &Binaries, target: &Path) -> Result<(), Error> {
     {
         let mut template = open(&postgres, "template1").await?;
         // Fewer files to copy: nothing needs template0 but its row in the catalogue, which a shim shows.
-        for sql in ["ALTER DATABASE postgres RENAME TO padb_harvest", "UPDATE pg_database SET datistemplate = false WHERE datname = 'template0'",
-            "DROP DATABASE template0"] {
+        for sql in [
+            "ALTER DATABASE postgres RENAME TO padb_harvest",
+            "UPDATE pg_database SET datistemplate = false WHERE datname = 'template0'",
+            "DROP DATABASE template0",
+        ] {
             template.query(sql).await?;
         }
         for shim in SHIMS {
@@ -84,7 +90,9 @@ async fn make(binaries: &Binaries, target: &Path) -> Result<(), Error> {
         }
         for (name, rights) in SYSTEM_ROLES {
             let name = format!("{}{name}", crate::names::ROLE);
-            let sql = format!("CREATE ROLE \"{name}\"; COMMENT ON ROLE \"{name}\" IS '{{\"owner\": \"rdsdb\", \"system\": {rights}}}'");
+            let sql = format!(
+                "CREATE ROLE \"{name}\"; COMMENT ON ROLE \"{name}\" IS '{{\"owner\": \"rdsdb\", \"system\": {rights}}}'"
+            );
             template.query(&sql).await?;
         }
     }

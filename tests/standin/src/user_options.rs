@@ -84,7 +84,8 @@ fn password(at: &mut Cursor<'_>) -> Result<Json, Refusal> {
             [clear] => {
                 check(clear)?;
                 let salt: String = rand::random::<[u8; 32]>().iter().map(|b| format!("{b:02x}")).collect();
-                let digest: String = Sha256::digest(format!("{clear}{salt}")).iter().map(|b| format!("{b:02x}")).collect();
+                let digest: String =
+                    Sha256::digest(format!("{clear}{salt}")).iter().map(|b| format!("{b:02x}")).collect();
                 Ok(json!(format!("sha256|{digest}|{salt}")))
             }
             [digest, salt] if hex(digest, 64) && hex(salt, 64) => Ok(json!(text)),

@@ -43,8 +43,16 @@ impl Allowed {
         }
         let allowed = Allowed {
             forms,
-            relations: catalog::RELATIONS.iter().map(|r| (r.name, r)).filter(|(n, _)| keep(format!("relation:{n}"))).collect(),
-            functions: functions::FUNCTIONS.iter().map(|f| (f.name, f)).filter(|(n, _)| keep(format!("function:{n}"))).collect(),
+            relations: catalog::RELATIONS
+                .iter()
+                .map(|r| (r.name, r))
+                .filter(|(n, _)| keep(format!("relation:{n}")))
+                .collect(),
+            functions: functions::FUNCTIONS
+                .iter()
+                .map(|f| (f.name, f))
+                .filter(|(n, _)| keep(format!("function:{n}")))
+                .collect(),
             types: functions::TYPES.iter().map(|t| (t.name, t)).filter(|(n, _)| keep(format!("type:{n}"))).collect(),
             settings: functions::SETTINGS.iter().copied().filter(|(n, _)| keep(format!("setting:{n}"))).collect(),
             words: functions::WORDS.split_whitespace().filter(|w| keep(format!("word:{w}"))).collect(),
@@ -106,7 +114,13 @@ pub fn document() -> String {
     }
     out.push_str("\n## Catalogue relations\n\nA query may not mix relations of the leader node with those of the compute nodes.\n\n| relation | node | evidence |\n|---|---|---|\n");
     for r in catalog::RELATIONS {
-        let _ = writeln!(out, "| {} | {} | {} |", r.name, if r.node == Node::Leader { "leader" } else { "compute" }, r.evidence);
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} |",
+            r.name,
+            if r.node == Node::Leader { "leader" } else { "compute" },
+            r.evidence
+        );
     }
     out.push_str("\n## Functions\n\nA leader-only function fails with `Specified types or functions (one per INFO message) not supported on Redshift tables.` beside SVV, STV or user tables.\n\n| function | node | evidence |\n|---|---|---|\n");
     for f in functions::FUNCTIONS {

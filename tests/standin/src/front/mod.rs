@@ -118,13 +118,14 @@ impl Front {
         let listener = socket.listen(256)?;
         let token = CancellationToken::new();
         let (alive, gone) = mpsc::channel();
-        self.handle.spawn(accept(self.shared.clone(), listener, token.clone(), alive));
+        self.handle.spawn(accept(alive, self.shared.clone(), listener, token.clone()));
         *state = State::Listening(token, gone);
         Ok(())
     }
 }
 
-async fn accept(shared: Arc<Shared>, listener: TcpListener, token: CancellationToken, _alive: mpsc::Sender<()>) {
+// `_alive` comes first because it has to go last, after the listener.
+async fn accept(_alive: mpsc::Sender<()>, shared: Arc<Shared>, listener: TcpListener, token: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             () = token.cancelled() => return,

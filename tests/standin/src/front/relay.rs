@@ -34,7 +34,8 @@ pub fn error(severity: &str, refusal: &Refusal) -> Frame {
 
 /// An error or notice of PostgreSQL's, in Redshift's words, without what points into the rewritten text.
 pub fn translate(from: &Frame, names: &Names) -> Frame {
-    let mut found: Vec<(u8, String)> = fields(&from.body).into_iter().filter(|(kind, _)| b"SCMDH".contains(kind)).collect();
+    let mut found: Vec<(u8, String)> =
+        fields(&from.body).into_iter().filter(|(kind, _)| b"SCMDH".contains(kind)).collect();
     let session_authorization = found.iter().any(|(k, t)| *k == b'C' && t == "22023")
         && found.iter().any(|(k, t)| *k == b'M' && t.starts_with("role \""));
     for (kind, text) in &mut found {
@@ -107,8 +108,14 @@ pub fn parameter(from: &Frame) -> Option<Frame> {
     let name = std::str::from_utf8(parts.next()?).ok()?;
     let body = match name {
         "server_version" => Bytes::from_static(b"server_version\08.0.2\0"),
-        "client_encoding" | "DateStyle" | "integer_datetimes" | "is_superuser" | "server_encoding"
-        | "session_authorization" | "TimeZone" | "application_name" => from.body.clone(),
+        "client_encoding"
+        | "DateStyle"
+        | "integer_datetimes"
+        | "is_superuser"
+        | "server_encoding"
+        | "session_authorization"
+        | "TimeZone"
+        | "application_name" => from.body.clone(),
         _ => return None,
     };
     Some(Frame { tag: b'S', body })

@@ -46,7 +46,8 @@ impl Session {
         while let Some(frame) = read_frame(&mut self.stream, &mut self.buffer).await? {
             match frame.tag {
                 b'Q' => {
-                    let sql = String::from_utf8_lossy(frame.body.strip_suffix(&[0]).unwrap_or(&frame.body)).into_owned();
+                    let sql =
+                        String::from_utf8_lossy(frame.body.strip_suffix(&[0]).unwrap_or(&frame.body)).into_owned();
                     if !self.query(&sql).await? {
                         return Ok(());
                     }
@@ -88,7 +89,9 @@ impl Session {
             in_transaction: self.in_transaction,
         };
         match statements(sql) {
-            Ok(all) => (all.iter().map(|one| plan(one, &context)).collect(), all.iter().map(|one| opening(one)).collect()),
+            Ok(all) => {
+                (all.iter().map(|one| plan(one, &context)).collect(), all.iter().map(|one| opening(one)).collect())
+            }
             Err(refusal) => (vec![Err(refusal)], vec!["INVALID".into()]),
         }
     }
@@ -105,7 +108,9 @@ impl Session {
                 match self.shared.record.strike(On::Statement, sql) {
                     Some(Action::CutBefore) => return Ok(false),
                     Some(Action::CutAfter) => cut_after = true,
-                    Some(Action::Delay { milliseconds }) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+                    Some(Action::Delay { milliseconds }) => {
+                        tokio::time::sleep(Duration::from_millis(milliseconds)).await
+                    }
                     Some(error) => *plan = error.refusal().map_or_else(|| plan.clone(), Err),
                     None => {}
                 }

@@ -102,9 +102,19 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Box<dyn Stream>, trust: Trus
     let result = match connect(&shared, &mut stream, &opening).await? {
         Ok((backend, backend_buffer)) => {
             let case_sensitive = shared.case_sensitive;
-            Session { shared, opening, trust, stream, buffer, backend, backend_buffer, case_sensitive, in_transaction: false }
-                .run()
-                .await
+            Session {
+                shared,
+                opening,
+                trust,
+                stream,
+                buffer,
+                backend,
+                backend_buffer,
+                case_sensitive,
+                in_transaction: false,
+            }
+            .run()
+            .await
         }
         Err(frames) => {
             stream.write_all(&frames).await?;
@@ -214,7 +224,8 @@ async fn connect(
     opening: &Opening,
 ) -> std::io::Result<Result<Backend, BytesMut>> {
     let mut out = BytesMut::new();
-    let mut options = format!("-c standin.enable_case_sensitive_identifier={}", if shared.case_sensitive { "on" } else { "off" });
+    let mut options =
+        format!("-c standin.enable_case_sensitive_identifier={}", if shared.case_sensitive { "on" } else { "off" });
     for (name, value) in &opening.settings {
         let Some(setting) = shared.allowed.setting(name) else {
             let text = format!("unrecognized configuration parameter \"{name}\"");
@@ -223,7 +234,8 @@ async fn connect(
         };
         options.push_str(&format!(" -c {setting}={value}"));
     }
-    let names = (shared.names.postgres(Kind::User, &opening.user), shared.names.postgres(Kind::Object, &opening.database));
+    let names =
+        (shared.names.postgres(Kind::User, &opening.user), shared.names.postgres(Kind::Object, &opening.database));
     let (user, database) = match names {
         (Ok(user), Ok(database)) => (user, database),
         (Err(refusal), _) | (_, Err(refusal)) => {

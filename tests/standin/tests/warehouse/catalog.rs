@@ -26,7 +26,8 @@ UNION ALL SELECT 'acl','language','', l.lanname::varchar, array_to_string(l.lana
 
 /// What blocks the dropping of a user, as the provider asks: id and LIKE prefilter put in.
 pub fn blockers(standin: &Standin, database: &str, name: &str) -> Vec<String> {
-    let id = ok(standin, &format!("SELECT usesysid FROM pg_user WHERE usename = '{name}'"))[0][0].clone().expect("an id");
+    let id =
+        ok(standin, &format!("SELECT usesysid FROM pg_user WHERE usename = '{name}'"))[0][0].clone().expect("an id");
     let sql = DROP_USER.replace(":id", &id).replace(":name", &format!("'%{}%'", name.replace('_', r"\\_")));
     cells(&ok_in(standin, database, &sql))
 }
@@ -108,7 +109,10 @@ fn acl_text_is_redshifts() {
         "group readers=r/awsuser",
     ];
     assert_eq!(items, expected, "roles are not in relacl");
-    let role = ok(&standin, "SELECT relation_name, privilege_type, identity_type FROM svv_relation_privileges WHERE identity_name = 'reading'");
+    let role = ok(
+        &standin,
+        "SELECT relation_name, privilege_type, identity_type FROM svv_relation_privileges WHERE identity_name = 'reading'",
+    );
     assert_eq!(cells(&role), ["acl|SELECT|role"]);
     let database = ok(&standin, "SELECT array_to_string(d.datacl, chr(9)) FROM pg_database d WHERE d.datname = 'dev'");
     assert_eq!(cells(&database), ["-"]);
@@ -130,7 +134,10 @@ fn default_acls_show_users_and_groups_not_roles() {
     let rows = cells(&ok(&standin, DEFAULTS));
     assert_eq!(rows.len(), 1, "{rows:?}");
     assert!(rows[0].ends_with("|finance|r|group analysts=ar/finance_owner"), "{rows:?}");
-    let roles = ok(&standin, "SELECT schema_name, object_type, owner_name, privilege_type, grantee_name FROM svv_default_privileges WHERE grantee_type = 'role'");
+    let roles = ok(
+        &standin,
+        "SELECT schema_name, object_type, owner_name, privilege_type, grantee_name FROM svv_default_privileges WHERE grantee_type = 'role'",
+    );
     assert_eq!(cells(&roles), ["finance|RELATION|etl|SELECT|later"]);
 }
 
@@ -158,7 +165,10 @@ fn regular_users_see_only_their_own_rows() {
     let own_sessions = "SELECT count(*) FROM stv_sessions WHERE user_name <> 'ann'";
     assert_eq!(names("SELECT role_name FROM svv_roles"), ["anns"]);
     assert_eq!(names("SELECT user_name FROM svv_user_grants"), ["ann"]);
-    assert_eq!(names("SELECT identity_name FROM svv_relation_privileges WHERE relation_name = 'accounts'"), ["ann", "anns"]);
+    assert_eq!(
+        names("SELECT identity_name FROM svv_relation_privileges WHERE relation_name = 'accounts'"),
+        ["ann", "anns"]
+    );
     assert_eq!(names("SELECT defacluser FROM pg_default_acl"), Vec::<String>::new());
     assert_eq!(names("SELECT usename FROM pg_user_info"), ["ann"]);
     assert_eq!(names(own_sessions), ["0"]);
@@ -184,7 +194,10 @@ fn leader_only_things_do_not_mix_with_compute_relations() {
         "SELECT owner FROM finance.accounts WHERE owner IN (SELECT usename FROM pg_user)",
     ] {
         let error = err(standin, sql);
-        assert_eq!(error.message, "Specified types or functions (one per INFO message) not supported on Redshift tables.", "{sql}");
+        assert_eq!(
+            error.message, "Specified types or functions (one per INFO message) not supported on Redshift tables.",
+            "{sql}"
+        );
         assert_eq!(error.sqlstate, "0A000");
     }
 }
@@ -245,9 +258,14 @@ fn an_entry_taken_out_is_missed() {
 #[test]
 fn late_binding_views_have_columns_in_svv_only() {
     let standin = shared();
-    let query = |relation: &str| format!("SELECT a.attname::varchar FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relname = '{relation}' AND a.attnum > 0");
+    let query = |relation: &str| {
+        format!(
+            "SELECT a.attname::varchar FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relname = '{relation}' AND a.attnum > 0"
+        )
+    };
     assert_eq!(ok(standin, &query("latest")).len(), 0);
     assert_eq!(ok(standin, &query("open_invoices")).len(), 2);
-    let rows = ok(standin, "SELECT column_name FROM svv_columns WHERE table_schema = 'quality' AND table_name = 'latest'");
+    let rows =
+        ok(standin, "SELECT column_name FROM svv_columns WHERE table_schema = 'quality' AND table_name = 'latest'");
     assert_eq!(cells(&rows), ["check_id", "passed"]);
 }

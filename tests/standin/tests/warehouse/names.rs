@@ -12,17 +12,31 @@ fn names_of_127_bytes_live_and_come_back() {
     for name in [&plain, &odd] {
         let q = quoted(name);
         ok(&standin, &format!("CREATE USER {q} PASSWORD '{PASSWORD}'"));
-        ok(&standin, &format!("CREATE ROLE {}", quoted(&format!("r{}", &name[..name.len() - 1]).to_lowercase().replace('"', ""))));
+        ok(
+            &standin,
+            &format!(
+                "CREATE ROLE {}",
+                quoted(&format!("r{}", &name[..name.len() - 1]).to_lowercase().replace('"', ""))
+            ),
+        );
         ok(&standin, &format!("CREATE SCHEMA {q}"));
         ok(&standin, &format!("CREATE TABLE {q}.{q} ({q} int)"));
         ok(&standin, &format!("GRANT SELECT ON {q}.{q} TO {q}"));
         ok(&standin, &format!("GRANT USAGE ON SCHEMA {q} TO {q}"));
         as_user(&standin, name, &format!("SELECT {q} FROM {q}.{q}")).expect("reads");
-        assert_eq!(as_user(&standin, name, "SELECT current_user").expect("knows himself")[0][0].as_deref(), Some(name.as_str()));
+        assert_eq!(
+            as_user(&standin, name, "SELECT current_user").expect("knows himself")[0][0].as_deref(),
+            Some(name.as_str())
+        );
         // Schemas, tables and columns fold their ASCII letters, users do not.
         let object = name.to_ascii_lowercase();
         let text = object.replace('\'', "''");
-        let rows = ok(&standin, &format!("SELECT n.nspname, c.relname, array_to_string(c.relacl, chr(9)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{text}'"));
+        let rows = ok(
+            &standin,
+            &format!(
+                "SELECT n.nspname, c.relname, array_to_string(c.relacl, chr(9)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{text}'"
+            ),
+        );
         assert_eq!(rows[0][0].as_deref(), Some(object.as_str()));
         assert_eq!(rows[0][1].as_deref(), Some(object.as_str()));
         let shown = if name == &plain { name.clone() } else { q.clone() };
@@ -57,7 +71,8 @@ fn quoted_names_fold_users_do_not() {
         for one in both.split("; ") {
             session.query(one).await.expect(one);
         }
-        let rows = session.query("SELECT current_setting('enable_case_sensitive_identifier')").await.expect("tells").rows;
+        let rows =
+            session.query("SELECT current_setting('enable_case_sensitive_identifier')").await.expect("tells").rows;
         assert_eq!(cells(&rows), ["on"]);
     });
     assert_eq!(cells(&ok(&standin, "SELECT nspname FROM pg_namespace WHERE nspname = 'Kept'")), ["Kept"]);
@@ -69,7 +84,16 @@ fn quoted_names_fold_users_do_not() {
 #[test]
 fn hostile_names_and_literals_stay_names_and_literals() {
     let standin = start();
-    for name in ["a'; DROP USER etl; --", "b\\'; DROP USER etl; --", "c\"; DROP USER etl; --", "d\\", "e''f", "{user}", "$$", "[x]"] {
+    for name in [
+        "a'; DROP USER etl; --",
+        "b\\'; DROP USER etl; --",
+        "c\"; DROP USER etl; --",
+        "d\\",
+        "e''f",
+        "{user}",
+        "$$",
+        "[x]",
+    ] {
         let q = format!("\"{}\"", name.replace('"', "\"\""));
         let text = name.replace('\\', "\\\\").replace('\'', "''");
         ok(&standin, &format!("CREATE USER {q} PASSWORD '{PASSWORD}'"));

@@ -26,8 +26,13 @@ fn tables_are_read_through_users_groups_and_roles() {
         assert_eq!((error.sqlstate.as_str(), error.message.as_str()), ("42501", text));
     };
     denied("permission denied for schema finance");
-    for sql in ["CREATE ROLE inner_role", "CREATE ROLE outer_role", "GRANT ROLE inner_role TO ROLE outer_role", "GRANT ROLE outer_role TO ann",
-        "GRANT USAGE ON SCHEMA finance TO ROLE inner_role"] {
+    for sql in [
+        "CREATE ROLE inner_role",
+        "CREATE ROLE outer_role",
+        "GRANT ROLE inner_role TO ROLE outer_role",
+        "GRANT ROLE outer_role TO ann",
+        "GRANT USAGE ON SCHEMA finance TO ROLE inner_role",
+    ] {
         ok(&standin, sql);
     }
     denied("permission denied for relation accounts");
@@ -70,7 +75,10 @@ fn grants_that_grant_nothing_warn() {
 fn all_tables_leaves_the_tables_behind_materialized_views() {
     let standin = start();
     ok(&standin, "GRANT SELECT ON ALL TABLES IN SCHEMA quality TO analyst");
-    let rows = ok(&standin, "SELECT relation_name FROM svv_relation_privileges WHERE identity_name = 'analyst' ORDER BY relation_name");
+    let rows = ok(
+        &standin,
+        "SELECT relation_name FROM svv_relation_privileges WHERE identity_name = 'analyst' ORDER BY relation_name",
+    );
     assert_eq!(cells(&rows), ["checks", "daily", "latest", "runs"]);
     ok(&standin, "REVOKE ALL ON ALL TABLES IN SCHEMA quality FROM analyst");
     assert_eq!(err(&standin, "GRANT SELECT ON ALL TABLES IN SCHEMA nowhere TO analyst").sqlstate, "3F000");
@@ -82,18 +90,28 @@ fn all_tables_leaves_the_tables_behind_materialized_views() {
 fn defaults_need_create_on_the_schema_and_reach_new_tables() {
     let standin = start();
     user(&standin, "ann");
-    let error = err(&standin, "ALTER DEFAULT PRIVILEGES FOR USER ann IN SCHEMA finance GRANT SELECT ON TABLES TO analyst");
+    let error =
+        err(&standin, "ALTER DEFAULT PRIVILEGES FOR USER ann IN SCHEMA finance GRANT SELECT ON TABLES TO analyst");
     assert_eq!((error.sqlstate.as_str(), error.message.as_str()), ("42501", "permission denied for schema finance"));
     ok(&standin, "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA finance GRANT SELECT ON TABLES TO ann");
     ok(&standin, "GRANT USAGE ON SCHEMA finance TO ann");
     ok(&standin, "SET SESSION AUTHORIZATION 'etl'; CREATE TABLE finance.fresh (a int)");
     as_user(&standin, "ann", "SELECT a FROM finance.fresh").expect("by default");
-    let error = refused(as_user(&standin, "ann", "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA finance GRANT SELECT ON TABLES TO analyst"));
+    let error = refused(as_user(
+        &standin,
+        "ann",
+        "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA finance GRANT SELECT ON TABLES TO analyst",
+    ));
     assert_eq!(error.sqlstate, "42501");
     for sql in ["CREATE ROLE steward", "GRANT ALTER DEFAULT PRIVILEGES TO ROLE steward", "GRANT ROLE steward TO ann"] {
         ok(&standin, sql);
     }
-    as_user(&standin, "ann", "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA finance GRANT SELECT ON TABLES TO analyst").expect("by permission");
+    as_user(
+        &standin,
+        "ann",
+        "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA finance GRANT SELECT ON TABLES TO analyst",
+    )
+    .expect("by permission");
 }
 
 #[test]
@@ -108,24 +126,61 @@ fn scoped_grants_open_present_and_future_tables_of_any_owner() {
     for table in ["accounts", "payments", "later", "open_invoices"] {
         as_user(&standin, "ann", &format!("SELECT count(*) FROM finance.{table}")).expect(table);
     }
-    let rows = ok(&standin, "SELECT namespace_name, privilege_type, identity_name, privilege_scope FROM svv_schema_privileges WHERE identity_name = 'scoped_role' ORDER BY privilege_scope");
+    let rows = ok(
+        &standin,
+        "SELECT namespace_name, privilege_type, identity_name, privilege_scope FROM svv_schema_privileges WHERE identity_name = 'scoped_role' ORDER BY privilege_scope",
+    );
     assert_eq!(cells(&rows), ["finance|USAGE|scoped_role|SCHEMA", "finance|SELECT|scoped_role|TABLES"]);
-    assert_eq!(ok(&standin, "SELECT relation_name FROM svv_relation_privileges WHERE identity_name = 'scoped_role'").len(), 0, "independent of table grants");
-    let held = cells(&ok(&standin, "SELECT array_to_string(c.relacl, chr(9)) FROM pg_class c WHERE c.relname = 'later'"));
+    assert_eq!(
+        ok(&standin, "SELECT relation_name FROM svv_relation_privileges WHERE identity_name = 'scoped_role'").len(),
+        0,
+        "independent of table grants"
+    );
+    let held =
+        cells(&ok(&standin, "SELECT array_to_string(c.relacl, chr(9)) FROM pg_class c WHERE c.relname = 'later'"));
     assert_eq!(held, ["etl=arwdRxtDPA/etl"]);
     assert_eq!(err(&standin, "DROP ROLE scoped_role FORCE").sqlstate, "55006");
     ok(&standin, "REVOKE SELECT FOR TABLES IN SCHEMA finance DATABASE dev FROM ROLE scoped_role");
     assert_eq!(refused(as_user(&standin, "ann", "SELECT count(*) FROM finance.later")).sqlstate, "42501");
-    assert_eq!(err(&standin, "GRANT SELECT FOR TABLES IN SCHEMA finance DATABASE dev TO GROUP analysts").sqlstate, "0A000");
+    assert_eq!(
+        err(&standin, "GRANT SELECT FOR TABLES IN SCHEMA finance DATABASE dev TO GROUP analysts").sqlstate,
+        "0A000"
+    );
     assert_eq!(err(&standin, "GRANT SELECT FOR TABLES IN SCHEMA tickit DATABASE sample TO ann").sqlstate, "3F000");
-    assert_eq!(refused(as_user(&standin, "ann", "GRANT SELECT FOR TABLES IN SCHEMA finance DATABASE dev TO analyst")).sqlstate, "42501");
+    assert_eq!(
+        refused(as_user(&standin, "ann", "GRANT SELECT FOR TABLES IN SCHEMA finance DATABASE dev TO analyst")).sqlstate,
+        "42501"
+    );
+}
+
+#[test]
+fn what_hangs_on_a_dropped_schema_blocks_nobody() {
+    let standin = start();
+    for sql in [
+        "CREATE SCHEMA going",
+        "CREATE ROLE staying",
+        "GRANT CREATE ON SCHEMA going TO etl",
+        "GRANT USAGE ON SCHEMA going TO ROLE staying",
+        "GRANT SELECT FOR TABLES IN SCHEMA going DATABASE dev TO ROLE staying",
+        "ALTER DEFAULT PRIVILEGES FOR USER etl IN SCHEMA going GRANT SELECT ON TABLES TO ROLE staying",
+        "DROP SCHEMA going CASCADE",
+        "DROP ROLE staying",
+    ] {
+        ok(&standin, sql);
+    }
 }
 
 #[test]
 fn external_schemas_take_usage_alone() {
     let standin = start();
-    ok(&standin, "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'raw' IAM_ROLE 'arn:aws:iam::123456789012:role/lake'");
-    assert_eq!(cells(&ok(&standin, "SELECT schemaname, eskind, databasename FROM svv_external_schemas")), ["lake|1|raw"]);
+    ok(
+        &standin,
+        "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'raw' IAM_ROLE 'arn:aws:iam::123456789012:role/lake'",
+    );
+    assert_eq!(
+        cells(&ok(&standin, "SELECT schemaname, eskind, databasename FROM svv_external_schemas")),
+        ["lake|1|raw"]
+    );
     assert_eq!(err(&standin, "GRANT CREATE ON SCHEMA lake TO analyst").sqlstate, "0A000");
     assert_eq!(err(&standin, "GRANT SELECT ON ALL TABLES IN SCHEMA lake TO analyst").sqlstate, "0A000");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -145,11 +200,17 @@ fn routines_are_granted_by_bare_names_and_procedures_are_not_publics() {
     user(&standin, "ann");
     ok(&standin, "CREATE FUNCTION public.two() RETURNS int STABLE AS $$ SELECT 2 $$ LANGUAGE sql");
     ok(&standin, "CREATE PROCEDURE public.sp_nothing(a integer) AS $$ BEGIN NULL; END; $$ LANGUAGE plpgsql");
-    let acl = cells(&ok(&standin, "SELECT array_to_string(p.proacl, chr(9)) FROM pg_proc p WHERE p.proname IN ('two', 'sp_nothing') ORDER BY p.proname"));
+    let acl = cells(&ok(
+        &standin,
+        "SELECT array_to_string(p.proacl, chr(9)) FROM pg_proc p WHERE p.proname IN ('two', 'sp_nothing') ORDER BY p.proname",
+    ));
     assert_eq!(acl, ["awsuser=X/awsuser", "-"], "PUBLIC executes functions, not procedures");
     ok(&standin, "GRANT EXECUTE ON PROCEDURE public.sp_nothing(integer) TO ann");
     assert_eq!(err(&standin, "GRANT EXECUTE ON PROCEDURE \"public\".\"sp_nothing\"(integer) TO ann").sqlstate, "42601");
-    assert!(super::catalog::blockers(&standin, "dev", "ann").contains(&"acl|procedure|public|sp_nothing(integer)|awsuser=X/awsuser\tann=X/awsuser".to_owned()));
+    assert!(
+        super::catalog::blockers(&standin, "dev", "ann")
+            .contains(&"acl|procedure|public|sp_nothing(integer)|awsuser=X/awsuser\tann=X/awsuser".to_owned())
+    );
     ok(&standin, "REVOKE ALL ON ALL PROCEDURES IN SCHEMA public FROM ann");
     assert_eq!(super::catalog::blockers(&standin, "dev", "ann"), Vec::<String>::new());
     ok(&standin, "ALTER PROCEDURE public.sp_nothing(integer) OWNER TO ann");
@@ -160,6 +221,9 @@ fn grant_options_are_for_users_and_datashare_roles_for_nobody() {
     let standin = shared();
     assert_eq!(err(standin, "GRANT SELECT ON finance.accounts TO GROUP analysts WITH GRANT OPTION").sqlstate, "0LP01");
     assert_eq!(err(standin, "GRANT SELECT ON finance.accounts TO ROLE \"ds:partner_share\"").sqlstate, "42501");
-    let rows = ok(standin, "SELECT identity_name FROM svv_relation_privileges WHERE identity_type = 'role' AND identity_name LIKE 'ds:%'");
+    let rows = ok(
+        standin,
+        "SELECT identity_name FROM svv_relation_privileges WHERE identity_type = 'role' AND identity_name LIKE 'ds:%'",
+    );
     assert_eq!(cells(&rows), ["ds:partner_share"]);
 }

@@ -31,7 +31,10 @@ fn options_and_renaming() {
     let standin = start();
     user(&standin, "ann");
     ok(&standin, "ALTER USER ann CONNECTION LIMIT 3 VALID UNTIL '2040-05-01'");
-    let rows = ok(&standin, "SELECT i.useconnlimit, u.valuntil FROM pg_user_info i JOIN pg_user u ON u.usesysid = i.usesysid WHERE u.usename = 'ann'");
+    let rows = ok(
+        &standin,
+        "SELECT i.useconnlimit, u.valuntil FROM pg_user_info i JOIN pg_user u ON u.usesysid = i.usesysid WHERE u.usename = 'ann'",
+    );
     assert_eq!(cells(&rows), ["3|2040-05-01 00:00:00+00"]);
     ok(&standin, "ALTER USER ann CONNECTION LIMIT UNLIMITED");
     assert_eq!(cells(&ok(&standin, "SELECT useconnlimit FROM pg_user_info WHERE usename = 'ann'")), ["UNLIMITED"]);
@@ -112,19 +115,40 @@ fn who_may_what() {
         let warned = sql.starts_with("REVOKE") && result.is_ok();
         assert!(warned || refused(result).sqlstate == "42501", "{sql}");
     }
-    assert!(cells(&ok(&standin, "SELECT array_to_string(nspacl, chr(9)) FROM pg_namespace WHERE nspname = 'public'"))[0].contains("=UC/rdsdb"));
-    for sql in ["CREATE ROLE admin", "GRANT CREATE USER, ALTER USER, DROP USER, CREATE ROLE TO ROLE admin", "CREATE ROLE nested",
-        "GRANT ROLE admin TO ROLE nested", "GRANT ROLE nested TO ann"] {
+    assert!(
+        cells(&ok(&standin, "SELECT array_to_string(nspacl, chr(9)) FROM pg_namespace WHERE nspname = 'public'"))[0]
+            .contains("=UC/rdsdb")
+    );
+    for sql in [
+        "CREATE ROLE admin",
+        "GRANT CREATE USER, ALTER USER, DROP USER, CREATE ROLE TO ROLE admin",
+        "CREATE ROLE nested",
+        "GRANT ROLE admin TO ROLE nested",
+        "GRANT ROLE nested TO ann",
+    ] {
         ok(&standin, sql);
     }
-    for sql in ["CREATE USER x PASSWORD DISABLE", "ALTER USER x CONNECTION LIMIT 2", "CREATE ROLE mine", "GRANT ROLE mine TO x", "REVOKE ROLE mine FROM x",
-        "DROP ROLE mine", "DROP USER x"] {
+    for sql in [
+        "CREATE USER x PASSWORD DISABLE",
+        "ALTER USER x CONNECTION LIMIT 2",
+        "CREATE ROLE mine",
+        "GRANT ROLE mine TO x",
+        "REVOKE ROLE mine FROM x",
+        "DROP ROLE mine",
+        "DROP USER x",
+    ] {
         as_user(&standin, "ann", sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
     }
-    for sql in ["CREATE USER s PASSWORD 'Abcdefg12' CREATEUSER", "ALTER USER awsuser CONNECTION LIMIT 1", "GRANT ROLE admin TO etl", "CREATE GROUP g"] {
+    for sql in [
+        "CREATE USER s PASSWORD 'Abcdefg12' CREATEUSER",
+        "ALTER USER awsuser CONNECTION LIMIT 1",
+        "GRANT ROLE admin TO etl",
+        "CREATE GROUP g",
+    ] {
         assert_eq!(refused(as_user(&standin, "ann", sql)).sqlstate, "42501", "{sql}");
     }
-    let system = ok(&standin, "SELECT system_privilege FROM svv_system_privileges WHERE identity_name = 'admin' ORDER BY 1");
+    let system =
+        ok(&standin, "SELECT system_privilege FROM svv_system_privileges WHERE identity_name = 'admin' ORDER BY 1");
     assert_eq!(cells(&system), ["ALTER USER", "CREATE ROLE", "CREATE USER", "DROP USER"]);
 }
 
@@ -149,7 +173,10 @@ fn dropping_a_user_looks_in_this_database_only() {
         let error = err(&standin, &format!("DROP USER {name}"));
         assert_eq!((error.sqlstate.as_str(), error.message.as_str()), ("55006", text));
     }
-    assert_eq!(cells(&ok(&standin, "SELECT iam_arn, command_type FROM svv_iam_privileges WHERE identity_name = 'assumer'")), ["arn:aws:iam::123456789012:role/x|COPY"]);
+    assert_eq!(
+        cells(&ok(&standin, "SELECT iam_arn, command_type FROM svv_iam_privileges WHERE identity_name = 'assumer'")),
+        ["arn:aws:iam::123456789012:role/x|COPY"]
+    );
     ok(&standin, "REVOKE ASSUMEROLE ON 'arn:aws:iam::123456789012:role/x' FROM assumer FOR COPY");
     ok(&standin, "DROP USER assumer");
 
@@ -159,7 +186,11 @@ fn dropping_a_user_looks_in_this_database_only() {
     let id = cells(&ok(&standin, "SELECT usesysid FROM pg_user WHERE usename = 'elsewhere'")).concat();
     ok(&standin, "DROP USER elsewhere");
     assert_eq!(ok(&standin, "SELECT usename FROM pg_user WHERE usename = 'elsewhere'").len(), 0);
-    let owner = ok_in(&standin, "sample", "SELECT nspowner, pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'left_over'");
+    let owner = ok_in(
+        &standin,
+        "sample",
+        "SELECT nspowner, pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'left_over'",
+    );
     assert_eq!(cells(&owner), [format!("{id}|unknown (UID={id})")]);
     let acl = ok_in(&standin, "sample", "SELECT array_to_string(relacl, chr(9)) FROM pg_class WHERE relname = 'sales'");
     assert!(cells(&acl)[0].contains(&format!("{id}=r/awsuser")), "the grant dangles");
@@ -170,14 +201,24 @@ fn dropping_a_user_looks_in_this_database_only() {
 #[test]
 fn dropping_roles() {
     let standin = start();
-    for sql in ["CREATE ROLE a", "CREATE ROLE b", "GRANT ROLE a TO ROLE b", "CREATE ROLE c", "GRANT ROLE c TO analyst", "GRANT USAGE ON SCHEMA quality TO ROLE c"] {
+    for sql in [
+        "CREATE ROLE a",
+        "CREATE ROLE b",
+        "GRANT ROLE a TO ROLE b",
+        "CREATE ROLE c",
+        "GRANT ROLE c TO analyst",
+        "GRANT USAGE ON SCHEMA quality TO ROLE c",
+    ] {
         ok(&standin, sql);
     }
     assert_eq!(err(&standin, "DROP ROLE c").message, "cannot drop this role since it has been granted on a user");
     assert_eq!(err(&standin, "DROP ROLE b").message, "cannot drop this role since it depends on another role");
     ok(&standin, "DROP ROLE b FORCE");
     let held = err(&standin, "DROP ROLE c FORCE");
-    assert_eq!((held.sqlstate.as_str(), held.message.as_str()), ("55006", "role \"c\" can't be dropped because the role has a privilege on some object"));
+    assert_eq!(
+        (held.sqlstate.as_str(), held.message.as_str()),
+        ("55006", "role \"c\" can't be dropped because the role has a privilege on some object")
+    );
     ok(&standin, "REVOKE USAGE ON SCHEMA quality FROM ROLE c");
     ok(&standin, "DROP ROLE c FORCE");
     assert_eq!(ok(&standin, "SELECT user_name FROM svv_user_grants WHERE user_name = 'analyst'").len(), 0);
@@ -191,12 +232,23 @@ fn a_rolled_back_user_was_never_there() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut session = standin.session("awsuser", None, "dev").await.expect("opens");
-        for sql in ["BEGIN", "CREATE USER ghost PASSWORD 'Ghost1234'", "CREATE ROLE ghosts", "GRANT ROLE ghosts TO ghost", "ROLLBACK"] {
+        for sql in [
+            "BEGIN",
+            "CREATE USER ghost PASSWORD 'Ghost1234'",
+            "CREATE ROLE ghosts",
+            "GRANT ROLE ghosts TO ghost",
+            "ROLLBACK",
+        ] {
             session.query(sql).await.expect(sql);
         }
         session.query("BEGIN").await.expect("begins");
-        assert!(matches!(session.query("SELECT to_regclass('x')").await, Err(Error::Server(e)) if e.sqlstate == "0A000"));
-        assert!(matches!(session.query("SELECT 1").await, Err(Error::Server(e)) if e.sqlstate == "25P02"), "a refusal aborts, too");
+        assert!(
+            matches!(session.query("SELECT to_regclass('x')").await, Err(Error::Server(e)) if e.sqlstate == "0A000")
+        );
+        assert!(
+            matches!(session.query("SELECT 1").await, Err(Error::Server(e)) if e.sqlstate == "25P02"),
+            "a refusal aborts, too"
+        );
         session.query("ROLLBACK").await.expect("rolls back");
         session.query("BEGIN").await.expect("begins");
         assert!(matches!(session.query("CREATE DATABASE x").await, Err(Error::Server(e)) if e.sqlstate == "25001"));

@@ -1,0 +1,239 @@
+//! What real Terraform must be seen to do with the room.
+
+use std::io::Read as _;
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::workspace::Workspace;
+
+type Scenario = (&'static str, fn());
+
+pub const ALL: [Scenario; 12] = [
+    ("a_resource_lives", a_resource_lives),
+    ("every_kind_of_value_comes_back", every_kind_of_value_comes_back),
+    ("a_failed_create", a_failed_create),
+    ("a_failed_update", a_failed_update),
+    ("a_failed_delete", a_failed_delete),
+    ("an_import", an_import),
+    ("a_bad_configuration", a_bad_configuration),
+    ("values_known_later", values_known_later),
+    ("an_interrupt", an_interrupt),
+    ("a_timeout", a_timeout),
+    ("a_panic_and_a_crash", a_panic_and_a_crash),
+    ("a_provider_started_by_hand", a_provider_started_by_hand),
+];
+
+/// A thing with a secret, and what the test says about it.
+fn thing(settings: &str) -> String {
+    format!(
+        "resource \"corner_thing\" \"a\" {{\n  name = \"a\"\n  tags = [\"y\", \"x\"]\n  {}\n}}\n",
+        settings.replace("; ", "\n  ")
+    )
+}
+
+const LID: &str = "lid {; secret_wo = \"CANARY\"; secret_wo_version = 1; }";
+
+fn a_resource_lives() {
+    let mut w = Workspace::new(&thing(&format!("content = \"one\"; {LID}")));
+    w.environment.push(("TF_LOG".into(), "TRACE".into()));
+    w.environment.push(("TF_LOG_PATH".into(), w.path("trace.log").display().to_string()));
+    w.apply().ok().has("+ id = \"a:one\"").has("+ serial = (known after apply)").has("+ missing = []");
+    assert!(w.world("log").contains("create a secret=CANARY private=true"));
+    w.put("log", "");
+    w.nothing_to_do();
+    assert_eq!(w.holds("CANARY"), Vec::<std::path::PathBuf>::new(), "state and traces hold no secret");
+    w.put("a", "altered");
+    w.run(&["plan"]).ok().has("- \"content of a\"").has("size = 7 -> (known after apply)");
+    w.apply().ok();
+    assert_eq!(w.world("a"), "one", "drift is put right");
+    w.put("log", "");
+    w.configure(&thing(&format!("content = \"two\"; {}", LID.replace("CANARY", "CANARY2"))));
+    w.apply().ok().has("\"a:one\" -> \"a:two\"").has("1 changed");
+    assert!(w.world("log").contains("secret=none made=Some(String(\"here\"))"), "{}", w.world("log"));
+    w.configure(&thing(&format!("content = \"two\"; {}", LID.replace("version = 1", "version = 2"))));
+    w.apply().ok();
+    assert!(w.world("log").contains("secret=CANARY "), "a new version sends it");
+    w.configure(&thing(&format!("content = \"two\"; place = \"p\"; {}", LID.replace("version = 1", "version = 2"))));
+    w.apply().ok().has("# forces replacement").has("1 added, 0 changed, 1 destroyed");
+    std::fs::remove_file(w.path("world").join("a")).expect("it is there");
+    w.run(&["plan"]).ok().has("1 to add");
+    w.destroy().ok();
+    assert_eq!(w.resources(), Vec::<String>::new());
+    w.nothing_left();
+}
+
+fn every_kind_of_value_comes_back() {
+    let w = Workspace::new(
+        r#"
+        resource "corner_everything" "e" {
+          any     = { a = 1, b = [true, "x", null] }
+          number  = 123456789012345678901234567890.5
+          numbers = [0.1, 1e20, 5, 0.5, -3, 18446744073709551615]
+          names   = ["z", "a", "é"]
+          labels  = { "a key.with [all]" = "v" }
+          flags   = { f = true }
+          one     = { a = "x" }
+          many    = [{ a = "1", wo = "CANARY" }, { a = "2", b = "two" }]
+          named   = { k = { a = "1", key = "k" }, l = {} }
+          some    = [{ a = "1" }, { b = 2 }]
+        }
+        data "corner_lookup" "l" {
+          name       = "file"
+          depends_on = [corner_everything.e]
+        }
+        output "copy" { value = corner_everything.e.copy }
+        output "joined" { value = provider::corner::join("-", "a", "b") }
+        output "looked" { value = data.corner_lookup.l }
+        "#,
+    );
+    w.put("file", "hello there");
+    w.apply().ok().has("number = 123456789012345678901234567890.5").has("joined = \"a-b\"").has("\"hello there!\"");
+    w.nothing_to_do();
+    let state = w.state("corner_everything.e");
+    assert_eq!(state["many"], json!([{"a": "1", "b": "x", "wo": null}, {"a": "2", "b": "two", "wo": null}]));
+    assert_eq!(state["named"]["l"], json!({"a": null, "b": "y", "key": null}));
+    assert_eq!(state["one"], json!({"a": "x", "b": 5}));
+    assert_eq!(w.holds("CANARY"), Vec::<std::path::PathBuf>::new());
+    w.configure("output \"bad\" { value = provider::corner::join(\"bad\", \"a\") }");
+    w.run(&["plan"]).failed().has("it is bad");
+}
+
+fn a_failed_create() {
+    let w = Workspace::new(&thing("fail = \"before\""));
+    w.apply().failed().has("Failed as asked: before").has("fail = \"before\"");
+    assert_eq!(w.resources(), Vec::<String>::new(), "nothing was made");
+    w.configure(&thing("fail = \"after\""));
+    w.apply().failed();
+    assert_eq!(w.resources(), ["corner_thing.a"]);
+    w.configure(&thing(""));
+    w.apply().ok().has("is tainted, so must be replaced").has("1 added, 0 changed, 1 destroyed");
+    w.nothing_to_do();
+}
+
+fn a_failed_update() {
+    let w = Workspace::new(&thing("content = \"one\""));
+    w.apply().ok();
+    w.configure(&thing("content = \"two\"; fail = \"update\"").replace("name = \"a\"", "name = \"b\""));
+    w.apply().failed().has("Failed as asked: update");
+    let state = w.state("corner_thing.a");
+    assert_eq!(state["name"], "b", "what was done is saved");
+    assert_eq!(state["id"], "b:one", "and what is derived from it");
+    assert_eq!(state["fail"], "update", "what is local is saved");
+    assert_eq!(state["content"], "one", "the rest is not");
+    w.configure(&thing("content = \"two\"").replace("name = \"a\"", "name = \"b\""));
+    w.apply().ok().has("\"one\" -> \"two\"");
+    w.nothing_to_do();
+}
+
+fn a_failed_delete() {
+    let w = Workspace::new(&thing("fail = \"delete\""));
+    w.apply().ok();
+    w.destroy().failed().has("Failed as asked: delete");
+    assert_eq!(w.resources(), ["corner_thing.a"]);
+}
+
+fn an_import() {
+    let w = Workspace::new(&thing("content = \"one\"").replace("tags = [\"y\", \"x\"]", ""));
+    w.put("a", "one");
+    w.run(&["import", "corner_thing.a", "nonsense"]).failed().has("`nonsense` is not `name:content`.");
+    w.run(&["import", "corner_thing.a", "a:one"]).ok();
+    w.nothing_to_do();
+}
+
+fn a_bad_configuration() {
+    let w = Workspace::new(&thing("lid {; colour = \"red\"; }"));
+    w.run(&["validate"]).failed().has("An argument named \"colour\" is not expected here.");
+    w.configure(&thing("lid {; color = \"green\"; secret_wo = \"CAN\"; }; timeouts {; create = \"soon\"; }"));
+    w.run(&["validate"])
+        .failed()
+        .has("It must be one of `red`, `blue`, not `green`.")
+        .has("`secret_wo_version` must be set with it.")
+        .has("This is about `lid.secret_wo`.")
+        .has("`soon` is not a duration")
+        .has_not("\"CAN\"");
+    w.configure("resource \"corner_thing\" \"a\" { name = \"a name that is much too long\" }");
+    w.run(&["plan"]).failed().has("It has 28 characters, and may have at most 20.");
+    w.configure("resource \"corner_nothing\" \"a\" {}");
+    w.run(&["plan"]).failed().has("does not support resource type");
+}
+
+fn values_known_later() {
+    let w = Workspace::new(
+        r#"
+        resource "terraform_data" "later" { input = "$WORLD" }
+        resource "terraform_data" "name" { input = "n" }
+        provider "corner" { folder = terraform_data.later.output }
+        resource "corner_thing" "a" {
+          name = terraform_data.name.output
+          lid {
+            secret_wo         = terraform_data.name.output == "n" ? "CANARY" : null
+            secret_wo_version = 1
+          }
+        }
+        ephemeral "corner_token" "t" { scope = "s" }
+        "#,
+    );
+    w.apply().ok().has("+ id = (known after apply)").has("+ name = (known after apply)");
+    assert!(w.world("log").contains("create n secret=CANARY"));
+    assert!(w.world("log").contains("open s\nclose Some(Number(1))"), "{}", w.world("log"));
+    w.nothing_to_do();
+}
+
+fn an_interrupt() {
+    let other = "resource \"corner_thing\" \"b\" { name = \"b\" }\n";
+    let w = Workspace::new(&format!(
+        "{other}{}depends_on = [corner_thing.b]\n}}\n",
+        thing("fail = \"wait\"").trim_end().trim_end_matches('}')
+    ));
+    let listener = UnixListener::bind(w.path("world/test.sock")).expect("a socket");
+    let mut apply = w.command(&["apply", "-auto-approve"]);
+    let apply = apply.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("terraform runs");
+    let mut word = String::new();
+    listener.accept().expect("the provider").0.read_to_string(&mut word).expect("a word");
+    assert_eq!(word, "waiting");
+    // As Ctrl-C in a terminal: the whole group gets it, the provider too.
+    let group = format!("-{}", apply.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().expect("kill").success());
+    let output = apply.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(w.world("log").contains("cancelled"), "the call was told to stop");
+    assert_eq!(w.resources(), ["corner_thing.b"], "what was finished is in state, what was cancelled is not");
+    w.nothing_left();
+}
+
+fn a_timeout() {
+    let w = Workspace::new(&thing("fail = \"wait\"; timeouts {; create = \"1ms\"; }"));
+    w.apply().failed().has("The time for create is over").has("It was stopped after 1ms.").has("Cancelled");
+    assert_eq!(w.resources(), Vec::<String>::new());
+}
+
+fn a_panic_and_a_crash() {
+    let other = "resource \"corner_thing\" \"b\" { name = \"b\" }\n";
+    let w = Workspace::new(&format!("{other}{}", thing("fail = \"panic\"")));
+    w.apply().failed().has("The provider has a bug").has("as asked").has_not("crashed!");
+    assert_eq!(w.resources(), ["corner_thing.b"], "the other resource was made");
+    w.configure(&format!("{other}{}", thing("fail = \"crash\"")));
+    w.apply().failed().has("plugin crashed!").has("panic: outside a request");
+}
+
+fn a_provider_started_by_hand() {
+    let mut w = Workspace::new(&thing(""));
+    let mut by_hand = Command::new(w.path("bin/terraform-provider-corner"));
+    let mut by_hand =
+        by_hand.arg("--debug").env("TMPDIR", w.path("tmp")).stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut line = String::new();
+    let stdout = by_hand.stdout.take().expect("a pipe");
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
+    let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
+    w.environment.push(("TF_REATTACH_PROVIDERS".into(), reattach.expect("the line to copy").into()));
+    w.apply().ok();
+    w.nothing_to_do();
+    w.destroy().ok();
+    assert!(by_hand.try_wait().expect("a process").is_none(), "it outlives the client");
+    assert!(Command::new("kill").args(["-INT", &by_hand.id().to_string()]).status().expect("kill").success());
+    assert_eq!(by_hand.wait().expect("it ends").code(), Some(0));
+    assert_eq!(std::fs::read_dir(w.path("tmp")).expect("a folder").count(), 0, "its folder is gone");
+}

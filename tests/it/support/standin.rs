@@ -1,0 +1,202 @@
+//! A warehouse of a test's own.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use redshift_standin::{Counters, SUPERUSER, Standin, StandinOptions, Tls};
+
+/// Host names that the certificate is also for, in Redshift's shapes.
+pub const CLUSTER_HOST: &str = "examplecluster.abc123xyz789.eu-west-1.redshift.amazonaws.com";
+pub const WORKGROUP_HOST: &str = "analytics.123456789012.eu-west-1.redshift-serverless.amazonaws.com";
+
+/// A stand-in with a superuser. It ends, and its files go, when this is dropped.
+pub struct Warehouse(Standin);
+
+/// Rows of text; NULL is None.
+pub type Rows = Vec<Vec<Option<String>>>;
+
+impl Warehouse {
+    /// TLS on, the sample data, no faults.
+    pub fn start() -> Self {
+        let hosts = vec![CLUSTER_HOST.to_owned(), WORKGROUP_HOST.to_owned()];
+        Self::with(StandinOptions { hosts, ..StandinOptions::default() })
+    }
+
+    /// One that does not speak TLS.
+    pub fn plain() -> Self {
+        Self::with(StandinOptions { tls: Tls::Off, ..StandinOptions::default() })
+    }
+
+    pub fn with(options: StandinOptions) -> Self {
+        Warehouse(Standin::start(options).expect("the stand-in starts"))
+    }
+
+    /// The variables by which the provider finds this warehouse and its superuser.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let pairs = vec![
+            ("REDSHIFT_HOST", self.host()),
+            ("REDSHIFT_PORT", self.port().to_string()),
+            ("REDSHIFT_USER", SUPERUSER.to_owned()),
+            ("REDSHIFT_PASSWORD", self.password().to_owned()),
+            ("REDSHIFT_SSLROOTCERT", self.0.ca_file().display().to_string()),
+        ];
+        let there_is_a_root = self.0.ca_file().exists();
+        let pairs = pairs.into_iter().filter(|(name, _)| there_is_a_root || *name != "REDSHIFT_SSLROOTCERT");
+        pairs.map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// A name that the certificate has beside its address, so that there are two names for one warehouse.
+    pub fn host(&self) -> String {
+        "localhost".to_owned()
+    }
+
+    pub fn port(&self) -> u16 {
+        self.0.port()
+    }
+
+    pub fn superuser(&self) -> &'static str {
+        SUPERUSER
+    }
+
+    pub fn password(&self) -> &str {
+        self.0.password()
+    }
+
+    /// A file with the roots of both, for a provider that reaches both.
+    pub fn roots_of_both(&self, other: &Warehouse) -> String {
+        let read = |warehouse: &Warehouse| std::fs::read_to_string(warehouse.0.ca_file()).expect("reads");
+        let file = self.0.ca_file().with_file_name("both.pem");
+        std::fs::write(&file, format!("{}{}", read(self), read(other))).expect("writes");
+        file.display().to_string()
+    }
+
+    /// Runs a statement as the superuser.
+    #[track_caller]
+    pub fn sql(&self, database: &str, statement: &str) -> Rows {
+        self.0.sql_blocking(database, statement).unwrap_or_else(|error| panic!("{statement}: {error}"))
+    }
+
+    /// Runs a statement as another user: the rows, or SQLSTATE and text.
+    pub fn sql_as(&self, user: &str, password: &str, database: &str, statement: &str) -> Result<Rows, String> {
+        self.0.sql_as_blocking(user, password, database, statement).map_err(|error| error.to_string())
+    }
+
+    /// Everything in a database and everything shared: users, groups, roles, rights, objects.
+    pub fn dump(&self, database: &str) -> Vec<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let text = runtime.block_on(self.0.dump(database)).expect("dumps");
+        // The dump itself uses a temporary routine.
+        text.lines().filter(|line| !line.contains(" pg_temp_")).map(str::to_owned).collect()
+    }
+
+    pub fn counters(&self) -> Counters {
+        self.0.counters()
+    }
+
+    pub fn reset_counters(&self) {
+        self.0.reset_counters();
+    }
+
+    /// How many GRANT, REVOKE, ALTER, CREATE and DROP came from outside.
+    pub fn writes(&self) -> u64 {
+        self.counters().changes()
+    }
+
+    pub fn sessions(&self) -> u64 {
+        self.counters().sessions
+    }
+
+    /// The texts of the statements that came from outside.
+    pub fn statements(&self) -> Vec<String> {
+        self.0.log().into_iter().map(|logged| logged.sql).collect()
+    }
+
+    pub fn pause(&self) {
+        self.0.pause().expect("pauses");
+    }
+
+    pub fn resume(&self) {
+        self.0.resume().expect("resumes");
+    }
+
+    pub fn latency_ms(&self, milliseconds: u64) {
+        self.0.set_latency(Duration::from_millis(milliseconds));
+    }
+
+    /// Waits until so many statements that begin so have come.
+    pub fn wait_for_statement(&self, start: &str, times: usize) {
+        let begun = Instant::now();
+        while self.statements().iter().filter(|statement| statement.starts_with(start)).count() < times {
+            assert!(begun.elapsed() < Duration::from_secs(60), "{start} did not come {times} times");
+            std::thread::park_timeout(Duration::from_millis(2));
+        }
+    }
+
+    /// A port forward to this warehouse.
+    pub fn tunnel(&self) -> Tunnel {
+        Tunnel::to(self.port())
+    }
+
+    /// A port that takes connections and never answers.
+    pub fn silent_port(&self) -> SilentPort {
+        SilentPort(TcpListener::bind("127.0.0.1:0").expect("a port"))
+    }
+}
+
+/// Listens and says nothing.
+pub struct SilentPort(TcpListener);
+
+impl SilentPort {
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().expect("an address").port()
+    }
+}
+
+/// A port forward on a loopback port of its own.
+pub struct Tunnel {
+    port: u16,
+    used: Arc<AtomicBool>,
+}
+
+impl Tunnel {
+    fn to(target: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let used = Arc::new(AtomicBool::new(false));
+        let seen = used.clone();
+        std::thread::spawn(move || {
+            for inbound in listener.incoming().flatten() {
+                seen.store(true, Ordering::SeqCst);
+                let Ok(outbound) = TcpStream::connect(("127.0.0.1", target)) else { return };
+                for (from, to) in
+                    [(inbound.try_clone(), outbound.try_clone()), (outbound.try_clone(), inbound.try_clone())]
+                {
+                    let (Ok(from), Ok(to)) = (from, to) else { return };
+                    std::thread::spawn(move || copy(from, to));
+                }
+            }
+        });
+        Tunnel { port, used }
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn was_used(&self) -> bool {
+        self.used.load(Ordering::SeqCst)
+    }
+}
+
+fn copy(mut from: TcpStream, mut to: TcpStream) {
+    let mut buffer = [0; 8192];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(std::net::Shutdown::Both);
+}
