@@ -310,7 +310,7 @@ async fn a_connection_is_tested() {
     let paused = validate(&trial.warehouse(), &Hints::default(), &trial.never).await.expect("tests");
     assert_eq!(
         paused.tests.iter().find(|test| test.status == Status::Failed).map(|test| test.name),
-        Some("Basic connection")
+        Some("Initial Validation: Basic Connection Test")
     );
     let stopped = tokio_util::sync::CancellationToken::new();
     stopped.cancel();

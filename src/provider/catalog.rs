@@ -5,9 +5,9 @@ use serde::Deserialize;
 use super::configured::Configured;
 use super::errors;
 use super::link;
-use super::settings::Place;
+use super::settings::{Place, globs};
 use crate::engine::error::Error;
-use crate::engine::sync::{self, Datasets};
+use crate::engine::sync;
 use crate::terraform::{Attribute, DataSource, Diagnostics, Read, Schema, Value, boolean, list_of, set, string};
 
 /// The data source `redshift_catalog`.
@@ -33,7 +33,7 @@ impl DataSource for Catalog {
             .setting("schema", string().required().doc("The schema."))
             .setting(
                 "datasets",
-                set(string().check(glob)).doc("Patterns of table names, such as `orders_*`. Default: all."),
+                set(string()).check(globs).doc("Patterns of table names, such as `orders_*`. Default: all."),
             )
             .computed("tables", tables())
     }
@@ -86,8 +86,4 @@ fn table(table: &sync::Table) -> Value {
         ("owner", table.owner.as_str().into()),
         ("columns", Value::List(table.columns.iter().map(column).collect())),
     ])
-}
-
-fn glob(value: &Value) -> Result<(), String> {
-    Datasets::check(value.as_str().unwrap_or_default()).map_err(|error| error.detail())
 }

@@ -54,7 +54,7 @@ pub(super) fn schema() -> Schema<()> {
         )
         .setting(
             "max_sessions",
-            number().between(1, 100).doc("Most sessions at a time in one database. Default: `4`."),
+            number().doc("Most sessions at a time in one database. Default: `4`."),
         )
         .setting(
             "statement_timeout",

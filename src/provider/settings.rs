@@ -4,6 +4,7 @@
 use crate::engine::connection_string::has_password;
 use crate::engine::defaults::Resolved;
 use crate::engine::settings::Settings;
+use crate::engine::sync::Datasets;
 use crate::terraform::{Attribute, Change, Diagnostic, Diagnostics, Value, boolean, number, object, string};
 
 use super::errors;
@@ -214,4 +215,11 @@ pub(super) fn set(settings: &Settings, cx: &mut Change<'_>) {
     cx.set("sslrootcert", settings.sslrootcert.clone());
     cx.set("connect_timeout", settings.connect_timeout.clone());
     cx.set("preserve_case", settings.preserve_case);
+}
+
+/// Checks patterns of table names.
+pub(super) fn globs(value: &Value) -> Result<(), String> {
+    let Value::List(patterns) = value else { return Ok(()) };
+    let known = patterns.iter().filter_map(Value::as_str);
+    known.map(Datasets::check).find_map(Result::err).map_or(Ok(()), |error| Err(error.detail()))
 }

@@ -1,12 +1,10 @@
 //! Our codecs against pyvider-cty, an implementation of Terraform's values that is not ours.
-//!
-//! Needs Python with that package: `python3 -m pip install --target target/python pyvider-cty==0.6.3`. The variable
-//! `CODEC_ORACLE` names another folder that holds it.
 
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use crate::support::tools;
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
 use serde_json::{Value as Json, json};
@@ -55,7 +53,7 @@ fn has_null_tuple(ty: &Type, value: &Value) -> bool {
 /// What pyvider-cty makes of each case.
 fn answers(cases: &[Json]) -> Vec<Json> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let package = std::env::var_os("CODEC_ORACLE").map_or_else(|| root.join("target/python"), PathBuf::from);
+    let package = tools::python_package("pyvider-cty==0.6.3").expect("pyvider-cty can be installed");
     let mut python = Command::new("python3")
         .arg(root.join("tests/it/codec_differential.py"))
         .env("PYTHONPATH", package)
@@ -67,7 +65,7 @@ fn answers(cases: &[Json]) -> Vec<Json> {
     let lines: String = cases.iter().map(|case| format!("{case}\n")).collect();
     let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()));
     let output = python.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "pyvider-cty is missing; the head of this file says how to install it");
+    assert!(output.status.success(), "pyvider-cty answers");
     writer.join().expect("no panic").expect("it reads all");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()

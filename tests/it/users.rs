@@ -46,6 +46,19 @@ fn a_new_version_rotates_the_password_and_nothing_else_does() {
     workspace.plan().assert_empty();
 }
 
+/// Clients that answer Redshift's own request can sign in, and the hash is another.
+#[test]
+fn the_sha256_form_works_too() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&user(&format!("{PASSWORD}\n  password_hash = \"sha256\"")));
+    workspace.apply();
+    assert!(warehouse.statements().iter().any(|statement| statement.contains("PASSWORD 'sha256|")));
+    assert!(signs_in(&warehouse, "tool", "Tool-secret-1"));
+    assert!(!signs_in(&warehouse, "tool", "Tool-secret-2"));
+    workspace.plan().assert_empty();
+}
+
 #[test]
 fn without_a_password_the_user_cannot_sign_in_by_one() {
     let warehouse = Warehouse::start();

@@ -3,13 +3,12 @@
 use super::super::configured::Configured;
 use super::super::link::{self, Link};
 use super::super::place;
-use super::super::settings::Place;
+use super::super::settings::{Place, globs};
 use super::model::{Scripted, ServiceUser, keeps_role};
 use crate::engine::datastore::{GranteeKind, script};
 use crate::engine::id::{DatastoreId, Mode};
 use crate::engine::names::check_name;
 use crate::engine::settings::jdbc_url;
-use crate::engine::sync::Datasets;
 use crate::terraform::{Diagnostic, Diagnostics, Plan, Schema, Value, boolean, list, number, object, set, string};
 
 pub(super) fn schema() -> Schema<Configured> {
@@ -47,7 +46,7 @@ pub(super) fn schema() -> Schema<Configured> {
         )
         .setting(
             "datasets",
-            set(string().check(glob)).doc("Patterns of table names, such as `orders_*`, that belong to the catalogue. Default: all. They never narrow the rights."),
+            set(string()).check(globs).doc("Patterns of table names, such as `orders_*`, that belong to the catalogue. Default: all. They never narrow the rights."),
         )
         .setting(
             "enrichment_datastore_id",
@@ -124,10 +123,6 @@ fn interval(value: &Value) -> Result<(), String> {
     humantime::parse_duration(text)
         .map(drop)
         .map_err(|error| format!("`{text}` is not a duration such as `24h`: {error}."))
-}
-
-fn glob(value: &Value) -> Result<(), String> {
-    Datasets::check(value.as_str().unwrap_or_default()).map_err(|error| error.detail())
 }
 
 fn enrichment(value: &Value) -> Result<(), String> {

@@ -13,7 +13,7 @@ const QUERIES: [&str; 9] = [
     "SELECT format('column %s.%s %s', a.attrelid::regclass, a.attname, rs_dump(a.attacl)) FROM pg_attribute a WHERE a.attacl IS NOT NULL AND a.attrelid >= 16384",
     "SELECT format('routine %s owner=%s %s', oid::regprocedure, pg_get_userbyid(proowner), rs_dump(proacl)) FROM pg_proc WHERE oid >= 16384 AND pronamespace NOT IN (SELECT n.oid FROM pg_namespace n WHERE n.nspname ~ '^pg_')",
     "SELECT format('default for %s in %s on %s: %s', pg_get_userbyid(d.defaclrole), coalesce(n.nspname, '-'), d.defaclobjtype, rs_dump(d.defaclacl)) FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace",
-    "SELECT format('scoped %s for tables in %s to %s %s', x.privilege, n.nspname, i.kind, i.name) FROM rs_scoped x JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_identity i ON i.oid = x.grantee",
+    "SELECT format('scoped %s for tables in %s to %s %s', x.privilege, coalesce(n.nspname, 'all schemas'), i.kind, i.name) FROM rs_scoped x LEFT JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_identity i ON i.oid = x.grantee WHERE x.nsp = 0 OR n.oid IS NOT NULL",
 ];
 
 /// An ACL with every kind of grantee, scoped helpers left out: they have lines of their own.

@@ -83,10 +83,10 @@ fn password(at: &mut Cursor<'_>) -> Result<Json, Refusal> {
         return match rest.split('|').collect::<Vec<_>>()[..] {
             [clear] => {
                 check(clear)?;
-                let salt: String = rand::random::<[u8; 32]>().iter().map(|b| format!("{b:02x}")).collect();
-                let digest: String =
-                    Sha256::digest(format!("{clear}{salt}")).iter().map(|b| format!("{b:02x}")).collect();
-                Ok(json!(format!("sha256|{digest}|{salt}")))
+                let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+                let salt = rand::random::<[u8; 32]>();
+                let digest = Sha256::new().chain_update(clear).chain_update(salt).finalize();
+                Ok(json!(format!("sha256|{}|{}", hex(&digest), hex(&salt))))
             }
             [digest, salt] if hex(digest, 64) && hex(salt, 64) => Ok(json!(text)),
             _ => Err(Refusal::new("22023", "invalid SHA256 password")),

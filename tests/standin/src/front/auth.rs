@@ -57,7 +57,9 @@ impl Challenge {
         let sha256_salt = stored.and_then(|s| s.strip_prefix("sha256|")).and_then(|s| s.split('|').nth(1));
         match (auth, sha256_salt) {
             (Auth::ClearText, _) => Challenge::Clear,
-            (Auth::Hashed, Some(salt)) => Challenge::Sha256 { salt: salt.as_bytes().to_vec(), nonce: rand::random() },
+            (Auth::Hashed, Some(salt)) => {
+                Challenge::Sha256 { salt: unhex(salt).unwrap_or_default(), nonce: rand::random() }
+            }
             (Auth::Hashed, None) => Challenge::Md5(rand::random()),
         }
     }
@@ -109,7 +111,7 @@ fn clear_fits(user: &str, stored: &str, password: &[u8]) -> bool {
         return digest == md5_hex(&[password, user.as_bytes()]);
     }
     match stored.split('|').collect::<Vec<_>>()[..] {
-        ["sha256", digest, salt] => digest == hex(&sha256(&[password, salt.as_bytes()])),
+        ["sha256", digest, salt] => unhex(salt).is_some_and(|salt| digest == hex(&sha256(&[password, &salt]))),
         _ => false,
     }
 }
@@ -174,7 +176,7 @@ mod tests {
     fn right_passwords_open_and_wrong_ones_do_not() {
         let md5 = md5_stored("ann", "Secret12");
         let salt = "ab".repeat(32);
-        let sha = format!("sha256|{}|{salt}", hex(&sha256(&[b"Secret12", salt.as_bytes()])));
+        let sha = format!("sha256|{}|{salt}", hex(&sha256(&[b"Secret12", &[0xab; 32]])));
         for stored in [&md5, &sha] {
             for auth in [Auth::Hashed, Auth::ClearText] {
                 assert!(try_it(auth, stored, "Secret12"), "{stored} {auth:?}");

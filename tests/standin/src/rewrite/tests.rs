@@ -97,6 +97,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "SELECT pg_catalog.rs_scoped(false, 'SELECT', 's', 'd', ARRAY['a']::text[])",
     ),
     (
+        "grant-scoped-database",
+        "GRANT SELECT FOR TABLES IN DATABASE d TO a",
+        "SELECT pg_catalog.rs_scoped(true, 'SELECT', NULL, 'd', ARRAY['a']::text[])",
+    ),
+    (
+        "revoke-scoped-database",
+        "REVOKE SELECT FOR TABLES IN DATABASE d FROM ROLE r",
+        "SELECT pg_catalog.rs_scoped(false, 'SELECT', NULL, 'd', ARRAY['\u{2}r']::text[])",
+    ),
+    (
         "grant-schema",
         "GRANT USAGE, CREATE ON SCHEMA \"S\" TO GROUP g, ROLE r, a, PUBLIC",
         "SELECT pg_catalog.rs_check_schemas(ARRAY['s']::text[], 'USAGE, CREATE', false)~GRANT USAGE, CREATE ON SCHEMA \"s\" TO \"\u{1}g\", \"\u{2}r\", \"a\", PUBLIC",

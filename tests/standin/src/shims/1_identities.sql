@@ -141,7 +141,7 @@ BEGIN
       RETURN format('%s "%s" can''t be dropped because the %s has a privilege on some object', kind, shown, kind);
     END IF;
   END LOOP;
-  IF rs_meta(target) ? 'assumerole' OR EXISTS (SELECT 1 FROM rs_scoped x JOIN pg_namespace n ON n.oid = x.nsp WHERE x.grantee = target) THEN
+  IF rs_meta(target) ? 'assumerole' OR EXISTS (SELECT 1 FROM rs_scoped x LEFT JOIN pg_namespace n ON n.oid = x.nsp WHERE x.grantee = target AND (x.nsp = 0 OR n.oid IS NOT NULL)) THEN
     RETURN format('%s "%s" can''t be dropped because the %s has a privilege on some object', kind, shown, kind);
   END IF;
   RETURN NULL;

@@ -2,7 +2,7 @@
 SET search_path = pg_catalog;
 
 -- Scoped grants of this database: PostgreSQL has none, so a helper role holds the right on every table of the schema,
--- new ones included, and the grantee is its member.
+-- new ones included, and the grantee is its member. nsp is 0 for all schemas.
 CREATE TABLE rs_scoped (nsp oid, grantee oid, privilege text, PRIMARY KEY (nsp, grantee, privilege));
 -- External schemas of this database.
 CREATE TABLE rs_external_schemas (nsp oid PRIMARY KEY, databasename text, options text);
@@ -79,10 +79,11 @@ END $$;
 CREATE FUNCTION rs_scoped(granting boolean, rights text, schema text, database text, grantees text[]) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog SET client_min_messages = error AS $$
 DECLARE
-  s oid := rs_schema(schema);
+  s oid := CASE WHEN schema IS NULL THEN 0::oid ELSE rs_schema(schema) END;
   one text;
   who oid;
   helper text;
+  schemas text;
   wanted text[] := CASE rights WHEN 'ALL' THEN ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES'] ELSE string_to_array(rights, ', ') END;
 BEGIN
   IF database <> current_database() THEN
@@ -90,6 +91,8 @@ BEGIN
   END IF;
   PERFORM rs_superuser('grant or revoke scoped permissions');
   IF rs_is_external(schema) THEN PERFORM rs_fail('0A000', format('only USAGE can be granted on external schema "%s"', schema)); END IF;
+  SELECT string_agg(quote_ident(nspname), ', ') INTO schemas FROM pg_namespace
+    WHERE oid = s OR (s = 0 AND left(nspname, 3) <> 'pg_' AND nspname <> 'information_schema');
   FOREACH one IN ARRAY grantees LOOP
     who := rs_find(one);
     helper := concat(chr(4), (SELECT oid FROM pg_database WHERE datname = current_database()), '.', s, '.', who);
@@ -99,10 +102,10 @@ BEGIN
         EXECUTE format('GRANT %I TO %I', helper, one);
       END IF;
       INSERT INTO rs_scoped SELECT s, who, unnest(wanted) ON CONFLICT DO NOTHING;
-      EXECUTE format('GRANT %s ON ALL TABLES IN SCHEMA %I TO %I', array_to_string(wanted, ', '), schema, helper);
+      EXECUTE format('GRANT %s ON ALL TABLES IN SCHEMA %s TO %I', array_to_string(wanted, ', '), schemas, helper);
     ELSIF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = helper) THEN
       DELETE FROM rs_scoped WHERE nsp = s AND grantee = who AND privilege = ANY (wanted);
-      EXECUTE format('REVOKE %s ON ALL TABLES IN SCHEMA %I FROM %I', array_to_string(wanted, ', '), schema, helper);
+      EXECUTE format('REVOKE %s ON ALL TABLES IN SCHEMA %s FROM %I', array_to_string(wanted, ', '), schemas, helper);
       IF NOT EXISTS (SELECT 1 FROM rs_scoped WHERE nsp = s AND grantee = who) THEN
         EXECUTE format('DROP OWNED BY %I', helper);
         EXECUTE format('DROP ROLE %I', helper);
@@ -123,7 +126,7 @@ BEGIN
       CONTINUE;
     END IF;
     FOR g IN SELECT r.rolname, string_agg(x.privilege, ', ') AS rights FROM rs_scoped x
-             JOIN pg_class c ON c.oid = o.objid AND c.relnamespace = x.nsp
+             JOIN pg_class c ON c.oid = o.objid AND x.nsp IN (0, c.relnamespace)
              JOIN pg_database d ON d.datname = current_database()
              JOIN pg_roles r ON r.rolname = concat(chr(4), d.oid, '.', x.nsp, '.', x.grantee) GROUP BY r.rolname LOOP
       EXECUTE format('GRANT %s ON TABLE %s TO %I', g.rights, o.object_identity, g.rolname);

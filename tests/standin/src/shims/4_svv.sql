@@ -52,7 +52,9 @@ FROM rs_scoped x JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid
 CREATE VIEW svv_database_privileges AS
 SELECT d.datname::text AS database_name, CASE a.privilege_type WHEN 'TEMPORARY' THEN 'TEMP' ELSE a.privilege_type END AS privilege_type, g.id AS identity_id,
        g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option, 'DATABASE'::text AS privilege_scope
-FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a JOIN rs_grantee g ON g.oid = a.grantee WHERE a.privilege_type <> 'CONNECT';
+FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a JOIN rs_grantee g ON g.oid = a.grantee WHERE a.privilege_type <> 'CONNECT'
+UNION ALL
+SELECT current_database()::text, x.privilege, g.id, g.name, g.kind, false, 'TABLES' FROM rs_scoped x JOIN rs_grantee g ON g.oid = x.grantee WHERE x.nsp = 0;
 
 CREATE VIEW svv_default_privileges AS
 SELECT n.nspname::text AS schema_name, CASE d.defaclobjtype WHEN 'r' THEN 'RELATION' ELSE 'FUNCTION' END::text AS object_type, o.id AS owner_id,

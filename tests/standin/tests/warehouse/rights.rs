@@ -154,6 +154,28 @@ fn scoped_grants_open_present_and_future_tables_of_any_owner() {
 }
 
 #[test]
+fn a_scope_may_be_the_whole_database() {
+    let standin = start();
+    user(&standin, "ann");
+    for sql in [
+        "GRANT SELECT FOR TABLES IN DATABASE dev TO ann",
+        "CREATE SCHEMA young",
+        "CREATE TABLE young.t (a int)",
+        "GRANT USAGE ON SCHEMA young TO ann",
+        "GRANT USAGE ON SCHEMA finance TO ann",
+    ] {
+        ok(&standin, sql);
+    }
+    as_user(&standin, "ann", "SELECT a FROM young.t").expect("a new schema's new table");
+    as_user(&standin, "ann", "SELECT count(*) FROM finance.payments").expect("an old one's");
+    let query = "SELECT privilege_type, privilege_scope FROM svv_database_privileges WHERE identity_name = 'ann'";
+    assert_eq!(cells(&ok(&standin, query)), ["SELECT|TABLES"]);
+    assert_eq!(err(&standin, "DROP USER ann").sqlstate, "55006");
+    ok(&standin, "REVOKE SELECT FOR TABLES IN DATABASE dev FROM ann");
+    assert_eq!(refused(as_user(&standin, "ann", "SELECT a FROM young.t")).sqlstate, "42501");
+}
+
+#[test]
 fn what_hangs_on_a_dropped_schema_blocks_nobody() {
     let standin = start();
     for sql in [
