@@ -14,7 +14,6 @@ use crate::engine::defaults::{Defaults, Settled, Written};
 use crate::engine::endpoint::Endpoint;
 use crate::engine::env::Environment;
 use crate::engine::error::{Error, Hints};
-use crate::engine::hostaddr::HostAddr;
 use crate::engine::logins::{Credential, Credentials};
 use crate::engine::settings::Settings;
 use crate::engine::warehouse::{Engine, Options, Warehouse};
@@ -73,17 +72,12 @@ pub(super) fn schema() -> Schema<()> {
         )
         .setting(
             "hostaddr",
-            string().check(address).doc(
+            string().doc(
                 "Where to connect to reach this block's own `host`: `address` or `address:port`, for a tunnel or a port \
                  forward. TLS still verifies the name `host`. It is part of no state and no id.",
             ),
         )
         .setting("hostaddrs", map(string()).doc("The same for other hosts: a map from `host` or `host:port`."))
-}
-
-fn address(value: &Value) -> Result<(), String> {
-    let parsed = value.as_str().unwrap_or_default().parse::<HostAddr>();
-    parsed.map(drop).map_err(|error| error.detail())
 }
 
 /// What is wrong with the provider block by itself.
