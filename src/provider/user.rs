@@ -103,7 +103,7 @@ impl Resource for User {
             Value::Unknown => Value::Unknown,
             version => version.as_number().map(ToString::to_string).into(),
         };
-        if version != *plan.prior().at("password_version") {
+        if plan.is_create() || version != *plan.prior().at("password_version") {
             plan.set("password_version", version);
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The life of a datastore: rights given, kept, repaired and taken back, seen by the service user and by the warehouse.
 
+use redshift_standin::StandinOptions;
 use serde_json::json;
 
 use crate::support::{Warehouse, Workspace};
@@ -580,6 +581,43 @@ fn two_datastores_on_one_user_do_not_take_rights_from_each_other() {
     workspace.apply();
     tool(&warehouse, "SELECT id FROM sales.orders").expect("the other datastore's rights are its own");
     workspace.plan().assert_empty();
+}
+
+/// Switched on, a refresh reads the catalogue again once it is older than the interval.
+/// Proves: F21
+#[test]
+fn catalog_refresh_reads_the_catalogue_again_when_it_is_old() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    let refreshing = |interval: &str| {
+        let block = format!(
+            "schema   = \"sales\"\n  catalog_refresh {{\n    enabled  = true\n    interval = \"{interval}\"\n  }}"
+        );
+        source().replace("schema   = \"sales\"", &block)
+    };
+    workspace.write(&refreshing("12h"));
+    workspace.apply();
+    warehouse
+        .sql_as("loader", "Loader-secret-1", "dev", "CREATE TABLE sales.later (id integer)")
+        .expect("makes a table");
+    workspace.plan().assert_empty();
+    workspace.write(&refreshing("1ms"));
+    workspace.apply();
+    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
+    assert_eq!(workspace.values("redshift_datastore.sales")["catalog"]["table_count"], json!(3));
+}
+
+/// The list of the stand-in is what Redshift takes: without an entry, what needs it fails, and by its name.
+#[test]
+fn a_form_that_is_not_on_the_list_is_refused() {
+    let options = StandinOptions { without: vec!["create-role".to_owned()], ..StandinOptions::default() };
+    let warehouse = Warehouse::with(options);
+    warehouse.sql("dev", "CREATE SCHEMA sales");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&source());
+    let failure = workspace.try_apply().failed().text();
+    assert!(failure.contains("0A000"), "{failure}");
+    assert_eq!(workspace.addresses(), ["redshift_user.tool"], "nothing of the datastore is left");
 }
 
 /// A hostile name is handled exactly, or refused; it is never executed.

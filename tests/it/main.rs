@@ -4,6 +4,7 @@ mod acceptance;
 mod architecture;
 mod examples;
 mod golden;
+mod history;
 mod house;
 // A harness offers more than the tests of one day use.
 #[allow(dead_code, unused_imports)]

@@ -65,7 +65,11 @@ pub fn clean(program: &Path) -> Command {
 
 /// Installs a PyPI package (`name==version`) into `python/` of the target folder, once, and returns that folder.
 pub fn python_package(spec: &str) -> Result<PathBuf, String> {
-    let folder = target().join("python");
+    python_package_into(target().join("python"), spec)
+}
+
+/// The same in a folder of its own: for a version beside the one that the others use.
+pub fn python_package_into(folder: PathBuf, spec: &str) -> Result<PathBuf, String> {
     let marker = folder.join(format!(".{spec}.installed"));
     fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     // Tests and commands may run side by side; the second one waits here and then finds the marker.

@@ -145,6 +145,11 @@ impl Workspace {
         self
     }
 
+    /// The variables of every command.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
     /// Takes a variable away again.
     pub fn without(&mut self, name: &str) -> &mut Self {
         self.environment.remove(name);
