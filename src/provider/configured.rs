@@ -226,7 +226,9 @@ impl Configured {
         if self.strict || *error == Error::Cancelled {
             return Err(errors::diagnostic(error, &self.hints()).into());
         }
-        Ok(errors::warning(error, &self.hints()))
+        let seen = errors::warning(error, &self.hints());
+        let kept = "It was not read, and its state is kept as it was.";
+        Ok(Diagnostic::warning(seen.summary(), format!("{}\n\n{kept}", seen.detail())))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The Terraform room, driven by real Terraform: a provider of corner cases, served by this very program.
 //!
-//! There is no test harness, for Terraform starts this program as the provider. The variable `TERRAFORM` names the
-//! program to use; without it, `terraform` or `tofu` is looked for on the path. Arguments choose tests by part of their
+//! There is no test harness, for Terraform starts this program as the provider. Arguments choose tests by part of their
 //! name.
 
 mod provider;
 mod scenarios;
+// Shared with the commands of make.
+#[allow(dead_code)]
+#[path = "../../xtask/src/tools.rs"]
+mod tools;
 mod workspace;
 
 use std::panic::catch_unwind;
@@ -22,14 +25,15 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let chosen: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
-    let mut failed = false;
+    let (mut passed, mut failed) = (0, 0);
     for (name, test) in scenarios::ALL {
         if !chosen.is_empty() && !chosen.iter().any(|part| name.contains(part.as_str())) {
             continue;
         }
-        let passed = catch_unwind(test).is_ok();
-        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-        failed |= !passed;
+        let is_passed = catch_unwind(test).is_ok();
+        println!("test {name} ... {}", if is_passed { "ok" } else { "FAILED" });
+        *(if is_passed { &mut passed } else { &mut failed }) += 1;
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    println!("{passed} passed, {failed} failed");
+    if failed > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

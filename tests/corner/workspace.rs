@@ -1,5 +1,6 @@
 //! A folder with a configuration, and Terraform to run in it.
 
+use crate::tools;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -82,12 +83,7 @@ impl Workspace {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let program = std::env::var("TERRAFORM").unwrap_or_else(|_| {
-            let found =
-                ["terraform", "tofu"].into_iter().find(|name| Command::new(name).arg("version").output().is_ok());
-            found.expect("terraform or tofu must be on the path, or TERRAFORM must name one").to_owned()
-        });
-        let mut command = Command::new(program);
+        let mut command = tools::clean(&tools::terraform().expect("a terraform command"));
         let (name, rest) = arguments.split_first().expect("a command");
         command
             .current_dir(self.folder.path())
@@ -96,8 +92,6 @@ impl Workspace {
             .args(rest)
             .env("TF_CLI_CONFIG_FILE", self.path("settings.tfrc"))
             .env("TMPDIR", self.path("tmp"))
-            .env("CHECKPOINT_DISABLE", "1")
-            .env_remove("TF_LOG")
             .envs(self.environment.iter().cloned());
         command
     }
