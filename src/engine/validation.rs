@@ -56,7 +56,8 @@ pub struct Validation {
     pub error: Option<Error>,
 }
 
-const CONNECTION: &str = "Initial Validation: Basic Connection Test";
+/// The name of the test that opens a session.
+pub const CONNECTION: &str = "Initial Validation: Basic Connection Test";
 const DATABASE: &str = "Database";
 const ENCRYPTION: &str = "Encryption";
 const USER: &str = "Database user";

@@ -82,7 +82,7 @@ pub(super) fn schema() -> Schema<()> {
 
 /// What is wrong with the provider block by itself.
 pub(super) fn check(config: &Value, d: &mut Diagnostics) {
-    settings::check(config, "", d);
+    settings::check(config, "", Place::Provider, d);
     if let Err(error) = written(config).and_then(|(written, _)| {
         Defaults::new(written, &Environment::default(), LABEL).map_err(|error| errors::of_setting(&error, ""))
     }) && !d.iter().any(|known| known.summary() == error.summary())
@@ -216,7 +216,8 @@ impl Configured {
 
     /// Whether a plan is being made. During an apply Terraform asks for the plan of each resource once more, and then
     /// nothing may be planned that was not planned before, above all no replacement. It does not say which of the two it
-    /// is; but only the walk that makes a plan reads what is in state first.
+    /// is; but only the walk that makes a plan reads what is in state first (unless `-refresh=false` forbids it, and then
+    /// nothing of this kind is planned).
     pub(super) fn makes_a_plan(&self) -> bool {
         self.reads.load(Ordering::Relaxed)
     }

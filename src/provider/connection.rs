@@ -81,12 +81,12 @@ impl Resource for Connection {
 
     fn check(config: &Value, d: &mut Diagnostics) {
         settings::refuse_password(config, "", d);
-        settings::check(config, "", d);
+        settings::check(config, "", Place::Connection, d);
     }
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         let link = link(plan.planned())?;
-        if plan.is_create() || plan.settings_changed() {
+        if plan.planned().at("id") != plan.prior().at("id") {
             data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
         }
         // What is inherited may lead elsewhere by now. That is another connection, as if its own host had changed.
@@ -147,6 +147,13 @@ impl Resource for Connection {
     }
 
     async fn update(data: &Configured, _: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        if cx.planned().at("id") == cx.prior().at("id") && !cx.prior().at("connected").is_null() {
+            // Name and description are kept in state only.
+            for observed in ["connected", "database_user", "server_version", "validation_results"] {
+                cx.set(observed, cx.prior().at(observed).clone());
+            }
+            return Ok(());
+        }
         prove(data, &wanted, cx).await
     }
 

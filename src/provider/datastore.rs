@@ -44,11 +44,12 @@ impl Resource for Datastore {
         let role = plan.prior().at("grant_role").as_str().map(str::to_owned);
         place::plan(data, plan, role.as_deref()).await?;
         schema::plan_grants(plan);
+        schema::plan_without_a_call(plan)?;
         schema::refuse_own_link(plan)
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        let warehouse = place::to_create(data, &planned_link(cx)?).map_err(|error| explain(data, &error, cx))?;
+        let warehouse = data.warehouse(&planned_link(cx)?).map_err(|error| explain(data, &error, cx))?;
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
         let rights = wanted.rights_to_create();
         // Read before anything is granted: if it fails, nothing was begun.
@@ -84,22 +85,19 @@ impl Resource for Datastore {
         if !link.enabled {
             return Ok(Found::Here);
         }
-        let seen = match place::made_in(data, &link, state.endpoint.as_deref()) {
-            Ok(warehouse) => look(&warehouse, &state, cx).await,
+        let seen = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
+            Ok(warehouse) => look(&warehouse, &state, data, cx).await,
             Err(error) => Err(error),
         };
         match seen {
-            Ok((missing, warning)) => {
+            Ok(missing) => {
                 cx.set("missing", missing);
                 cx.set("connected", true);
-                warning.into_iter().for_each(|warning| warn(warning, cx));
             }
             Err(error) => {
                 let warning = data.unread(&error)?;
                 cx.warn(warning);
-                if error.is_unreachable() {
-                    cx.set("connected", false);
-                }
+                cx.set("connected", false);
             }
         }
         Ok(Found::Here)
@@ -109,19 +107,19 @@ impl Resource for Datastore {
         let link = planned_link(cx)?;
         let rights = wanted.rights_to_update(&prior);
         let syncs = wanted.syncs_after(&prior);
-        let asks = syncs || prior.lacks_something() || rights != prior.rights() || prior.endpoint != wanted.endpoint;
-        if !asks {
-            // Metadata is kept in state only.
+        let same_rights = rights == prior.rights() && prior.endpoint == wanted.endpoint;
+        let is_metadata = same_rights && !syncs && !prior.lacks_something();
+        if is_metadata || (same_rights && !link.enabled) {
+            // Nothing that the warehouse would have to be asked for, or that may be asked.
             place::still_there(data, &link, wanted.endpoint.as_deref()).map_err(|error| explain(data, &error, cx))?;
-            cx.set("missing", Vec::<String>::new());
-            cx.set("connected", cx.prior().at("connected").clone());
-            cx.set("catalog", cx.prior().at("catalog").clone());
+            for observed in ["missing", "connected", "catalog"] {
+                cx.set(observed, cx.prior().at(observed).clone());
+            }
             return Ok(());
         }
-        let warehouse =
-            place::to_update(data, &link, wanted.endpoint.as_deref(), prior.namespace.as_deref(), cx.cancelled())
-                .await
-                .map_err(|error| explain(data, &error, cx))?;
+        let warehouse = place::to_update(data, &link, wanted.made_before(&prior), cx.cancelled())
+            .await
+            .map_err(|error| explain(data, &error, cx))?;
         let catalog = match syncs {
             true => Some(read_catalog(&warehouse, &wanted, cx).await.map_err(|error| explain(data, &error, cx))?),
             false => None,
@@ -134,19 +132,23 @@ impl Resource for Datastore {
                 return Err(explain_rights(data, &failed.error, &rights, cx).into());
             }
         }
+        if cx.planned().at("endpoint").is_unknown() {
+            let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
+            cx.set("endpoint", warehouse.access().endpoint.to_string());
+            cx.set("namespace", facts.namespace.clone());
+        }
         cx.set("grant_role", model::role_of(&rights));
         cx.set("connected", true);
-        if syncs || !wanted.trigger_catalog {
-            set_catalog(catalog.as_ref(), cx);
-        } else {
-            cx.set("catalog", cx.prior().at("catalog").clone());
+        match &catalog {
+            Some(catalog) => set_catalog(Some(catalog), cx),
+            None => cx.set("catalog", cx.prior().at("catalog").clone()),
         }
         Ok(())
     }
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let hints = data.hints();
-        let removed = match place::made_in(data, &prior_link(cx)?, state.endpoint.as_deref()) {
+        let removed = match place::made_in(data, &prior_link(cx)?, state.made(), cx.cancelled()).await {
             Ok(warehouse) => datastore::remove(&warehouse, &state.rights(), &made(cx), cx.cancelled()).await,
             Err(error) => Err(error),
         };
@@ -158,19 +160,29 @@ impl Resource for Datastore {
     }
 }
 
-/// What is lacked, and what the login cannot see. A catalogue that is to be refreshed is read again once it is too old.
+/// What is lacked, with a warning about what the login cannot see. A catalogue that is to be refreshed is read again once
+/// it is too old; that it cannot be read hides nothing else.
 async fn look(
     warehouse: &Warehouse,
     state: &Model,
+    data: &Configured,
     cx: &mut Change<'_>,
-) -> Result<(Vec<String>, Option<Warning>), Error> {
+) -> Result<Vec<String>, Error> {
     let rights = state.rights();
     let found = datastore::found(warehouse, &rights, &made(cx), cx.cancelled()).await?;
-    if state.refreshes(cx.private(SYNCED_AT).and_then(|at| at.as_u64())) {
-        let catalog = read_catalog(warehouse, state, cx).await?;
-        set_catalog(Some(&catalog), cx);
+    unseen_warning(&found, &rights).into_iter().for_each(|warning| warn(warning, cx));
+    if found.schema.is_none() {
+        let gone = format!("Schema \"{}\" does not exist in database \"{}\"", state.schema, state.database);
+        let what =
+            "Somebody dropped or renamed it. Its datastore stays in state; an apply fails until the schema is back.";
+        cx.warn(Diagnostic::warning(gone, what));
+    } else if state.refreshes(cx.private(SYNCED_AT).and_then(|at| at.as_u64())) {
+        match read_catalog(warehouse, state, cx).await {
+            Ok(catalog) => set_catalog(Some(&catalog), cx),
+            Err(error) => cx.warn(errors::warning(&error, &data.hints())),
+        }
     }
-    Ok((datastore::missing(&found, &rights), unseen_warning(&found, &rights)))
+    Ok(datastore::missing(&found, &rights))
 }
 
 async fn read_catalog(warehouse: &Warehouse, wanted: &Model, cx: &Change<'_>) -> Result<Summary, Error> {

@@ -81,5 +81,5 @@ pub(super) fn check(config: &Value, d: &mut Diagnostics) {
         return;
     }
     settings::refuse_password(config, "warehouse", d);
-    settings::check(config, "warehouse", d);
+    settings::check(config, "warehouse", Place::Block, d);
 }

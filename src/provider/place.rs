@@ -44,6 +44,8 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
     if changes {
         data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
     }
+    // Whatever is updated now may find out only then where it leads.
+    let updates = changes || matches!(plan.prior().at("missing"), Value::List(missing) if !missing.is_empty());
     let configured = match data.endpoint(&link.settings) {
         Ok(endpoint) => endpoint.known(),
         Err(error) if changes => {
@@ -52,7 +54,13 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
         // Nothing is planned for it, and what was made can still be destroyed where it is.
         Err(_) => None,
     };
-    let Some(configured) = configured else { return Ok(()) };
+    let Some(configured) = configured else {
+        if updates && !plan.is_create() {
+            plan.set("endpoint", Value::Unknown);
+            plan.set("namespace", Value::Unknown);
+        }
+        return Ok(());
+    };
     if plan.is_create() {
         plan.set("endpoint", configured.to_string());
         return Ok(());
@@ -66,6 +74,7 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
         Ok(Some(namespace)) => {
             plan.set("endpoint", configured.to_string());
             plan.set("namespace", namespace);
+            plan.derive_anew();
         }
         // The plan that is applied knew less; the update will find it out, change nothing and say so.
         Ok(None) if !data.makes_a_plan() => {}
@@ -74,8 +83,14 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
             plan.set("namespace", Value::Unknown);
             plan.replace("endpoint");
         }
-        Err(_) if !data.makes_a_plan() => {}
+        Err(error) if !data.makes_a_plan() => {
+            return Err(errors::on_attribute(&error, &data.hints(), plan.config()).into());
+        }
         Err(error) => {
+            if updates {
+                plan.set("endpoint", Value::Unknown);
+                plan.set("namespace", Value::Unknown);
+            }
             let what = format!(
                 "The configuration leads to {configured} now, but it was made on {remembered}. Whether that is the same warehouse \
                  could not be seen, so nothing is planned for it."
@@ -109,32 +124,77 @@ async fn known_again(
     Ok((by_id || by_role).then(|| facts.namespace.clone()))
 }
 
-/// The warehouse to create in.
-pub(super) fn to_create(data: &Configured, link: &Link) -> Result<Arc<Warehouse>, Error> {
-    data.warehouse(link)
+/// What a state remembers of where a thing was made.
+#[derive(Clone, Copy)]
+pub(super) struct Made<'a> {
+    pub(super) endpoint: Option<&'a str>,
+    pub(super) namespace: Option<&'a str>,
+    /// A role of ours, which a restored copy of the warehouse has too.
+    pub(super) grant_role: Option<&'a str>,
 }
 
-/// The warehouse to update in: the planned one. If the configuration turned out to lead elsewhere only now, nothing is
-/// changed.
+/// The warehouse to update in: the planned one, which `made` says. If the configuration turned out to lead elsewhere
+/// only now, nothing is changed.
 pub(super) async fn to_update(
     data: &Configured,
     link: &Link,
-    planned: Option<&str>,
-    namespace: Option<&str>,
+    made: Made<'_>,
     cancel: &CancellationToken,
 ) -> Result<Arc<Warehouse>, Error> {
     let warehouse = data.warehouse(link)?;
     let now = &warehouse.access().endpoint;
-    match remembered(planned).ok().flatten() {
+    match remembered(made.endpoint).ok().flatten() {
         Some(planned) if !same(now, &planned) => {
             let facts = warehouse.facts(cancel).await?;
-            if namespace.is_some() && facts.namespace.as_deref() == namespace {
+            if made.namespace.is_some() && facts.namespace.as_deref() == made.namespace {
                 return Ok(warehouse);
             }
             Err(moved(&planned, now))
         }
-        _ => Ok(warehouse),
+        _ => {
+            expect(&warehouse, made, cancel).await?;
+            Ok(warehouse)
+        }
     }
+}
+
+/// The warehouse to read in or to delete from: where it was made, and nobody else who answers there now.
+pub(super) async fn made_in(
+    data: &Configured,
+    link: &Link,
+    made: Made<'_>,
+    cancel: &CancellationToken,
+) -> Result<Arc<Warehouse>, Error> {
+    let warehouse = match remembered(made.endpoint).ok().flatten() {
+        Some(endpoint) => data.warehouse_at(link, &endpoint)?,
+        None => data.warehouse(link)?,
+    };
+    expect(&warehouse, made, cancel).await?;
+    Ok(warehouse)
+}
+
+/// Refuses a warehouse that answers in place of the one that is remembered: a tunnel that leads elsewhere today, or a
+/// cluster that was made anew under the old name.
+async fn expect(warehouse: &Warehouse, made: Made<'_>, cancel: &CancellationToken) -> Result<(), Error> {
+    let facts = warehouse.facts(cancel).await?;
+    let (Some(before), Some(now)) = (made.namespace, facts.namespace.as_deref()) else { return Ok(()) };
+    if before == now {
+        return Ok(());
+    }
+    if let Some(role) = made.grant_role
+        && grant_role_present(warehouse, role, cancel).await? == Some(true)
+    {
+        return Ok(());
+    }
+    let endpoint = &warehouse.access().endpoint;
+    Err(Error::refused(
+        format!("Another warehouse answers at {endpoint}"),
+        format!(
+            "It was made in the warehouse with the id (namespace) {before}, and {now} answers now, so nothing is read or changed \
+             there. Does a tunnel lead elsewhere today? If the warehouse was restored under its old name, take the resource out \
+             of state (`terraform state rm`) and import it again."
+        ),
+    ))
 }
 
 /// Refuses settings that turned out to lead elsewhere only now, without asking anybody.
@@ -146,20 +206,12 @@ pub(super) fn still_there(data: &Configured, link: &Link, planned: Option<&str>)
     }
 }
 
-/// The warehouse to read in or to delete from: where it was made.
-pub(super) fn made_in(data: &Configured, link: &Link, endpoint: Option<&str>) -> Result<Arc<Warehouse>, Error> {
-    match remembered(endpoint).ok().flatten() {
-        Some(endpoint) => data.warehouse_at(link, &endpoint),
-        None => data.warehouse(link),
-    }
-}
-
 fn moved(planned: &Endpoint, now: &Endpoint) -> Error {
     Error::refused(
         "The warehouse changed during this apply",
         format!(
             "It was made on {planned}, and the settings turned out to lead to {now} only now. Nothing was changed on either. \
-             Please apply again: the next plan knows it, and replaces."
+             Please apply again: the next plan that refreshes knows it, and replaces."
         ),
     )
 }

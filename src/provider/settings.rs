@@ -3,7 +3,7 @@
 
 use crate::engine::connection_string::has_password;
 use crate::engine::defaults::Resolved;
-use crate::engine::settings::Settings;
+use crate::engine::settings::{Settings, root_cert_path};
 use crate::engine::sync::Datasets;
 use crate::terraform::{Attribute, Change, Diagnostic, Diagnostics, Value, boolean, number, object, string};
 
@@ -23,6 +23,8 @@ pub(super) enum Place {
     BlockWithDatabase,
     /// A `warehouse` block of a data source, which cannot have write-only attributes.
     DataBlock,
+    /// The same where the data source has no database of its own.
+    DataBlockWithDatabase,
 }
 
 /// The attributes of connection settings, in the order of the documentation.
@@ -39,7 +41,7 @@ pub(super) fn attributes(place: Place) -> Vec<(&'static str, Attribute)> {
         ),
         ("port", replaces(number().between(1, 65535).doc("Port of the warehouse. Default: `5439`."))),
     ];
-    if place != Place::Block {
+    if !matches!(place, Place::Block | Place::DataBlock) {
         all.push(("database", string().doc("Database that is first connected to. Default: `dev`.")));
     }
     all.extend([
@@ -93,7 +95,9 @@ pub(super) fn attributes(place: Place) -> Vec<(&'static str, Attribute)> {
                  variable `REDSHIFT_PASSWORD`, or an ephemeral value, which reach neither state nor plan.",
             ),
         )],
-        Place::DataBlock => vec![("password", string().sensitive().holds_secret().doc(refused))],
+        Place::DataBlock | Place::DataBlockWithDatabase => {
+            vec![("password", string().sensitive().holds_secret().doc(refused))]
+        }
         _ => vec![("password", string().write_only().holds_secret().doc(refused))],
     });
     all
@@ -167,9 +171,15 @@ pub(super) fn refuse_password(config: &Value, prefix: &str, d: &mut Diagnostics)
 }
 
 /// What is wrong with settings that they show by themselves.
-pub(super) fn check(config: &Value, prefix: &str, d: &mut Diagnostics) {
+pub(super) fn check(config: &Value, prefix: &str, place: Place, d: &mut Diagnostics) {
     let value = config.at(prefix);
-    // What does not decode was refused by a validator of its own.
+    if place != Place::Provider
+        && let Some(Err(error)) = value.attribute("sslrootcert").as_str().map(root_cert_path)
+    {
+        d.push(errors::of_setting(&error, prefix));
+        return;
+    }
+    // What does not decode is refused by a validator, or by the plan, which decodes it again.
     let Ok(settings) = read(value) else { return };
     // A port out of range was refused by its validator.
     for error in settings.check().iter().filter(|error| error.setting_name() != Some("port")) {

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::engine::validation::{Status, TestResult, Validation};
+use crate::engine::error::Error;
+use crate::engine::validation::{self, Status, TestResult, Validation};
 use crate::terraform::{Attribute, Diagnostic, Diagnostics, Value, list_of, object, string};
 
 /// What a state holds of the tests: enough to see whether a status changed.
@@ -59,6 +60,17 @@ pub(super) fn value(validation: &Validation) -> Value {
         ("status", validation.status.name().into()),
         ("tests", Value::List(validation.tests.iter().map(row).collect())),
     ])
+}
+
+/// The same where there was no login to try.
+pub(super) fn not_tried(error: &Error) -> Value {
+    let test = Value::object([
+        ("name", validation::CONNECTION.into()),
+        ("status", Status::Failed.name().into()),
+        ("message", format!("{}: {}", error.summary(), error.detail()).into()),
+        ("result", Value::Null),
+    ]);
+    Value::object([("status", Status::Failed.name().into()), ("tests", Value::List(vec![test]))])
 }
 
 /// One error for each failed test, and one warning for each that warns.

@@ -37,7 +37,7 @@ pub struct Model {
     password_version: Option<String>,
 }
 
-/// Marks a user that was imported and whose password was not set by us since.
+/// Marks a user that was imported, until its password is written or disabled.
 const IMPORTED: &str = "imported";
 
 impl Resource for User {
@@ -111,7 +111,7 @@ impl Resource for User {
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
-        let warehouse = place::to_create(data, &planned_link(cx)?).map_err(|error| explain(&error, cx))?;
+        let warehouse = data.warehouse(&planned_link(cx)?).map_err(|error| explain(&error, cx))?;
         let user = wanted.user(password_of(&wanted, cx)?);
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
         match user::create(&warehouse, &user, cx.cancelled()).await {
@@ -137,7 +137,7 @@ impl Resource for User {
         if !link.enabled {
             return Ok(Found::Here);
         }
-        let found = match place::made_in(data, &link, state.endpoint.as_deref()) {
+        let found = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
             Ok(warehouse) => look(&warehouse, &state, cx).await,
             Err(error) => Err(error),
         };
@@ -158,7 +158,7 @@ impl Resource for User {
         let versions = (prior.password_version.as_deref(), wanted.password_version.as_deref());
         let password = match versions {
             // The first version after an import says what the password is, and changes nothing.
-            (None, Some(version)) if imported => {
+            (None, Some(version)) if imported && prior.name == wanted.name => {
                 cx.warn(recorded(version));
                 Password::Keep
             }
@@ -166,14 +166,14 @@ impl Resource for User {
             (Some(_), None) => Password::Disable,
             _ => Password::Keep,
         };
+        let is_settled = wanted.password_version.is_some() || !matches!(password, Password::Keep);
         let nothing_to_do =
             matches!(password, Password::Keep) && prior.name == wanted.name && !prior.differs_in_limits(&wanted);
         if !nothing_to_do || prior.endpoint != wanted.endpoint || wanted.endpoint.is_none() {
             let link = planned_link(cx)?;
-            let warehouse =
-                place::to_update(data, &link, wanted.endpoint.as_deref(), prior.namespace.as_deref(), cx.cancelled())
-                    .await
-                    .map_err(|error| explain(&error, cx))?;
+            let warehouse = place::to_update(data, &link, wanted.made_before(&prior), cx.cancelled())
+                .await
+                .map_err(|error| explain(&error, cx))?;
             if !nothing_to_do {
                 let found = look_up(&warehouse, &prior.name, &wanted, cx).await.map_err(|error| explain(&error, cx))?;
                 let changed = user::alter(&warehouse, &found, &wanted.user(password), cx.cancelled()).await;
@@ -185,13 +185,16 @@ impl Resource for User {
             place::still_there(data, &planned_link(cx)?, wanted.endpoint.as_deref())
                 .map_err(|error| explain(&error, cx))?;
         }
-        cx.set_private(IMPORTED, serde_json::Value::Null);
+        if is_settled {
+            cx.set_private(IMPORTED, serde_json::Value::Null);
+        }
         Ok(())
     }
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let hints = data.hints();
-        let warehouse = place::made_in(data, &prior_link(cx)?, state.endpoint.as_deref())
+        let warehouse = place::made_in(data, &prior_link(cx)?, state.made(), cx.cancelled())
+            .await
             .map_err(|error| errors::diagnostic(&error, &hints))?;
         let skipped: Vec<String> = state.skip_databases.unwrap_or_default().into_iter().collect();
         let dropped = user::drop_user(&warehouse, &state.name, state.force_destroy, &skipped, cx.cancelled()).await;
@@ -225,6 +228,15 @@ impl Resource for User {
 }
 
 impl Model {
+    fn made(&self) -> place::Made<'_> {
+        place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), grant_role: None }
+    }
+
+    /// Where the update is planned: the pinned endpoint, of the warehouse that state knows.
+    fn made_before<'a>(&'a self, prior: &'a Model) -> place::Made<'a> {
+        place::Made { endpoint: self.endpoint.as_deref(), ..prior.made() }
+    }
+
     fn user(&self, password: Password) -> UserWanted {
         UserWanted {
             name: self.name.clone(),

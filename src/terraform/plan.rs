@@ -18,6 +18,7 @@ pub struct Plan<'a> {
     pub(super) settings_changed: bool,
     pub(super) replaces: BTreeSet<Path>,
     pub(super) touched: BTreeSet<String>,
+    pub(super) derive_anew: bool,
     pub(super) private: Private,
     pub(super) diagnostics: Diagnostics,
     pub(super) cancelled: CancellationToken,
@@ -47,6 +48,11 @@ impl Plan<'_> {
             Ok(()) => self.touched.extend(path.first().map(str::to_owned)),
             Err(error) => self.diagnostics.push(wrongly_set(&error)),
         }
+    }
+
+    /// Derives the pure attributes again after the hook, though no setting changed: what they are made of did.
+    pub fn derive_anew(&mut self) {
+        self.derive_anew = true;
     }
 
     /// Plans a replacement because of this attribute. Terraform drops it if the attribute's planned value is the prior

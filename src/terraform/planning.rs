@@ -67,6 +67,7 @@ pub(super) async fn plan<D: Send + Sync>(resource: &dyn AnyResource<D>, data: &D
         settings_changed,
         replaces,
         touched: BTreeSet::new(),
+        derive_anew: false,
         private,
         diagnostics,
         cancelled,
@@ -76,8 +77,8 @@ pub(super) async fn plan<D: Send + Sync>(resource: &dyn AnyResource<D>, data: &D
     {
         plan.diagnostics.extend(errors);
     }
-    let Plan { prior, mut planned, replaces, touched, private, mut diagnostics, .. } = plan;
-    if settings_changed && !touched.is_empty() {
+    let Plan { prior, mut planned, replaces, touched, derive_anew, private, mut diagnostics, .. } = plan;
+    if derive_anew || (settings_changed && !touched.is_empty()) {
         derive(schema, data, &mut planned, &mut diagnostics, |name, _| !touched.contains(name));
     }
     if changes(schema, ty, &prior, &planned) {

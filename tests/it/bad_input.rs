@@ -13,7 +13,7 @@ fn with_datastore(more: &str, service_user: &str) -> String {
 }
 
 /// What the configuration alone tells is refused before there is a warehouse to ask.
-/// Proves: Q14, Q44
+/// Proves: Q44
 #[test]
 fn what_the_configuration_tells_is_refused_at_plan_time() {
     let workspace = Workspace::new();
@@ -28,6 +28,18 @@ fn what_the_configuration_tells_is_refused_at_plan_time() {
         (with_connection("  connection_string = \"mysql://h/dev\""), "", "postgresql://"),
         (with_connection("  connection_string = \"redshift://h/dev?sslmod=require\""), "", "sslmod"),
         (with_connection(&format!("  description = \"{name}\"")), "description", "255"),
+        (with_connection("  host = \"h\"\n  hostt = \"x\""), "hostt", "hostt"),
+        (with_connection("  schema = \"sales\""), "schema", "schema"),
+        (with_datastore("  username = \"u\"", ""), "username", "username"),
+        (with_datastore("  warehouse {\n    database = \"dev\"\n  }", ""), "database", "database"),
+        (with_datastore("  parameters {\n    username = \"u\"\n  }", ""), "parameters", "parameters"),
+        (with_datastore("", "").replace("\"d\"\n", &format!("\"{name}\"\n")), "name", "255"),
+        (format!("provider \"redshift\" {{}}\nresource \"redshift_user\" \"u\" {{\n  name = \"{name}\"\n}}\n"), "name", "127"),
+        ("provider \"redshift\" {}\nresource \"redshift_user\" \"u\" {\n  name = \"u\"\n  passwrd = \"x\"\n}\n".to_owned(), "passwrd", "passwrd"),
+        ("provider \"redshift\" {}\nresource \"redshift_user\" \"u\" {\n  name = \"u\"\n  warehouse {\n    hots = \"h\"\n  }\n}\n".to_owned(), "hots", "hots"),
+        ("provider \"redshift\" {}\ndata \"redshift_schemas\" \"s\" {\n  database = \"dev\"\n  liek = \"x\"\n}\n".to_owned(), "liek", "liek"),
+        ("provider \"redshift\" {}\ndata \"redshift_catalog\" \"s\" {\n  database = \"dev\"\n  schema = \"s\"\n  warehouse {\n    prot = 1\n  }\n}\n".to_owned(), "prot", "prot"),
+        ("provider \"redshift\" {}\ndata \"redshift_connection_test\" \"s\" {\n  warehose = 1\n}\n".to_owned(), "warehose", "warehose"),
         (with_connection("").replace("\"c\"\n", &format!("\"{name}\"\n")), "name", "255"),
         (with_datastore("  connection_id = \"no id\"", ""), "connection_id", "redshift://"),
         (with_datastore("  datasets = [\"a[\"]", ""), "datasets", "a["),
@@ -79,7 +91,7 @@ fn a_password_in_the_wrong_place_is_refused_in_words_and_never_shown() {
     }
 }
 
-/// Proves: Q15, L6
+/// Proves: Q14, Q15
 #[test]
 fn a_missing_login_or_host_is_a_plan_error() {
     let mut workspace = Workspace::new();
@@ -100,7 +112,7 @@ fn one_error(problems: Vec<Problem>) -> Problem {
     errors.remove(0)
 }
 
-/// Proves: F3, I39, I64
+/// Proves: F3, I39
 #[test]
 fn what_the_world_refuses_is_told_apart_at_apply() {
     let warehouse = Warehouse::start();
@@ -117,7 +129,10 @@ fn what_the_world_refuses_is_told_apart_at_apply() {
 
     workspace.env("REDSHIFT_HOST", "no-such-host.invalid");
     let unknown = one_error(workspace.apply_problems());
-    assert!(unknown.text().contains("no-such-host.invalid"), "{unknown:#?}");
+    assert!(
+        unknown.text().contains("no-such-host.invalid") && unknown.text().contains("cannot be resolved"),
+        "{unknown:#?}"
+    );
     workspace.env("REDSHIFT_HOST", &warehouse.host());
 
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
@@ -141,6 +156,7 @@ fn what_the_world_refuses_is_told_apart_at_apply() {
     workspace.write(&with_datastore("", "    future_tables = \"none\"").replace("\"tool\"", "\"nobody\""));
     let nobody = one_error(workspace.apply_problems());
     assert!(nobody.text().contains("nobody") && nobody.line.contains("name"), "{nobody:#?}");
+    assert_eq!(warehouse.writes(), 0, "nothing was changed");
     assert_eq!(workspace.addresses(), Vec::<String>::new());
 }
 
@@ -155,7 +171,7 @@ fn a_certificate_of_another_name_and_a_server_without_tls_are_told_apart() {
     workspace.env("REDSHIFT_SSLMODE", "verify-ca");
     workspace.apply();
     workspace.without("REDSHIFT_SSLROOTCERT");
-    workspace.write(&with_connection("  description = \"x\""));
+    workspace.write(&with_connection("  connect_timeout = \"20s\""));
     let issuer = one_error(workspace.apply_problems());
     assert!(issuer.text().contains("sslrootcert"), "{issuer:#?}");
 
@@ -178,5 +194,56 @@ fn a_timeout_says_where_to_look() {
     let problem = one_error(workspace.apply_problems());
     for words in ["security group", "203.0.113.7/32", "publicly accessible", "paused", &silent.port().to_string()] {
         assert!(problem.text().to_lowercase().contains(words), "{words} is not in {problem:#?}");
+    }
+}
+
+/// A change that is refused leaves state and warehouse as they were.
+#[test]
+fn a_refused_change_loses_nothing() {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE SCHEMA sales");
+    warehouse.sql("dev", "CREATE USER tool PASSWORD DISABLE");
+    let workspace = Workspace::on(&warehouse);
+    let datastore = with_datastore("", "    future_tables = \"none\"");
+    // On a datastore that is not there yet: on the attribute, at apply.
+    workspace.write(&datastore.replace("database = \"dev\"", "database = \"nowhere\""));
+    let missing = one_error(workspace.apply_problems());
+    assert!(missing.text().contains("nowhere") && missing.line.contains("database"), "{missing:#?}");
+    assert_eq!(workspace.addresses(), Vec::<String>::new());
+
+    let hcl = format!("{}{}", with_connection(""), datastore.replace("provider \"redshift\" {}\n", ""));
+    workspace.write(&hcl);
+    workspace.apply();
+    let values = || ["redshift_connection.c", "redshift_datastore.d"].map(|address| workspace.values(address));
+    let (before, rights) = (values(), warehouse.dump("dev"));
+    for bad in [
+        hcl.replace("\"tool\"", "\"nobody\""),
+        hcl.replace("  name = \"c\"\n", "  name = \"c\"\n  database = \"nowhere\"\n"),
+    ] {
+        workspace.write(&bad);
+        one_error(workspace.apply_problems());
+        assert_eq!(values(), before, "{bad}");
+        assert_eq!(warehouse.dump("dev"), rights);
+    }
+    workspace.write(&hcl);
+    workspace.plan().assert_empty();
+}
+
+/// Proves: I64
+#[test]
+fn the_page_lists_what_the_messages_say() {
+    let file = crate::support::tools::root().join("docs/guides/troubleshooting.md");
+    let page = std::fs::read_to_string(file).expect("the page");
+    for words in [
+        "times out",
+        "Connection refused",
+        "password authentication failed",
+        "No password",
+        "Certificates",
+        "permission denied for schema",
+        "01007",
+        "cannot be dropped",
+    ] {
+        assert!(page.contains(words), "{words} is not on the page");
     }
 }

@@ -33,7 +33,7 @@ resource "redshift_datastore" "mart" {
     running.interrupt();
     let outcome = running.wait();
     warehouse.latency_ms(0);
-    assert_ne!(outcome.code, 0, "{}", outcome.stdout);
+    assert_eq!(outcome.code, 1, "{}", outcome.stdout);
     let finished = workspace.addresses();
     assert!(!finished.is_empty() && finished.len() < 20, "{} finished\n{}", finished.len(), outcome.text());
     assert!(!outcome.text().contains("crashed"), "{}", outcome.text());

@@ -10,7 +10,7 @@ fn connection(more: &str) -> String {
     )
 }
 
-/// Proves: Q6, Q7, Q13, L24, L25
+/// Proves: Q6, Q7, Q13, L24, F19
 #[test]
 fn a_connection_inherits_everything_and_says_what_it_came_to() {
     let warehouse = Warehouse::start();
@@ -44,7 +44,7 @@ fn the_tests_are_in_state_by_name() {
     );
 }
 
-/// Proves: Q8, Q9, L5, L9, L17
+/// Proves: Q8, L5, L9, L25
 #[test]
 fn every_setting_that_is_written_is_in_the_id_and_none_that_is_not() {
     let warehouse = Warehouse::start();
@@ -194,7 +194,7 @@ fn tls_is_on_and_verified_unless_it_is_switched_off() {
     assert_eq!(workspace.values("redshift_connection.c")["resolved"]["sslmode"], json!("disable"));
 }
 
-/// Proves: L1
+/// Proves: L1, Q9, L17
 #[test]
 fn clusters_and_workgroups_are_told_apart_by_their_host() {
     let warehouse = Warehouse::start();
@@ -209,7 +209,6 @@ fn clusters_and_workgroups_are_told_apart_by_their_host() {
     }
 }
 
-/// Proves: F19
 #[test]
 fn credentials_give_each_connection_its_login() {
     let warehouse = Warehouse::start();

@@ -92,6 +92,7 @@ data "redshift_schemas" "all" {
 "#,
     );
     let plan = workspace.try_plan();
+    assert_eq!(plan.outcome.code, 1);
     assert!(plan.outcome.text().contains("depends_on"), "{}", plan.outcome.text());
 }
 

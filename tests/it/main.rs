@@ -2,19 +2,20 @@
 
 mod acceptance;
 mod architecture;
-mod examples;
-mod golden;
-mod history;
-mod house;
-// A harness offers more than the tests of one day use.
-#[allow(dead_code, unused_imports)]
 mod bad_input;
 mod cancel;
 mod codec_differential;
 mod connections;
 mod data_sources;
 mod datastore;
+mod examples;
+mod golden;
+mod history;
+mod house;
 mod places;
+mod schema;
 mod secrets;
+// A harness offers more than the tests of one day use.
+#[allow(dead_code, unused_imports)]
 mod support;
 mod users;

@@ -89,7 +89,6 @@ fn another_name_of_the_same_warehouse_is_pinned_in_place() {
     workspace.destroy();
 }
 
-/// Proves: M2
 #[test]
 fn a_second_person_plans_nothing_through_a_tunnel_or_from_another_environment() {
     let warehouse = warehouse();
@@ -224,6 +223,7 @@ fn on_unreachable_error_makes_a_drift_job_red() {
 }
 
 /// A regular user who is no superuser runs the same plan: a clear answer, never a standing difference.
+/// Proves: Q5
 #[test]
 fn a_login_that_sees_less_gets_an_empty_plan_or_a_clear_error() {
     let warehouse = warehouse();
@@ -252,4 +252,138 @@ fn a_login_that_sees_less_gets_an_empty_plan_or_a_clear_error() {
     );
     fresh.apply();
     fresh.plan().assert_empty();
+}
+
+#[test]
+fn a_regular_user_sees_no_standing_difference_and_gets_one_clear_error() {
+    let warehouse = warehouse();
+    for statement in [
+        "CREATE USER owner PASSWORD 'Owner-secret-1'",
+        "ALTER SCHEMA sales OWNER TO owner",
+        "CREATE TABLE sales.orders (id integer)",
+        "ALTER TABLE sales.orders OWNER TO owner",
+        "CREATE USER plain PASSWORD 'Plain-secret-1'",
+    ] {
+        warehouse.sql("dev", statement);
+    }
+    let mut workspace = Workspace::on(&warehouse);
+    let hcl = format!("provider \"redshift\" {{}}\n{}", DATASTORE.replace("    future_tables = \"none\"\n", ""));
+    workspace.write(&hcl);
+    workspace.apply();
+    workspace.env("REDSHIFT_USER", "plain").env("REDSHIFT_PASSWORD", "Plain-secret-1");
+    workspace.plan().assert_empty();
+    let rights = warehouse.dump("dev");
+    workspace.write(&hcl.replace("schema   = \"sales\"", "schema = \"sales\"\n  enrichment_only = true"));
+    let problems = workspace.apply_problems();
+    let errors: Vec<_> = problems.into_iter().filter(|problem| problem.severity == "error").collect();
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert!(errors[0].text().contains("GRANT") || errors[0].text().contains("owner"), "{errors:#?}");
+    assert_eq!(warehouse.dump("dev"), rights);
+    workspace.write(&hcl);
+    workspace.plan().assert_empty();
+}
+
+#[test]
+fn what_cannot_be_reached_is_one_error_each() {
+    let warehouse = warehouse();
+    warehouse.sql("dev", "CREATE USER tool PASSWORD DISABLE");
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.write(
+        "provider \"redshift\" {\n  connect_timeout = \"5s\"\n}\nresource \"redshift_user\" \"alone\" {\n  name = \"alone\"\n}\nresource \"redshift_datastore\" \"sales\" {\n  name = \"Sales\"\n  database = \"dev\"\n  schema = \"sales\"\n  service_user {\n    name = \"tool\"\n    future_tables = \"none\"\n  }\n}\n",
+    );
+    workspace.apply();
+    let errors =
+        |workspace: &Workspace| workspace.destroy_problems().into_iter().filter(|p| p.severity == "error").count();
+    warehouse.pause();
+    assert_eq!(errors(&workspace), 2);
+    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
+    assert_eq!(workspace.values("redshift_datastore.sales")["connected"], json!(false));
+    warehouse.resume();
+    workspace.without("REDSHIFT_PASSWORD");
+    warehouse.reset_counters();
+    assert_eq!(errors(&workspace), 2);
+    assert_eq!((warehouse.writes(), workspace.addresses().len()), (0, 2));
+    workspace.env("REDSHIFT_PASSWORD", warehouse.password());
+    workspace.destroy();
+}
+
+#[test]
+fn a_connection_that_leads_elsewhere_replaces_its_dependents() {
+    let (here, there) = (warehouse(), warehouse());
+    let mut workspace = Workspace::on(&here);
+    workspace.env("REDSHIFT_SSLROOTCERT", &here.roots_of_both(&there));
+    let entry = |w: &Warehouse| {
+        format!(
+            "    \"{}:{}\" = {{ username = \"{}\", password = \"{}\" }}\n",
+            w.host(),
+            w.port(),
+            w.superuser(),
+            w.password()
+        )
+    };
+    let hcl = |to: &Warehouse| {
+        format!(
+            "provider \"redshift\" {{\n  credentials = {{\n{}{}  }}\n}}\nresource \"redshift_connection\" \"c\" {{\n  name = \"c\"\n  host = \"{}\"\n  port = {}\n}}\nresource \"redshift_user\" \"u\" {{\n  count = 3\n  name = \"u${{count.index}}\"\n  connection_id = redshift_connection.c.id\n}}\n",
+            entry(&here),
+            entry(&there),
+            to.host(),
+            to.port()
+        )
+    };
+    workspace.write(&hcl(&here));
+    workspace.apply();
+    workspace.write(&hcl(&there));
+    there.reset_counters();
+    let replaced = |address: String| (address, vec!["delete".to_owned(), "create".to_owned()]);
+    let mut expected: std::collections::BTreeMap<_, _> =
+        (0..3).map(|n| replaced(format!("redshift_user.u[{n}]"))).collect();
+    expected.extend([replaced("redshift_connection.c".to_owned())]);
+    assert_eq!(workspace.plan().changes(), expected);
+    assert_eq!(there.writes(), 0);
+    workspace.apply();
+    let users = "SELECT usename FROM pg_user WHERE usename LIKE 'u_'";
+    assert_eq!((here.sql("dev", users).len(), there.sql("dev", users).len()), (0, 3));
+    workspace.plan().assert_empty();
+}
+
+/// `hostaddrs` does for other hosts what `hostaddr` does for the provider's own.
+#[test]
+fn hostaddrs_lead_to_other_hosts_and_stand_in_no_id() {
+    let warehouse = warehouse();
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.without("REDSHIFT_HOST").without("REDSHIFT_PORT");
+    workspace.write(&format!(
+        "provider \"redshift\" {{\n  hostaddrs = {{\n    \"{CLUSTER_HOST}\" = \"127.0.0.1:{}\"\n  }}\n  credentials = {{\n    \"{CLUSTER_HOST}\" = {{ username = \"{}\", password = \"{}\" }}\n  }}\n}}\nresource \"redshift_connection\" \"c\" {{\n  name = \"c\"\n  host = \"{CLUSTER_HOST}\"\n}}\n",
+        warehouse.port(),
+        warehouse.superuser(),
+        warehouse.password()
+    ));
+    workspace.apply();
+    assert_eq!(workspace.values("redshift_connection.c")["id"], json!(format!("redshift://{CLUSTER_HOST}")));
+    workspace.plan().assert_empty();
+}
+
+/// The tunnel that led to one warehouse leads to another today: nothing is read, changed or dropped there.
+#[test]
+fn another_warehouse_behind_the_same_address_is_left_alone() {
+    let (ours, other) = (warehouse(), warehouse());
+    other.sql("dev", "CREATE USER tool PASSWORD 'Their-secret-1'");
+    let mut workspace = Workspace::on(&ours);
+    workspace.env("REDSHIFT_SSLROOTCERT", &ours.roots_of_both(&other));
+    workspace.env("REDSHIFT_HOST", CLUSTER_HOST).without("REDSHIFT_PORT");
+    workspace.env("REDSHIFT_HOSTADDR", &format!("127.0.0.1:{}", ours.port()));
+    workspace.write(&format!("provider \"redshift\" {{}}\n{DATASTORE}"));
+    workspace.apply();
+    let theirs = other.dump("dev");
+    workspace.env("REDSHIFT_HOSTADDR", &format!("127.0.0.1:{}", other.port()));
+    workspace.env("REDSHIFT_PASSWORD", other.password());
+    let plan = workspace.plan();
+    assert_eq!(plan.changes(), [].into());
+    assert!(plan.outcome.text().contains("Another warehouse answers"), "{}", plan.outcome.text());
+    workspace.try_destroy().failed();
+    assert_eq!(other.dump("dev"), theirs);
+    assert_eq!(workspace.addresses().len(), 2);
+    workspace.env("REDSHIFT_HOSTADDR", &format!("127.0.0.1:{}", ours.port()));
+    workspace.env("REDSHIFT_PASSWORD", ours.password());
+    workspace.destroy();
 }

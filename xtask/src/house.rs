@@ -13,13 +13,20 @@ const LONGEST: usize = 700;
 const ANY_LENGTH: [&str; 5] = ["Cargo.lock", "LICENSE", "proto/", "templates/requirements.txt", "docs/"];
 
 /// Folders of one machine. Put together here, so that this file does not trip over itself.
-const MACHINE_PATHS: [&str; 5] = [
+const MACHINE_PATHS: [&str; 6] = [
     concat!("/wo", "rk/"),
     concat!("/ro", "ot/"),
     concat!("/ho", "me/"),
     concat!("/Use", "rs/"),
     concat!("/opt/", "wheels"),
+    concat!("/mn", "t/"),
 ];
+
+/// A folder in here is one machine's too. A file may be an example, such as a socket in a sample of output.
+const SCRATCH: &str = concat!("/tm", "p/");
+
+/// Where every dependency comes from.
+const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 /// Hosts that packages and providers are fetched from. Tools know their own; a copy here would only rot.
 const REGISTRY_HOSTS: [&str; 7] = [
@@ -61,10 +68,17 @@ fn findings_in(file: &str, text: &str) -> Vec<String> {
             let why = "with two crypto libraries rustls refuses to choose, and this one starts slowly";
             findings.push(format!("{file}: aws-lc is among the dependencies: {why}"));
         }
+        for (number, line) in (1..).zip(text.lines()) {
+            let source = line.trim_start().strip_prefix("source = ").map(|quoted| quoted.trim_matches('"'));
+            if let Some(source) = source.filter(|source| *source != CRATES_IO) {
+                findings.push(format!("{file}:{number}: a dependency is not from crates.io, but from {source}"));
+            }
+        }
         return findings;
     }
     for (number, line) in (1..).zip(text.lines()) {
-        if let Some(path) = MACHINE_PATHS.iter().find(|path| starts_a_path(line, path)) {
+        let path = MACHINE_PATHS.iter().find(|path| paths(line, path).next().is_some());
+        if let Some(path) = path.or(paths(line, SCRATCH).any(names_a_folder).then_some(&SCRATCH)) {
             findings.push(format!("{file}:{number}: names a folder of one machine ({path})"));
         }
         let host = REGISTRY_HOSTS.iter().find(|host| line.contains(**host));
@@ -75,12 +89,19 @@ fn findings_in(file: &str, text: &str) -> Vec<String> {
     findings
 }
 
-/// Whether `path` stands in the line as the beginning of an absolute path, not inside a longer one or a URL.
-fn starts_a_path(line: &str, path: &str) -> bool {
-    line.match_indices(path).any(|(at, _)| {
+/// What follows `start` wherever it begins an absolute path in the line, not inside a longer one or a URL.
+fn paths<'a>(line: &'a str, start: &str) -> impl Iterator<Item = &'a str> {
+    line.match_indices(start).filter_map(|(at, start)| {
         let before = line[..at].chars().next_back();
-        before.is_none_or(|c| !c.is_alphanumeric() && !"._-~}*$/".contains(c))
+        let begins = before.is_none_or(|c| !c.is_alphanumeric() && !"._-~}*$/".contains(c));
+        begins.then(|| &line[at + start.len()..])
     })
+}
+
+/// Whether a path goes on with the name of a folder.
+fn names_a_folder(rest: &str) -> bool {
+    rest.split_once('/')
+        .is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c)))
 }
 
 /// What git tracks, and what it would track at the next `git add`.
@@ -126,7 +147,15 @@ mod tests {
         assert_eq!(findings_in("src/a.rs", &long).len(), 1);
         assert_eq!(findings_in("docs/guides/a.md", &long), Vec::<String>::new());
         assert_eq!(findings_in("Cargo.lock", "name = \"aws-lc-rs\"\n").len(), 1);
-        assert_eq!(findings_in("Cargo.lock", "name = \"ring\"\nsource = \"registry\"\n"), Vec::<String>::new());
+        assert_eq!(findings_in("Cargo.lock", "name = \"ring\"\n"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_dependency_from_elsewhere_is_found() {
+        let from = |source: &str| findings_in("Cargo.lock", &format!("name = \"a\"\nsource = \"{source}\"\n")).len();
+        assert_eq!(from(CRATES_IO), 0);
+        assert_eq!(from("git+https://example.com/a#1234"), 1);
+        assert_eq!(from("registry+https://example.com/index"), 1);
     }
 
     #[test]
@@ -135,6 +164,14 @@ mod tests {
         assert!(MACHINE_PATHS.iter().all(|path| line(path) == 1));
         let inner = format!("https://example.com{}x ${{HOME}}{}x\n", MACHINE_PATHS[0], MACHINE_PATHS[1]);
         assert_eq!(findings_in("README.md", &inner), Vec::<String>::new());
+    }
+
+    #[test]
+    fn in_the_folder_for_what_is_temporary_a_folder_is_found_and_a_file_may_be_an_example() {
+        let found = |line: String| findings_in("src/a.rs", &line).len();
+        assert_eq!(found(format!("see {SCRATCH}mine/notes.md")), 1);
+        assert_eq!(found(format!("1|6|unix|{SCRATCH}plugin1|grpc, and {SCRATCH}a \"or\" b/c")), 0);
+        assert_eq!(found(format!("https://example.com{SCRATCH}mine/notes.md")), 0);
     }
 
     #[test]

@@ -63,14 +63,11 @@ pub fn clean(program: &Path) -> Command {
     command
 }
 
-/// Installs a PyPI package (`name==version`) into `python/` of the target folder, once, and returns that folder.
+/// Installs a PyPI package (`name==version`) below `python/` of the target folder, once, and returns its folder. Each
+/// has one of its own: pip replaces files that another test may be importing, and versions may differ.
 pub fn python_package(spec: &str) -> Result<PathBuf, String> {
-    python_package_into(target().join("python"), spec)
-}
-
-/// The same in a folder of its own: for a version beside the one that the others use.
-pub fn python_package_into(folder: PathBuf, spec: &str) -> Result<PathBuf, String> {
-    let marker = folder.join(format!(".{spec}.installed"));
+    let folder = target().join("python").join(spec);
+    let marker = folder.join(".installed");
     fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     // Tests and commands may run side by side; the second one waits here and then finds the marker.
     let lock = File::create(folder.join(".lock")).and_then(|file| file.lock().map(|()| file));

@@ -1,17 +1,18 @@
-# A schema that a tool reads.
+# A schema that a tool reads, linked to the store that its findings go to.
 resource "redshift_datastore" "sales" {
-  name     = "Sales"
-  database = "dev"
-  schema   = "finance"
-  teams    = ["Data Quality"]
-  tags     = ["production"]
+  name                    = "Sales"
+  database                = "dev"
+  schema                  = "finance"
+  teams                   = ["Data Quality"]
+  tags                    = ["production"]
+  enrichment_datastore_id = redshift_datastore.findings.id
 
   service_user {
     name = redshift_user.quality.name
   }
 }
 
-# The store it writes its findings to, linked to the source.
+# The store it writes its findings to.
 resource "redshift_datastore" "findings" {
   name            = "Findings"
   database        = "dev"

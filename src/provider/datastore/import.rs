@@ -7,7 +7,7 @@ use super::keep_made;
 use crate::engine::datastore::{FutureTables, GranteeKind, Through, import_lookup};
 use crate::engine::error::Error;
 use crate::engine::id::{DatastoreId, Mode};
-use crate::terraform::{Change, Diagnostics, Value};
+use crate::terraform::{Change, Diagnostic, Diagnostics, Value};
 
 pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
     let hints = data.hints();
@@ -20,6 +20,11 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
     let found = import_lookup(&warehouse, &id.database, &id.schema, grantee, id.grant_role.as_deref(), cx.cancelled())
         .await
         .map_err(explain)?;
+    if found.write && id.mode == Mode::Source {
+        let detail = "What the service user holds there is what an enrichment store has. As a source, the first apply would \
+                      take the write rights away. Import it with `mode=enrichment`, or revoke them first.";
+        return Err(Diagnostic::error("This is an enrichment store", detail).into());
+    }
     cx.set("id", DatastoreId { grant_role: None, ..id.clone() }.to_string());
     cx.set("connection_id", connection_id);
     cx.set("endpoint", endpoint);

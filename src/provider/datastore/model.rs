@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Deserialize;
 
+use super::super::place;
 use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted, new_role_name};
 
 /// How old a catalogue may become where no interval is written.
@@ -89,6 +90,20 @@ impl ServiceUser {
 }
 
 impl Model {
+    /// Where it was made.
+    pub(super) fn made(&self) -> place::Made<'_> {
+        place::Made {
+            endpoint: self.endpoint.as_deref(),
+            namespace: self.namespace.as_deref(),
+            grant_role: self.grant_role.as_deref(),
+        }
+    }
+
+    /// Where the update is planned: the pinned endpoint, of the warehouse that state knows.
+    pub(super) fn made_before<'a>(&'a self, prior: &'a Model) -> place::Made<'a> {
+        place::Made { endpoint: self.endpoint.as_deref(), ..prior.made() }
+    }
+
     /// The rights as state has them.
     pub(super) fn rights(&self) -> Wanted {
         let through = self.grant_role.clone().map_or(Through::Direct, Through::Role);
@@ -104,7 +119,9 @@ impl Model {
     /// The rights that a datastore is to have which had others: through the role it has, if it keeps one.
     pub(super) fn rights_to_update(&self, prior: &Model) -> Wanted {
         let role = match &self.service_user {
-            Some(user) => keeps_role(user, prior.service_user.is_some(), prior.grant_role.is_some()),
+            Some(user) => {
+                keeps_role(user, prior.service_user.as_ref().map(|user| user.kind), prior.grant_role.is_some())
+            }
             None => false,
         };
         let through = match (role, &prior.grant_role) {
@@ -172,9 +189,10 @@ impl Scripted {
 
 /// Whether a datastore that exists goes through a role from now on. Where nothing is written, what it has is kept: an
 /// import may have found direct grants.
-pub(super) fn keeps_role(user: &ServiceUser, had_user: bool, has_role: bool) -> bool {
+pub(super) fn keeps_role(user: &ServiceUser, prior: Option<GranteeKind>, has_role: bool) -> bool {
+    let had_a_choice = prior.is_some_and(|kind| kind != GranteeKind::Group);
     match user.grant_through {
-        None if had_user && user.kind != GranteeKind::Group => has_role,
+        None if had_a_choice && user.kind != GranteeKind::Group => has_role,
         _ => user.uses_role(),
     }
 }

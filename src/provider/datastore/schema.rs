@@ -9,7 +9,9 @@ use crate::engine::datastore::{GranteeKind, script};
 use crate::engine::id::{DatastoreId, Mode};
 use crate::engine::names::check_name;
 use crate::engine::settings::jdbc_url;
-use crate::terraform::{Diagnostic, Diagnostics, Plan, Schema, Value, boolean, list, number, object, set, string};
+use crate::terraform::{
+    Attr, Diagnostic, Diagnostics, Plan, Schema, Value, boolean, list, number, object, set, string,
+};
 
 pub(super) fn schema() -> Schema<Configured> {
     let schema = Schema::new(
@@ -211,8 +213,8 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
         return;
     };
     let has_role = !prior.at("grant_role").is_null();
-    let had_user = !prior.at("service_user").is_null();
-    let uses_role = if plan.is_create() { user.uses_role() } else { keeps_role(&user, had_user, has_role) };
+    let prior_kind = prior.at("service_user").get::<GranteeKind>("type").ok().and_then(Attr::known);
+    let uses_role = if plan.is_create() { user.uses_role() } else { keeps_role(&user, prior_kind, has_role) };
     match (uses_role, has_role) {
         (true, true) => {}
         (true, false) => plan.set("grant_role", Value::Unknown),
@@ -223,7 +225,7 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
         plan.set("script", script(&scripted.rights(Some(false))));
     }
     let named = user.default_privileges_for.as_ref().filter(|named| !named.is_empty());
-    let were_named = !prior.at("service_user.default_privileges_for").is_null();
+    let were_named = matches!(prior.at("service_user.default_privileges_for"), Value::List(named) if !named.is_empty());
     match (user.future_tables.as_str(), named) {
         ("owners", Some(named)) => {
             plan.set("default_privileges_owners", named.iter().cloned().collect::<Vec<_>>());
@@ -235,6 +237,16 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
         }
         _ => plan.set("default_privileges_owners", Value::Null),
     }
+}
+
+/// A disabled connection is not used: what is missing stays so until it is enabled.
+pub(super) fn plan_without_a_call(plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+    let is_disabled = Link::read(plan.planned())?.is_some_and(|link| !link.enabled);
+    if is_disabled && !plan.is_create() {
+        let missing = plan.prior().at("missing").clone();
+        plan.set("missing", missing);
+    }
+    Ok(())
 }
 
 /// A datastore cannot be its own enrichment store.

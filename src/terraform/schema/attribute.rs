@@ -120,7 +120,7 @@ impl Check {
 fn within(number: &Number, low: i64, high: i64) -> bool {
     match number.as_i64() {
         Some(value) => (low..=high).contains(&value),
-        None => (low as f64..=high as f64).contains(&number.as_f64()),
+        None => false,
     }
 }
 

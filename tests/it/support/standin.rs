@@ -114,6 +114,11 @@ impl Warehouse {
         self.0.log().into_iter().map(|logged| logged.sql).collect()
     }
 
+    /// Lets something go wrong.
+    pub fn fault(&self, fault: redshift_standin::Fault) {
+        self.0.fault(fault);
+    }
+
     pub fn pause(&self) {
         self.0.pause().expect("pauses");
     }

