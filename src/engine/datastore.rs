@@ -2,7 +2,6 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::catalog::At;
 pub use super::effective::{Lacking, effective};
 use super::error::Error;
 pub use super::found::{Found, found};
@@ -10,7 +9,7 @@ pub use super::import::{Imported, grant_role_present, import_lookup};
 use super::missing::lacks;
 pub use super::missing::missing;
 use super::owners::derive;
-pub use super::owners::{Warning, owners, public_create_warning, warnings};
+pub use super::owners::{Warning, public_create_warning, warnings};
 use super::refusal::{check, explain, not_read_back};
 use super::run::{self, Retry, Stopped};
 pub use super::script::script;
@@ -149,13 +148,16 @@ async fn look_and_check(
     made: &Made,
     cancel: &CancellationToken,
 ) -> Result<(Wanted, Found, Vec<Warning>), Error> {
-    let looked = look(warehouse, wanted, made, cancel).await?;
-    if check(&looked.1, &looked.0, made).is_ok() {
-        return Ok(looked);
+    let mut looked = look(warehouse, wanted, made, cancel).await?;
+    if check(&looked.1, &looked.0, made).is_err() {
+        forget_all(warehouse, wanted);
+        looked = look(warehouse, wanted, made, cancel).await?;
+        check(&looked.1, &looked.0, made)?;
     }
-    forget_all(warehouse, wanted);
-    let looked = look(warehouse, wanted, made, cancel).await?;
-    check(&looked.1, &looked.0, made).map(|()| looked)
+    if wanted.grantee.is_none() {
+        may_work(warehouse, wanted, cancel).await?;
+    }
+    Ok(looked)
 }
 
 /// What is there, and the owners filled in where none is named.
@@ -197,7 +199,8 @@ async fn finish(
         Ok(found) if wanted.grantee.is_some() && !lacks(found, &wanted).is_empty() => {
             Some(not_read_back(found, &wanted, &missing(found, &wanted)))
         }
-        Ok(_) if wanted.grantee.is_none() => may_work(warehouse, &wanted, cancel).await.err(),
+        // What was taken back may have been the login's own.
+        Ok(_) if wanted.grantee.is_none() && changes > 0 => may_work(warehouse, &wanted, cancel).await.err(),
         Ok(_) => None,
         Err(error) => Some(error.clone()),
     };
@@ -216,9 +219,14 @@ async fn finish(
     }
 }
 
-/// Without somebody to grant to, the login itself must have the rights.
+/// Without somebody to grant to, the login itself must have the rights. What was read earlier in this run may be out
+/// of date, so what seems to be lacking is looked at once more.
 async fn may_work(warehouse: &Warehouse, wanted: &Wanted, cancel: &CancellationToken) -> Result<(), Error> {
-    let lacking = effective(warehouse, wanted, cancel).await?;
+    let mut lacking = effective(warehouse, wanted, cancel).await?;
+    if !lacking.missing.is_empty() {
+        warehouse.catalog().forget(&wanted.database);
+        lacking = effective(warehouse, wanted, cancel).await?;
+    }
     if lacking.missing.is_empty() {
         return Ok(());
     }
@@ -364,9 +372,4 @@ async fn remove_role_elsewhere(
         Err(stopped) if stopped.error.sqlstate() == Some("42704") => Ok(()),
         other => other.map_err(|stopped| stopped.error),
     }
-}
-
-/// The names of the databases of a warehouse that sessions can be opened in, in order.
-pub async fn databases(warehouse: &Warehouse, cancel: &CancellationToken) -> Result<Vec<String>, Error> {
-    super::dropping::local_databases(At::new(warehouse, &warehouse.access().database, cancel)).await
 }

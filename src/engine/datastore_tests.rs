@@ -322,6 +322,80 @@ async fn without_a_service_user_the_login_itself_must_have_the_rights() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rights_of_the_login_are_looked_at_anew_and_before_anything_is_dropped() {
+    let trial = Trial::start();
+    trial.make_user("svc").await;
+    let analyst = trial.let_in("analyst").await;
+    let nobody = Wanted { grantee: None, ..source("svc") };
+    apply(&analyst, &nobody, &Made::default(), &trial.never).await.expect_err("has none");
+    // Given by another resource in the same apply.
+    trial.admin("dev", "GRANT USAGE ON SCHEMA finance TO analyst").await;
+    trial.admin("dev", "GRANT SELECT ON ALL TABLES IN SCHEMA finance TO analyst").await;
+    apply(&analyst, &nobody, &Made::default(), &trial.never).await.expect("has them now");
+
+    // A login that makes roles and reads nothing: the role stays when the datastore is to work without.
+    trial.admin("dev", "CREATE ROLE makers").await;
+    for sql in ["GRANT CREATE ROLE TO ROLE makers", "GRANT ROLE makers TO analyst"] {
+        trial.admin("dev", sql).await;
+    }
+    trial.admin("dev", "REVOKE SELECT ON ALL TABLES IN SCHEMA finance FROM analyst").await;
+    let wanted = by_role(source("svc"));
+    let applied = apply(&trial.warehouse(), &wanted, &Made::default(), &trial.never).await.expect("applies");
+    let before = trial.dump("dev").await;
+    trial.standin.reset_counters();
+    let analyst = trial.sign_in("analyst", PASSWORD);
+    let failed = apply(&analyst, &nobody, &applied.made, &trial.never).await.expect_err("has none");
+    assert!(failed.error.summary().contains("lacks rights") && failed.nothing_done, "{failed:?}");
+    assert_eq!((failed.made, trial.changes()), (applied.made.clone(), vec![]));
+    assert_eq!(trial.dump("dev").await, before);
+    let applied = apply(&trial.warehouse(), &nobody, &applied.made, &trial.never).await.expect("a superuser may all");
+    assert!(applied.made.is_empty() && applied.changes > 0, "{applied:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_is_renamed_keeps_his_datastores() {
+    let trial = Trial::start();
+    for wanted in [by_role(source("svc")), source("svc")] {
+        trial.make_user("svc").await;
+        let applied = apply(&trial.warehouse(), &wanted, &Made::default(), &trial.never).await.expect("applies");
+        trial.admin("dev", "ALTER USER svc RENAME TO renamed").await;
+        let renamed = Wanted { grantee: Some(Grantee::user("renamed")), ..wanted.clone() };
+        let applied = apply(&trial.warehouse(), &renamed, &applied.made, &trial.never).await.expect("applies");
+        assert_eq!(applied.changes, 0);
+        remove(&trial.warehouse(), &renamed, &applied.made, &trial.never).await.expect("removes");
+        trial.admin("dev", "DROP USER renamed").await;
+        // Dropped by hand, and another one named.
+        trial.make_user("svc").await;
+        trial.make_user("other").await;
+        let role = by_role(source("svc"));
+        let applied = apply(&trial.warehouse(), &role, &Made::default(), &trial.never).await.expect("applies");
+        trial.admin("dev", "DROP USER svc").await;
+        let other = Wanted { grantee: Some(Grantee::user("other")), ..role };
+        let applied = apply(&trial.warehouse(), &other, &applied.made, &trial.never).await.expect("applies");
+        assert_eq!(applied.made.members, [Grantee::user("other")]);
+        remove(&trial.warehouse(), &other, &applied.made, &trial.never).await.expect("removes");
+        trial.admin("dev", "DROP USER other").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_who_was_pinned_and_dropped_stops_nothing() {
+    let trial = Trial::start();
+    trial.make_user("svc").await;
+    let applied = apply(&trial.warehouse(), &source("svc"), &Made::default(), &trial.never).await.expect("applies");
+    assert_eq!(applied.owners, ["etl", "finance_owner"]);
+    let pinned = |owners: &[String]| Wanted { future: FutureTables::Pinned(owners.to_vec()), ..source("svc") };
+    let same = apply(&trial.warehouse(), &pinned(&applied.owners), &applied.made, &trial.never).await.expect("applies");
+    assert_eq!((same.changes, &same.made), (0, &applied.made));
+    let gone = pinned(&["dropped".to_owned(), "finance_owner".to_owned()]);
+    let applied = apply(&trial.warehouse(), &gone, &applied.made, &trial.never).await.expect("applies");
+    assert!(applied.warnings.iter().any(|warning| warning.summary.contains("is no user any more")), "{applied:?}");
+    assert_eq!(is_missing(&trial.warehouse(), &gone, &applied.made).await, [] as [&str; 0]);
+    assert_eq!(apply(&trial.warehouse(), &gone, &applied.made, &trial.never).await.expect("applies").changes, 0);
+    remove(&trial.warehouse(), &gone, &applied.made, &trial.never).await.expect("removes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_datastores_ask_little() {
     let trial = Trial::start();
     trial.make_user("svc").await;

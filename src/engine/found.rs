@@ -45,6 +45,8 @@ pub struct Found {
     pub members: Vec<Grantee>,
     /// Whether all members would be seen.
     pub members_complete: bool,
+    /// Who was recorded as holding the role, and is no user or role any more.
+    pub members_gone: Vec<Grantee>,
     /// Whether the grantee may make temporary tables, which queries on external tables need; looked at for external
     /// schemas only.
     pub temp: Option<bool>,

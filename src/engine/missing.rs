@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::found::{Found, Held, RelationFound};
-use super::grantee::GranteeKind;
+use super::found::{Found, Held, RelationFound, SchemaFound};
+use super::grantee::{Grantee, GranteeKind};
 use super::rights::{Privilege, Rights};
 use super::sql::ident;
 use super::wanted::{FutureTables, Through, Wanted};
@@ -100,7 +100,7 @@ pub fn lacks(found: &Found, wanted: &Wanted) -> Lacks {
         }
     }
     if !schema.external {
-        for owner in wanted.owners() {
+        for owner in wanted.owners().iter().filter(|owner| !is_dropped_owner(schema, wanted, owner)) {
             let seen = held.defaults.get(owner).copied();
             let (lacking, unsure) = match seen {
                 Some(seen) => (seen.lacks(wanted.table_rights()), seen.unsure(wanted.table_rights())),
@@ -125,16 +125,24 @@ pub fn lacks(found: &Found, wanted: &Wanted) -> Lacks {
     lacks
 }
 
+/// Whether the owner was found earlier, named by nobody, and is no user any more.
+pub fn is_dropped_owner(schema: &SchemaFound, wanted: &Wanted, owner: &str) -> bool {
+    matches!(wanted.future, FutureTables::Pinned(_)) && !schema.may_create.contains_key(owner)
+}
+
 /// Whether the grantee holds the datastore's role, as far as that is seen.
 pub fn is_member(found: &Found, wanted: &Wanted) -> bool {
-    wanted.grantee.as_ref().is_some_and(|grantee| {
-        found.members.iter().any(|member| {
-            member.kind == grantee.kind
-                && match grantee.kind {
-                    GranteeKind::User => member.name == grantee.name,
-                    _ => super::names::same_name(&member.name, &grantee.name, found.login.case_sensitive),
-                }
-        })
+    wanted.grantee.as_ref().is_some_and(|grantee| holds_role(found, grantee))
+}
+
+/// Whether somebody holds the datastore's role, as far as that is seen.
+pub fn holds_role(found: &Found, holder: &Grantee) -> bool {
+    found.members.iter().any(|member| {
+        member.kind == holder.kind
+            && match holder.kind {
+                GranteeKind::User => member.name == holder.name,
+                _ => super::names::same_name(&member.name, &holder.name, found.login.case_sensitive),
+            }
     })
 }
 
@@ -227,7 +235,6 @@ pub fn unseen_in_words(found: &Found, wanted: &Wanted) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::grantee::Grantee;
     use super::super::steps::steps;
     use super::super::wanted::Made;
     use super::super::world::{World, by_role, direct};

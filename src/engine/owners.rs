@@ -2,15 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tokio_util::sync::CancellationToken;
-
-use super::error::Error;
-use super::found::{Found, SchemaFound, found};
+use super::found::{Found, SchemaFound};
 use super::grantee::Grantee;
-use super::missing::some_of;
+use super::missing::{is_dropped_owner, some_of};
 use super::sql::ident;
-use super::wanted::{FutureTables, Made, Wanted};
-use super::warehouse::Warehouse;
+use super::wanted::{FutureTables, Wanted};
 
 /// Something a person should know, and that stops nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,16 +22,7 @@ impl Warning {
 }
 
 /// The owners that are covered where none is named: the schema's owner and the present owners of its tables, without
-/// the warehouse's own user, the grantee himself, and those who may not create in the schema. Asks the catalogue.
-pub async fn owners(
-    warehouse: &Warehouse,
-    wanted: &Wanted,
-    cancel: &CancellationToken,
-) -> Result<(Vec<String>, Vec<Warning>), Error> {
-    Ok(derive(&found(warehouse, wanted, &Made::default(), cancel).await?, wanted))
-}
-
-/// The same, of what was found.
+/// the warehouse's own user, the grantee himself, and those who may not create in the schema.
 pub fn derive(found: &Found, wanted: &Wanted) -> (Vec<String>, Vec<Warning>) {
     let schema = match (&found.schema, &wanted.future) {
         (Some(schema), FutureTables::Owners(_)) if !schema.external => schema,
@@ -78,6 +65,7 @@ pub fn uncovered_owners(found: &Found, wanted: &Wanted) -> Option<Warning> {
     let all: Vec<String> = wanted
         .owners()
         .iter()
+        .filter(|name| !is_dropped_owner(schema, wanted, name))
         .map(String::as_str)
         .chain(uncovered.iter().copied())
         .map(|name| format!("\"{name}\""))
@@ -87,6 +75,27 @@ pub fn uncovered_owners(found: &Found, wanted: &Wanted) -> Option<Warning> {
         format!(
             "Tables that these users make will not be readable. Set in service_user:\n  default_privileges_for = [{}]",
             all.join(", ")
+        ),
+    ))
+}
+
+/// Says that owners who were found earlier are gone, and nothing is set for them any more.
+pub fn dropped_owners(found: &Found, wanted: &Wanted) -> Option<Warning> {
+    let schema = found.schema.as_ref().filter(|schema| !schema.external && wanted.grantee.is_some())?;
+    let owners = wanted.owners().iter().map(String::as_str);
+    let (dropped, left): (Vec<&str>, Vec<&str>) = owners.partition(|owner| is_dropped_owner(schema, wanted, owner));
+    if dropped.is_empty() {
+        return None;
+    }
+    let left = if left.is_empty() { "nobody".to_owned() } else { left.join(", ") };
+    let names = some_of(&dropped);
+    let (is, those) = if dropped.len() == 1 { ("is no user", "that user") } else { ("are no users", "those users") };
+    Some(Warning::new(
+        format!("{names} {is} any more; tables of {left} in schema {} stay covered", ident(&schema.name)),
+        format!(
+            "The owners whose future tables are covered were found when this datastore was made, and {those} was \
+             dropped or renamed since. Nothing is set for {names}. To cover tables of others, name their owners in \
+             default_privileges_for.",
         ),
     ))
 }
@@ -123,15 +132,22 @@ pub fn unseen_warning(found: &Found, wanted: &Wanted) -> Option<Warning> {
 
 /// All warnings about a datastore as it was found.
 pub fn warnings(found: &Found, wanted: &Wanted) -> Vec<Warning> {
-    [public_create_warning(found, wanted), uncovered_owners(found, wanted), unseen_warning(found, wanted)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        public_create_warning(found, wanted),
+        uncovered_owners(found, wanted),
+        dropped_owners(found, wanted),
+        unseen_warning(found, wanted),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::missing::missing;
+    use super::super::refusal::check;
     use super::super::rights::Privilege;
+    use super::super::steps::steps;
+    use super::super::wanted::Made;
     use super::super::world::{World, by_role, direct};
     use super::*;
 
@@ -188,6 +204,41 @@ mod tests {
         let warning = uncovered_owners(&world.found(&wanted, &Made::default()), &wanted).expect("warns");
         assert!(warning.summary.contains("etl") && warning.detail.contains("[\"owner\", \"etl\"]"), "{warning:?}");
         assert_eq!(uncovered_owners(&world.found(&direct(), &Made::default()), &direct()), None);
+    }
+
+    #[test]
+    fn an_owner_who_was_found_earlier_and_is_gone_is_told_and_left_out() {
+        let owners = vec!["etl".into(), "owner".into()];
+        for through in [direct(), by_role()] {
+            let named = Wanted { future: FutureTables::Owners(owners.clone()), ..through };
+            let pinned = Wanted { future: FutureTables::Pinned(owners.clone()), ..named.clone() };
+            let nothing = Made::default();
+            let mut world = World::sample();
+            let whole = world.found(&pinned, &nothing);
+            assert_eq!(dropped_owners(&whole, &pinned), None);
+            assert_eq!(missing(&whole, &pinned), missing(&whole, &named));
+            world.tables.remove(&("sales".into(), "lines".into()));
+            world.users.retain(|user| user.name != "etl");
+            let found = world.found(&named, &nothing);
+            assert!(check(&found, &named, &nothing).expect_err("is named").summary().contains("\"etl\""));
+            assert_eq!(dropped_owners(&found, &named), None);
+            let found = world.found(&pinned, &nothing);
+            check(&found, &pinned, &nothing).expect("can be done");
+            assert!(missing(&found, &pinned).iter().all(|line| !line.contains("etl")));
+            let warning = dropped_owners(&found, &pinned).expect("warns");
+            assert!(warnings(&found, &pinned).contains(&warning));
+            assert!(warning.summary.starts_with("etl is no user any more; tables of owner"), "{warning:?}");
+            let plan = steps(&found, &pinned, &nothing);
+            world.run(&plan.steps);
+            let again = world.found(&pinned, &plan.made);
+            assert_eq!(missing(&again, &pinned), [] as [&str; 0]);
+            assert!(steps(&again, &pinned, &plan.made).steps.is_empty());
+            // The line that a new owner asks for leaves him out.
+            world.add_table("more", "other");
+            world.execute("GRANT CREATE ON SCHEMA \"sales\" TO \"other\"");
+            let warning = uncovered_owners(&world.found(&pinned, &plan.made), &pinned).expect("warns");
+            assert!(warning.detail.contains("[\"owner\", \"other\"]"), "{warning:?}");
+        }
     }
 
     #[test]

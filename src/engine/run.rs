@@ -123,9 +123,10 @@ fn pause(failures: u32, chance: u16) -> Duration {
     full / 2 + full / 2 * u32::from(chance) / u32::from(u16::MAX)
 }
 
-/// Runs of steps that stand alone, and runs of those that share a transaction.
+/// Each step that stands alone, so that what it did is known when the next one fails; and runs of those that share a
+/// transaction.
 fn parts(steps: &[Step]) -> impl Iterator<Item = (bool, &[Step])> {
-    steps.chunk_by(|one, other| one.alone == other.alone).map(|part| (part[0].alone, part))
+    steps.chunk_by(|one, other| !one.alone && !other.alone).map(|part| (part[0].alone, part))
 }
 
 struct Failure {
@@ -211,7 +212,10 @@ mod tests {
             .map(|(alone, part)| (alone, part.iter().map(|step| step.sql.to_string()).collect()))
             .collect();
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        assert_eq!(parts, [(false, texts(&["1", "2"])), (true, texts(&["3", "4"])), (false, texts(&["5"]))]);
+        assert_eq!(
+            parts,
+            [(false, texts(&["1", "2"])), (true, texts(&["3"])), (true, texts(&["4"])), (false, texts(&["5"]))]
+        );
     }
 
     #[test]

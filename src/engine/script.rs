@@ -71,7 +71,7 @@ fn statements(wanted: &Wanted, to: &str, role: Option<&Grantee>) -> Vec<Vec<Stri
             ]);
         }
         FutureTables::None => parts.push(on_tables(rights, &on, to)),
-        FutureTables::Owners(owners) => {
+        FutureTables::Owners(owners) | FutureTables::Pinned(owners) => {
             parts.push(on_tables(rights, &on, to));
             parts.push(future_tables(owners, wanted, rights, to));
         }

@@ -9,6 +9,7 @@ use super::grantee::{Grantee, GranteeKind};
 use super::missing::{Lacks, lacks, rights_on};
 use super::rights::Rights;
 use super::sql::{Sql, ident};
+use super::taking::as_it_is_now;
 use super::wanted::{Given, Made, Through, Wanted, is_role_name};
 
 /// More tables than this get one statement for all.
@@ -61,6 +62,7 @@ pub struct Plan {
 /// not claimed. A right that the old value of a setting gave and the new one does not is taken back: from the
 /// datastore's own role whoever gave it, from others only as recorded.
 pub fn steps(found: &Found, wanted: &Wanted, made: &Made) -> Plan {
+    let made = &as_it_is_now(found, wanted, made);
     let mut work = Work { found, wanted, before: made, plan: Plan { steps: Vec::new(), made: made.clone() } };
     let lacks = lacks(found, wanted);
     if let (Some(held), Some(schema)) = (&found.held, &found.schema) {
@@ -76,6 +78,7 @@ pub fn steps(found: &Found, wanted: &Wanted, made: &Made) -> Plan {
 
 /// From what was found to nothing: takes back what was made, and the datastore's own role with all it holds.
 pub fn removal(found: &Found, wanted: &Wanted, made: &Made) -> Vec<Step> {
+    let made = &as_it_is_now(found, wanted, made);
     let mut work = Work { found, wanted, before: made, plan: Plan { steps: Vec::new(), made: made.clone() } };
     for held in found.held.iter().chain(&found.earlier) {
         work.take_back_all(held);

@@ -226,6 +226,109 @@ fn gone_is_fine() {
 }
 
 #[test]
+fn who_was_renamed_keeps_what_he_had_and_the_record_follows() {
+    let renamed = |mut world: World| {
+        world.rename("svc", "new");
+        world
+    };
+    let foreign = Wanted { through: Through::Role("analysts".into()), ..direct() };
+    let scoped = Wanted { future: FutureTables::Schema, ..direct() };
+    let store = Wanted { write: true, ..direct() };
+    for wanted in [direct(), store.clone(), scoped, by_role(), foreign.clone()] {
+        let mut before = World::sample();
+        before.roles.insert("analysts".into());
+        let (mut world, mut made) = (before.clone(), Made::default());
+        apply(&mut world, &wanted, &mut made);
+        if wanted == foreign {
+            // The role is somebody else's, and has what it has.
+            before = world.clone();
+            before.members.clear();
+        }
+        world = renamed(world);
+        let under_new_name = Wanted { grantee: Some(Grantee::user("new")), ..wanted.clone() };
+        let sent = apply(&mut world, &under_new_name, &mut made);
+        assert_eq!(sent, "", "nothing is missing: {wanted:?}");
+        let recorded = serde_json::to_string(&made).expect("serialises");
+        assert!(!recorded.contains("svc") && (recorded.contains("new") || wanted == foreign), "{recorded}");
+        let settled = made.clone();
+        assert_eq!(apply(&mut world, &under_new_name, &mut made), "");
+        assert_eq!(made, settled);
+        // Another grantee takes over, and the renamed one loses it.
+        let other = Wanted { grantee: Some(Grantee::user("other")), ..wanted.clone() };
+        let (mut taken_over, mut made_then) = (world.clone(), made.clone());
+        apply(&mut taken_over, &other, &mut made_then);
+        let mut fresh = renamed(World::sample());
+        fresh.roles.insert("analysts".into());
+        apply(&mut fresh, &other, &mut Made::default());
+        assert_eq!(taken_over, fresh, "{wanted:?}");
+        if wanted != foreign {
+            remove(&mut world, &under_new_name, &made);
+            assert_eq!(world, renamed(before));
+        }
+    }
+    // Less is wanted in the same apply.
+    let (mut world, mut made) = (World::sample(), Made::default());
+    apply(&mut world, &store, &mut made);
+    world = renamed(world);
+    let sent = apply(&mut world, &Wanted { grantee: Some(Grantee::user("new")), ..direct() }, &mut made);
+    assert!(sent.contains("REVOKE CREATE ON SCHEMA \"sales\" FROM \"new\""), "{sent}");
+    assert!(!sent.contains("GRANT "), "{sent}");
+}
+
+#[test]
+fn of_who_was_dropped_by_hand_nothing_is_taken_back() {
+    for wanted in [direct(), by_role()] {
+        for sees_all in [true, false] {
+            let mut before = World::sample();
+            if !sees_all {
+                before.sign_in("owner", &["CREATE ROLE", "ALTER DEFAULT PRIVILEGES"]);
+            }
+            let (mut world, mut made) = (before.clone(), Made::default());
+            apply(&mut world, &wanted, &mut made);
+            let other = Wanted { grantee: Some(Grantee::user("other")), ..wanted.clone() };
+            // Dropped: his rights went first, as Redshift demands.
+            let svc = Grantee::user("svc");
+            world.schemas.values_mut().for_each(|(_, held)| held.retain(|holder, _| *holder != svc));
+            world.tables.values_mut().for_each(|(_, _, held)| held.retain(|holder, _| *holder != svc));
+            world.defaults.values_mut().for_each(|held| held.retain(|holder, _| *holder != svc));
+            world.defaults.retain(|_, held| !held.is_empty());
+            world.members.retain(|(_, member)| *member != svc);
+            world.users.retain(|user| user.name != "svc");
+            let sent = apply(&mut world, &other, &mut made);
+            assert!(!sent.contains("REVOKE") && sent.contains("\"other\""), "{sent}");
+            assert!(!made.members.contains(&svc) && made.given_to(&svc).is_none(), "{made:?}");
+            assert_eq!(apply(&mut world, &other, &mut made), "");
+            remove(&mut world, &other, &made);
+            before.users.retain(|user| user.name != "svc");
+            assert_eq!(world, before);
+        }
+    }
+}
+
+#[test]
+fn a_membership_that_was_taken_away_by_hand_is_not_revoked_again() {
+    let (mut world, mut made) = (World::sample(), Made::default());
+    apply(&mut world, &by_role(), &mut made);
+    world.members.clear();
+    let other = Wanted { grantee: Some(Grantee::user("other")), ..by_role() };
+    let sent = apply(&mut world, &other, &mut made);
+    assert_eq!(sent, "GRANT ROLE \"tfds_0123456789\" TO \"other\";\n");
+    assert_eq!(made.members, [Grantee::user("other")]);
+}
+
+#[test]
+fn who_has_less_than_the_one_who_is_gone_is_not_taken_for_him() {
+    let (mut world, mut made) = (World::sample(), Made::default());
+    apply(&mut world, &direct(), &mut made);
+    world.users.retain(|user| user.name != "svc");
+    world.execute("GRANT USAGE ON SCHEMA \"sales\" TO \"other\"");
+    let other = Wanted { grantee: Some(Grantee::user("other")), ..direct() };
+    apply(&mut world, &other, &mut made);
+    let sent = remove(&mut world, &other, &made);
+    assert!(!sent.contains("USAGE"), "what somebody else gave stays: {sent}");
+}
+
+#[test]
 fn default_privileges_of_an_owner_who_may_not_create_any_more_are_taken_back() {
     for wanted in [direct(), by_role()] {
         let (mut world, mut made) = (World::sample(), Made::default());

@@ -126,6 +126,14 @@ pub async fn sync(
         _ => error,
     })?;
     let wanted = Datasets::new(datasets, snapshot.login.case_sensitive)?;
+    let snapshot = if snapshot.schema(schema).is_some() {
+        snapshot
+    } else {
+        // Somebody may have made it since the catalogue was read, in the same apply.
+        catalog.forget(database);
+        catalog.forget_principals();
+        catalog.snapshot(at, Some(schema)).await?
+    };
     let Some(found) = snapshot.schema(schema) else { return Err(no_schema(schema, database, &snapshot.login)) };
     let principals = catalog.principals(at).await?;
     if found.relations.is_empty() {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::found::{Held, SchemaFound, Seen};
+use super::found::{Found, Held, SchemaFound, Seen};
 use super::grantee::{Grantee, GranteeKind};
-use super::missing::{plain_table_rights, rights_on, scoped_rights};
+use super::missing::{holds_role, is_member, plain_table_rights, rights_on, scoped_rights};
 use super::rights::{Privilege, Rights};
 use super::sql::ident;
 use super::steps::{Work, by_rights, default_privileges, future_tables_of, idents, scope, table};
-use super::wanted::{FutureTables, Given, Through};
+use super::wanted::{Given, Made, Through, Wanted};
 
 /// What may stay.
 #[derive(Default)]
@@ -20,17 +20,64 @@ struct Keep {
     temp: bool,
 }
 
+/// The record without those who are gone, whom no statement can name any more.
+///
+/// A user or group that was renamed kept what it had, so its record goes on under the wanted name if that one holds
+/// the same and nothing is recorded for it.
+pub(super) fn as_it_is_now(found: &Found, wanted: &Wanted, made: &Made) -> Made {
+    let mut made = made.clone();
+    if let (Through::Role(_), Some(grantee)) = (&wanted.through, &wanted.grantee) {
+        let recorded = made.members.len();
+        made.members.retain(|member| {
+            holds_role(found, member) || !found.members_complete && !found.members_gone.contains(member)
+        });
+        let is_renamed = made.members.len() < recorded && is_member(found, wanted);
+        if is_renamed && !made.members.contains(grantee) {
+            made.members.push(grantee.clone());
+        }
+    }
+    if let (Some(held), Some(schema)) = (&found.held, &found.schema)
+        && held.holder.kind != GranteeKind::Role
+        && made.given_to(&held.holder).is_none()
+    {
+        let is_gone = |given: &Given| {
+            let is_earlier = |earlier: &Held| earlier.holder == given.to && earlier.exists == Some(false);
+            given.to.kind == held.holder.kind && found.earlier.iter().any(is_earlier)
+        };
+        if let Some(given) = made.given.iter_mut().find(|given| is_gone(given) && holds_what(held, schema, given)) {
+            given.to = held.holder.clone();
+        }
+    }
+    made
+}
+
+/// Whether the holder has what somebody else was given: of tables, which come and go, only some.
+fn holds_what(held: &Held, schema: &SchemaFound, given: &Given) -> bool {
+    let on_tables = given.tables.iter().all(|(privilege, which)| {
+        let concerned = schema.relations.iter().zip(&held.relations).filter(|(relation, _)| {
+            relation.counts && which.has(&relation.name) && !rights_on(relation, (*privilege).into()).is_empty()
+        });
+        let mut seen = concerned.map(|(_, rights)| rights.is_none_or(|rights| rights.has(*privilege))).peekable();
+        seen.peek().is_none() || seen.any(|has| has)
+    });
+    let on_future = given.defaults.iter().all(|(owner, rights)| {
+        // No row of this owner is seen, or he is gone too.
+        held.defaults.get(owner).is_none_or(|seen| seen.lacks(*rights).is_empty())
+    });
+    let on_all = held.scoped.lacks(given.scoped).is_empty();
+    held.schema.lacks(given.schema).is_empty() && on_tables && on_future && on_all
+}
+
 impl Work<'_> {
     /// Takes back what the holder of the rights has beyond what is wanted.
     pub(super) fn take_back_extras(&mut self, held: &Held, schema: &SchemaFound) {
         let keep = Keep {
             schema: self.wanted.schema_rights(),
             tables: plain_table_rights(self.wanted, schema.external),
-            defaults: match &self.wanted.future {
-                FutureTables::Owners(owners) if !schema.external => {
-                    owners.iter().map(|owner| (owner.clone(), self.wanted.table_rights())).collect()
-                }
-                _ => BTreeMap::new(),
+            defaults: if schema.external {
+                BTreeMap::new()
+            } else {
+                self.wanted.owners().iter().map(|owner| (owner.clone(), self.wanted.table_rights())).collect()
             },
             scoped: scoped_rights(self.wanted, schema.external),
             temp: schema.external,

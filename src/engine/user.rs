@@ -108,23 +108,50 @@ pub async fn find(
     }))
 }
 
+/// A user that was not made, or was not read back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotCreated {
+    pub error: Error,
+    /// Whether the user is there and ours, as far as is known: it must be kept, so that it can be dropped.
+    pub made: bool,
+}
+
+impl From<NotCreated> for Error {
+    fn from(failed: NotCreated) -> Error {
+        failed.error
+    }
+}
+
+/// What earlier attempts to make a user came to.
+#[derive(Default)]
+struct Attempts {
+    /// CREATE USER took effect, or may have: a user who is found now is ours.
+    sent: bool,
+    /// The user was not seen to be missing since.
+    made: bool,
+}
+
 /// Makes the user. One who exists already is refused, and nothing is changed about him.
 pub async fn create(
     warehouse: &Warehouse,
     wanted: &UserWanted,
     cancel: &CancellationToken,
-) -> Result<UserFound, Error> {
-    check(wanted)?;
+) -> Result<UserFound, NotCreated> {
+    check(wanted).map_err(|error| NotCreated { error, made: false })?;
     let database = warehouse.access().database.clone();
     let step = Step::shared(&database, create_sql(wanted), "a user");
     let mut retry = Retry::default();
+    let mut attempts = Attempts::default();
     loop {
-        let error = match create_once(warehouse, wanted, &step, cancel).await {
+        let error = match create_once(warehouse, wanted, &step, &mut attempts, cancel).await {
             Ok(user) => return Ok(user),
             Err(error) => error,
         };
         warehouse.catalog().forget_principals();
-        retry.after(error, cancel).await?;
+        if let Err(error) = retry.after(error, cancel).await {
+            let made = attempts.made;
+            return Err(NotCreated { error: if made { not_read_back(&wanted.name, &error) } else { error }, made });
+        }
     }
 }
 
@@ -132,35 +159,50 @@ async fn create_once(
     warehouse: &Warehouse,
     wanted: &UserWanted,
     step: &Step,
+    attempts: &mut Attempts,
     cancel: &CancellationToken,
 ) -> Result<UserFound, Error> {
-    let turn = run::turn(warehouse, &step.database, cancel).await?;
-    let mut turns = turn;
+    let mut turns = run::turn(warehouse, &step.database, cancel).await?;
     turns.with_shared(warehouse, std::slice::from_ref(step), cancel).await?;
     // Another login may have made or dropped him since the users were read.
     warehouse.catalog().forget_principals();
-    if find(warehouse, &wanted.name, false, cancel).await?.is_some() {
-        return Err(exists(&wanted.name));
+    match find(warehouse, &wanted.name, false, cancel).await? {
+        Some(ours) if attempts.sent => return Ok(ours),
+        Some(_) => return Err(exists(&wanted.name)),
+        None => attempts.made = false,
     }
     let ran = run::run(warehouse, &step.database, std::slice::from_ref(step), cancel).await;
     warehouse.catalog().forget_principals();
     match ran {
-        Err(stopped) if stopped.error.sqlstate() == Some("42710") => return Err(exists(&wanted.name)),
+        Err(stopped) if stopped.error.sqlstate() == Some("42710") && !attempts.sent => {
+            return Err(exists(&wanted.name));
+        }
         Err(stopped) if !stopped.nothing_done => {
             // The answer to COMMIT was lost. He was not there a moment ago: if he is now, he is ours.
+            *attempts = Attempts { sent: true, made: true };
             let there = find(warehouse, &wanted.name, false, &CancellationToken::new()).await?;
+            attempts.made = there.is_some();
             return there.ok_or(stopped.error);
         }
-        other => other.map_err(|stopped| stopped.error)?,
+        // A COMMIT whose answer was lost took effect only now.
+        Err(stopped) if stopped.error.sqlstate() == Some("42710") => attempts.made = true,
+        Err(stopped) => return Err(stopped.error),
+        Ok(()) => *attempts = Attempts { sent: true, made: true },
     }
     drop(turns);
     let made = find(warehouse, &wanted.name, false, &CancellationToken::new()).await?;
-    made.ok_or_else(|| {
-        Error::refused(
-            format!("User {} was not made", ident(&wanted.name)),
-            "The warehouse accepted CREATE USER, but pg_user does not list the user.",
-        )
-    })
+    made.ok_or_else(|| Error::refused("The user is not listed", "pg_user does not show the user."))
+}
+
+fn not_read_back(name: &str, error: &Error) -> Error {
+    Error::refused(
+        format!("User {} was made, but not read back", ident(name)),
+        format!(
+            "CREATE USER was sent and took effect, as far as is known. Looking at the user then failed: {}\n{}",
+            error.summary(),
+            error.detail()
+        ),
+    )
 }
 
 fn exists(name: &str) -> Error {

@@ -36,7 +36,7 @@ async fn a_user_is_made_altered_renamed_and_dropped() {
     assert_eq!(find(&warehouse, "SVC", true, &trial.never).await, Ok(None));
 
     let again = create(&trial.warehouse(), &wanted("svc"), &trial.never).await.expect_err("exists");
-    assert_eq!(again.summary(), "User \"svc\" exists already");
+    assert_eq!((again.error.summary(), again.made), ("User \"svc\" exists already".into(), false));
 
     // Nothing differs, nothing is sent.
     trial.standin.reset_counters();
@@ -91,6 +91,80 @@ async fn a_lost_answer_makes_one_user() {
     trial.standin.fault(Fault::statement("COMMIT", Action::CutAfter));
     drop_user(&trial.warehouse(), "renamed", false, &[], &trial.never).await.expect("is dropped");
     assert_eq!(find(&trial.warehouse(), "renamed", false, &trial.never).await, Ok(None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_was_made_is_ours_though_the_look_at_him_failed() {
+    let trial = Trial::start();
+    let look = |action| Fault::statement("valuntil FROM pg_user", action).skip(1);
+    // The look after CREATE USER fails once: the next attempt finds him.
+    trial.standin.fault(look(Action::CutBefore));
+    let made = create(&trial.warehouse(), &wanted("one"), &trial.never).await.expect("is made");
+    assert_eq!(made.name, "one");
+    trial.standin.clear_faults();
+    // The answer to COMMIT is lost, and the look too.
+    trial.standin.fault(Fault::statement("COMMIT", Action::CutAfter));
+    trial.standin.fault(look(Action::CutBefore));
+    create(&trial.warehouse(), &wanted("two"), &trial.never).await.expect("is made");
+    trial.standin.clear_faults();
+    // It fails for good.
+    trial
+        .standin
+        .fault(look(Action::Error { sqlstate: "XX000".into(), message: "no looking".into(), detail: None }).times(9));
+    let failed = create(&trial.warehouse(), &wanted("three"), &trial.never).await.expect_err("is not read back");
+    assert!(failed.made, "{failed:?}");
+    let text = Error::from(failed).to_string();
+    assert!(text.contains("User \"three\" was made, but not read back") && text.contains("no looking"), "{text}");
+    trial.standin.clear_faults();
+    for name in ["one", "two", "three"] {
+        assert!(trial.can(name, "dev", "SELECT 1").await, "{name}");
+    }
+    // Nothing took effect.
+    trial.standin.fault(Fault::error("CREATE USER", "XX000", "no"));
+    let failed = create(&trial.warehouse(), &wanted("four"), &trial.never).await.expect_err("is refused");
+    assert!(!failed.made && failed.error.sqlstate() == Some("XX000"), "{failed:?}");
+    // The answer is lost, he is not there, and then it is refused.
+    trial.standin.fault(Fault::statement("COMMIT", Action::CutBefore));
+    trial.standin.fault(Fault::error("CREATE USER", "XX000", "no").skip(1));
+    let failed = create(&trial.warehouse(), &wanted("four"), &trial.never).await.expect_err("is refused");
+    assert!(!failed.made && failed.error.sqlstate() == Some("XX000"), "{failed:?}");
+    let failed = create(&trial.warehouse(), &wanted("\n"), &trial.never).await.expect_err("no name");
+    assert!(!failed.made);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stood_alone_is_taken_back_step_by_step() {
+    use super::run::run;
+    use super::sql::Sql;
+    use super::steps::Step;
+    let trial = Trial::start();
+    trial.make_user("svc").await;
+    let before = trial.dump("dev").await;
+    let alone = |schema: &str| Step {
+        alone: true,
+        undo: Some(Sql::from(format!("REVOKE USAGE ON SCHEMA {schema} FROM svc"))),
+        ..Step::new("dev", format!("GRANT USAGE ON SCHEMA {schema} TO svc"), "")
+    };
+    trial.standin.fault(Fault::error("GRANT USAGE ON SCHEMA quality", "XX000", "no"));
+    let steps = [alone("finance"), alone("quality")];
+    let stopped = run(&trial.warehouse(), "dev", &steps, &trial.never).await.expect_err("fails");
+    assert!(stopped.nothing_done && stopped.error.sqlstate() == Some("XX000"), "{stopped:?}");
+    assert_eq!(trial.dump("dev").await, before);
+    run(&trial.warehouse(), "dev", &steps, &trial.never).await.expect("runs");
+    assert_ne!(trial.dump("dev").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_was_made_since_the_catalogue_was_read_is_found() {
+    let trial = Trial::start();
+    let warehouse = trial.warehouse();
+    sync(&warehouse, "dev", "finance", &[], &trial.never).await.expect("syncs");
+    trial.admin("dev", "CREATE USER late_owner PASSWORD DISABLE").await;
+    trial.admin("dev", "CREATE SCHEMA late AUTHORIZATION late_owner").await;
+    trial.admin("dev", "CREATE TABLE late.t (a integer)").await;
+    trial.admin("dev", "ALTER TABLE late.t OWNER TO late_owner").await;
+    let tables = sync(&warehouse, "dev", "late", &[], &trial.never).await.expect("syncs");
+    assert_eq!((tables.len(), tables[0].owner.as_str(), tables[0].columns.len()), (1, "late_owner", 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

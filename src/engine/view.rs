@@ -101,6 +101,7 @@ impl View {
             role: role.and_then(|role| self.role_rights.as_ref()?.of(role, login.case_sensitive)).cloned(),
             members: role.map(|role| self.members(role)).unwrap_or_default(),
             members_complete: self.sees_all(),
+            members_gone: made.members.iter().filter(|member| self.exists(member) == Some(false)).cloned().collect(),
             temp: None,
             may_create_roles: self.may("CREATE ROLE"),
             sees_all: self.sees_all(),

@@ -37,6 +37,8 @@ pub enum FutureTables {
     /// By default privileges for these users. None of them named: the schema's owner and the present owners of its
     /// tables, as [`super::datastore::apply`] finds them.
     Owners(Vec<String>),
+    /// The same for users who were found earlier, when none was named. Who of them is no user any more is left out.
+    Pinned(Vec<String>),
     /// By one right on all tables of the schema, present and future.
     Schema,
     /// Not at all.
@@ -67,7 +69,7 @@ impl Wanted {
     /// The owners whose future tables are covered by default privileges.
     pub fn owners(&self) -> &[String] {
         match &self.future {
-            FutureTables::Owners(owners) => owners,
+            FutureTables::Owners(owners) | FutureTables::Pinned(owners) => owners,
             FutureTables::Schema | FutureTables::None => &[],
         }
     }

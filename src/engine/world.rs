@@ -88,6 +88,42 @@ impl World {
         self.system = permissions.iter().map(|permission| ((*permission).to_owned(), "team".to_owned())).collect();
     }
 
+    /// Renames a user: what he holds follows by his id.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        let (old, new) = (Grantee::user(from), Grantee::user(to));
+        for user in self.users.iter_mut().filter(|user| user.name == from) {
+            user.name = to.to_owned();
+        }
+        let lists = self.schemas.values_mut().map(|(_, held)| held);
+        let lists = lists.chain(self.tables.values_mut().map(|(_, _, held)| held)).chain(self.defaults.values_mut());
+        for held in lists {
+            if let Some(rights) = held.remove(&old) {
+                held.insert(new.clone(), rights);
+            }
+        }
+        for key in self.scoped.keys().filter(|(holder, _)| *holder == old).cloned().collect::<Vec<_>>() {
+            let rights = self.scoped.remove(&key).expect("is there");
+            self.scoped.insert((new.clone(), key.1), rights);
+        }
+        for (role, _) in self.members.iter().filter(|(_, member)| *member == old).cloned().collect::<Vec<_>>() {
+            self.members.remove(&(role.clone(), old.clone()));
+            self.members.insert((role, new.clone()));
+        }
+        if self.temp.remove(&old) {
+            self.temp.insert(new);
+        }
+    }
+
+    /// Whoever a statement names must be there.
+    fn check_there(&self, grantee: &Grantee, sql: &str) {
+        let is_there = match grantee.kind {
+            GranteeKind::User => self.users.iter().any(|user| user.name == grantee.name),
+            GranteeKind::Group => self.groups.iter().any(|group| group.name == grantee.name),
+            GranteeKind::Role => self.roles.contains(&grantee.name),
+        };
+        assert!(is_there, "no {grantee}: {sql}");
+    }
+
     fn id(&self, name: &str) -> i64 {
         self.users.iter().find(|user| user.name == name).map_or(9, |user| user.id)
     }
@@ -248,6 +284,7 @@ impl World {
         if words.skip("ROLE ") {
             let role = words.name();
             let member = words.grantee();
+            self.check_there(&member, sql);
             if give {
                 assert!(self.roles.contains(&role), "no role {role}");
                 self.members.insert((role, member));
@@ -255,6 +292,9 @@ impl World {
                 self.members.remove(&(role, member));
             }
             return;
+        }
+        if let Some((_, to)) = sql.rsplit_once(if give { " TO " } else { " FROM " }) {
+            self.check_there(&Words { rest: &format!("TO {to}") }.grantee(), sql);
         }
         let rights = words.rights();
         if words.skip("FOR TABLES IN SCHEMA ") {

@@ -116,7 +116,13 @@ impl Resource for User {
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
         match user::create(&warehouse, &user, cx.cancelled()).await {
             Ok(_) => cx.created(),
-            Err(error) => {
+            Err(failed) => {
+                if failed.made {
+                    cx.created();
+                    cx.set("endpoint", warehouse.access().endpoint.to_string());
+                    cx.set("namespace", facts.namespace.clone());
+                }
+                let error = failed.error;
                 let diagnostic = explain(&error, cx);
                 return Err(if user::is_taken(&error, &wanted.name) {
                     shows_import(&diagnostic, cx)

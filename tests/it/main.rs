@@ -10,6 +10,7 @@ mod data_sources;
 mod datastore;
 mod examples;
 mod golden;
+mod grants;
 mod history;
 mod house;
 mod places;

@@ -37,7 +37,7 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
     cx.set("store_type", "jdbc");
     if let Some(grantee) = &found.grantee {
         let future = match &found.future {
-            FutureTables::Owners(_) => "owners",
+            FutureTables::Owners(_) | FutureTables::Pinned(_) => "owners",
             FutureTables::Schema => "schema",
             FutureTables::None => "none",
         };
@@ -60,7 +60,7 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
     if let Through::Role(role) = &found.through {
         cx.set("grant_role", role.as_str());
     }
-    if let FutureTables::Owners(owners) = &found.future {
+    if let FutureTables::Owners(owners) | FutureTables::Pinned(owners) = &found.future {
         cx.set("default_privileges_owners", owners.clone());
     }
     keep_made(&found.made, cx);

@@ -83,7 +83,7 @@ impl ServiceUser {
             (_, Some(named), _) if !named.is_empty() => FutureTables::Owners(named.iter().cloned().collect()),
             // Nobody was found who could be covered, and a warning said so.
             (_, _, Some([])) => FutureTables::None,
-            (_, _, Some(owners)) => FutureTables::Owners(owners.to_vec()),
+            (_, _, Some(owners)) => FutureTables::Pinned(owners.to_vec()),
             (_, _, None) => FutureTables::Owners(Vec::new()),
         }
     }
@@ -207,7 +207,7 @@ pub(super) fn role_of(rights: &Wanted) -> Option<String> {
 
 /// Whether tables to come are covered by their owners' default privileges.
 pub(super) fn covers_owners(rights: &Wanted) -> bool {
-    matches!(rights.future, FutureTables::Owners(_))
+    matches!(rights.future, FutureTables::Owners(_) | FutureTables::Pinned(_))
 }
 
 /// Seconds since 1970.
