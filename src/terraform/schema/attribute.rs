@@ -103,7 +103,7 @@ impl Check {
             }
             (Check::Between(low, high), Value::Number(number)) if !within(number, *low, *high) => {
                 let given = if repeat { format!(", not {number}") } else { String::new() };
-                Some(format!("It must be between {low} and {high}{given}."))
+                Some(format!("It must be a whole number between {low} and {high}{given}."))
             }
             (Check::Own(check), value) => check(value).err(),
             (Check::OneOf(_) | Check::MaxLength(_) | Check::Between(..), Value::List(items)) => {

@@ -143,11 +143,17 @@ mod tests {
                 vec![("name", long.into())],
                 vec![format!("{wrong} @ name | It has 6 characters, and may have at most 5.")],
             ),
-            (vec![("port", 0.into())], vec![format!("{wrong} @ port | It must be between 1 and 65535, not 0.")]),
-            (vec![("port", 1.5.into())], vec![]),
+            (
+                vec![("port", 0.into())],
+                vec![format!("{wrong} @ port | It must be a whole number between 1 and 65535, not 0.")],
+            ),
+            (
+                vec![("port", 1.5.into())],
+                vec![format!("{wrong} @ port | It must be a whole number between 1 and 65535, not 1.5.")],
+            ),
             (
                 vec![("port", "65536".parse::<super::super::super::Number>().expect("n").into())],
-                vec![format!("{wrong} @ port | It must be between 1 and 65535, not 65536.")],
+                vec![format!("{wrong} @ port | It must be a whole number between 1 and 65535, not 65536.")],
             ),
             (
                 vec![("kind", "c".into())],
@@ -183,7 +189,7 @@ mod tests {
             ),
             (
                 vec![("entries", Value::object([("k", Value::object([("n", 2.into())]))]))],
-                vec![format!("{wrong} @ entries[\"k\"].n | It must be between 0 and 1, not 2.")],
+                vec![format!("{wrong} @ entries[\"k\"].n | It must be a whole number between 0 and 1, not 2.")],
             ),
         ] {
             let config = Value::Map(config.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
