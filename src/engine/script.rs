@@ -7,7 +7,7 @@ use super::steps::{create_role, default_privileges, grant_role, scope};
 use super::wanted::{FutureTables, Through, Wanted};
 
 /// The name under which the script writes the datastore's role, which is not known before it is made.
-const ROLE: &str = "grant_role";
+pub const ROLE: &str = "grant_role";
 
 /// Everything the datastore wants, as statements that can be run again and again, each with a comment. What an apply
 /// runs is this, less what is there.

@@ -6,7 +6,7 @@ mod schema;
 
 use super::configured::Configured;
 use super::errors;
-use super::link::{self, Link};
+use super::link;
 use super::place;
 use crate::engine::datastore::{self, Applied, Made, Wanted, Warning};
 use crate::engine::error::{Error, Hints};
@@ -49,7 +49,7 @@ impl Resource for Datastore {
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        let warehouse = data.warehouse(&planned_link(cx)?).map_err(|error| explain(data, &error, cx))?;
+        let warehouse = data.warehouse(&link::known(cx.planned())?).map_err(|error| explain(data, &error, cx))?;
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
         let rights = wanted.rights_to_create();
         // Read before anything is granted: if it fails, nothing was begun.
@@ -81,7 +81,7 @@ impl Resource for Datastore {
 
     async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
         data.reads();
-        let link = prior_link(cx)?;
+        let link = link::known(cx.prior())?;
         if !link.enabled {
             return Ok(Found::Here);
         }
@@ -104,7 +104,7 @@ impl Resource for Datastore {
     }
 
     async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        let link = planned_link(cx)?;
+        let link = link::known(cx.planned())?;
         let rights = wanted.rights_to_update(&prior);
         let syncs = wanted.syncs_after(&prior);
         let same_rights = rights == prior.rights() && prior.endpoint == wanted.endpoint;
@@ -148,7 +148,7 @@ impl Resource for Datastore {
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let hints = data.hints();
-        let removed = match place::made_in(data, &prior_link(cx)?, state.made(), cx.cancelled()).await {
+        let removed = match place::made_in(data, &link::known(cx.prior())?, state.made(), cx.cancelled()).await {
             Ok(warehouse) => datastore::remove(&warehouse, &state.rights(), &made(cx), cx.cancelled()).await,
             Err(error) => Err(error),
         };
@@ -238,12 +238,4 @@ fn explain_rights(data: &Configured, error: &Error, rights: &Wanted, cx: &Change
     let grantee = rights.grantee.as_ref().map(|grantee| grantee.name.clone());
     let hints = Hints { grantee, schema: Some(rights.schema.clone()), ..data.hints() };
     errors::on_attribute(error, &hints, cx.config())
-}
-
-fn planned_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
-    link::known(cx.planned())
-}
-
-fn prior_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
-    link::known(cx.prior())
 }

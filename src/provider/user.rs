@@ -111,16 +111,17 @@ impl Resource for User {
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
-        let warehouse = data.warehouse(&planned_link(cx)?).map_err(|error| explain(&error, cx))?;
+        let warehouse = data.warehouse(&link::known(cx.planned())?).map_err(|error| explain(&error, cx))?;
         let user = wanted.user(password_of(&wanted, cx)?);
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
-        match user::create(&warehouse, &user, cx.cancelled()).await {
+        let made = user::create(&warehouse, &user, cx.cancelled()).await;
+        cx.set("endpoint", warehouse.access().endpoint.to_string());
+        cx.set("namespace", facts.namespace.clone());
+        match made {
             Ok(_) => cx.created(),
             Err(failed) => {
                 if failed.made {
                     cx.created();
-                    cx.set("endpoint", warehouse.access().endpoint.to_string());
-                    cx.set("namespace", facts.namespace.clone());
                 }
                 let error = failed.error;
                 let diagnostic = explain(&error, cx);
@@ -132,14 +133,12 @@ impl Resource for User {
                 .into());
             }
         }
-        cx.set("endpoint", warehouse.access().endpoint.to_string());
-        cx.set("namespace", facts.namespace.clone());
         Ok(())
     }
 
     async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
         data.reads();
-        let link = prior_link(cx)?;
+        let link = link::known(cx.prior())?;
         if !link.enabled {
             return Ok(Found::Here);
         }
@@ -176,7 +175,7 @@ impl Resource for User {
         let nothing_to_do =
             matches!(password, Password::Keep) && prior.name == wanted.name && !prior.differs_in_limits(&wanted);
         if !nothing_to_do || prior.endpoint != wanted.endpoint || wanted.endpoint.is_none() {
-            let link = planned_link(cx)?;
+            let link = link::known(cx.planned())?;
             let warehouse = place::to_update(data, &link, wanted.made_before(&prior), cx.cancelled())
                 .await
                 .map_err(|error| explain(&error, cx))?;
@@ -187,8 +186,13 @@ impl Resource for User {
                     cx.warn(Diagnostic::warning(warning.summary, warning.detail));
                 }
             }
+            if cx.planned().at("endpoint").is_unknown() {
+                let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
+                cx.set("endpoint", warehouse.access().endpoint.to_string());
+                cx.set("namespace", facts.namespace.clone());
+            }
         } else {
-            place::still_there(data, &planned_link(cx)?, wanted.endpoint.as_deref())
+            place::still_there(data, &link::known(cx.planned())?, wanted.endpoint.as_deref())
                 .map_err(|error| explain(&error, cx))?;
         }
         if is_settled {
@@ -199,7 +203,7 @@ impl Resource for User {
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let hints = data.hints();
-        let warehouse = place::made_in(data, &prior_link(cx)?, state.made(), cx.cancelled())
+        let warehouse = place::made_in(data, &link::known(cx.prior())?, state.made(), cx.cancelled())
             .await
             .map_err(|error| errors::diagnostic(&error, &hints))?;
         let skipped: Vec<String> = state.skip_databases.unwrap_or_default().into_iter().collect();
@@ -293,14 +297,6 @@ async fn look_up(warehouse: &Warehouse, name: &str, wanted: &Model, cx: &Change<
             "Somebody dropped or renamed the user since the plan was made. Plan again.",
         )
     })
-}
-
-fn planned_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
-    link::known(cx.planned())
-}
-
-fn prior_link(cx: &Change<'_>) -> Result<Link, Diagnostics> {
-    link::known(cx.prior())
 }
 
 fn password_of(wanted: &Model, cx: &Change<'_>) -> Result<Password, Diagnostics> {

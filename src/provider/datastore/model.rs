@@ -7,12 +7,10 @@ use serde::Deserialize;
 
 use super::super::place;
 use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted, new_role_name};
+use crate::engine::script;
 
 /// How old a catalogue may become where no interval is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// The name that scripts give to the role, whose own name is known only once it is made.
-const ROLE_IN_SCRIPTS: &str = "grant_role";
 
 /// A datastore once everything about it is known.
 #[derive(Deserialize)]
@@ -179,7 +177,7 @@ impl Scripted {
         Wanted {
             write: self.enrichment_only,
             grantee: user.map(ServiceUser::grantee),
-            through: if role { Through::Role(ROLE_IN_SCRIPTS.to_owned()) } else { Through::Direct },
+            through: if role { Through::Role(script::ROLE.to_owned()) } else { Through::Direct },
             future: user.map_or(FutureTables::None, |user| user.future(None)),
             database: self.database,
             schema: self.schema,
