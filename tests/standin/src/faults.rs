@@ -17,13 +17,16 @@ pub enum On {
     Statement,
     /// A sign-in, before the password is asked for.
     Login,
+    /// A call of AWS's API, once it is known whose.
+    Aws,
 }
 
 /// What happens then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// The server's error; nothing is run. At a sign-in it is FATAL.
+    /// The server's error; nothing is run. At a sign-in it is FATAL. Of a call of AWS's API: `sqlstate` is the code,
+    /// such as `Throttling`.
     Error {
         /// Such as `XX000`.
         sqlstate: String,
@@ -47,10 +50,11 @@ pub enum Action {
 /// One thing that goes wrong, a number of times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// Statement or sign-in.
+    /// Statement, sign-in or call of AWS's API.
     #[serde(default)]
     pub on: On,
-    /// Only statements that hold this text (letter case ignored); for a sign-in, this user. `None`: every one.
+    /// Only statements that hold this text (letter case ignored); for a sign-in, this user; only
+    /// calls whose name (`sts:AssumeRole`) holds it. `None`: every one.
     #[serde(default)]
     pub contains: Option<String>,
     /// How many of those pass first.
@@ -89,6 +93,11 @@ impl Fault {
     pub fn login(sqlstate: &str, message: &str) -> Self {
         let action = Action::Error { sqlstate: sqlstate.to_owned(), message: message.to_owned(), detail: None };
         Fault { on: On::Login, contains: None, skip: 0, times: 1, action }
+    }
+
+    /// The next call of AWS's API whose name (such as `sts:AssumeRole`) holds `contains` is answered with this error.
+    pub fn aws(contains: &str, code: &str, message: &str) -> Self {
+        Fault { on: On::Aws, ..Fault::error(contains, code, message) }
     }
 
     /// As often as this.
@@ -171,6 +180,11 @@ impl Record {
         inner.log.push(logged);
     }
 
+    /// Counts a call of AWS's API.
+    pub fn aws_call(&self, name: &str) {
+        *self.inner().counters.aws_calls.entry(name.to_owned()).or_default() += 1;
+    }
+
     /// Counts a session for as long as the guard lives.
     pub fn session(self: &std::sync::Arc<Self>) -> SessionGuard {
         let mut inner = self.inner();
@@ -187,7 +201,7 @@ impl Record {
         let mut struck = None;
         for fault in &mut inner.faults {
             let here = fault.contains.as_ref().is_none_or(|c| match on {
-                On::Statement => text.contains(&c.to_ascii_lowercase()),
+                On::Statement | On::Aws => text.contains(&c.to_ascii_lowercase()),
                 On::Login => text == c.to_ascii_lowercase(),
             });
             if fault.on != on || fault.times == 0 || !here || struck.is_some() {

@@ -42,3 +42,7 @@ INSERT INTO tickit.venues VALUES (1, 'Harbour Hall', 'Bergen', 1200), (2, 'Open 
 INSERT INTO tickit.events VALUES (1, 1, 'Nordic Strings', '2024-06-01 19:30:00'), (2, 2, 'Night of Drums', '2024-07-12 21:00:00');
 INSERT INTO tickit.sales VALUES (1, 1, 1, 2, 49.00, '2024-05-02 08:15:00'), (2, 2, 3, 4, 25.50, '2024-06-20 17:45:00'), (3, 2, 2, 1, 25.50, '2024-06-21 12:00:00');
 CREATE VIEW tickit.sales_by_event AS SELECT e.title, sum(s.quantity * s.price) AS revenue FROM tickit.events e JOIN tickit.sales s ON s.event_id = e.event_id GROUP BY e.title;
+
+\connect dev awsuser
+CREATE USER tool_user PASSWORD DISABLE;
+ALTER USER tool_user CREATEUSER;

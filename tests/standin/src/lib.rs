@@ -4,6 +4,7 @@
 //! PostgreSQL runs and Redshift does not is found here. Start one inside a test with [`Standin::start`].
 
 pub mod allowed;
+pub mod aws;
 mod client;
 mod control;
 mod dump;
@@ -26,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use aws::{Account, AwsCall, AwsOptions, Cluster, Fixtures, SecretValue, Workgroup};
 pub use client::{Answer, Client, ServerError};
 pub use faults::{Action, Counters, Fault, Logged, On};
 pub use front::Tls;
@@ -80,6 +82,8 @@ pub struct StandinOptions {
     pub namespace: Namespace,
     /// `enable_case_sensitive_identifier` of new sessions.
     pub case_sensitive: bool,
+    /// The AWS account.
+    pub aws: AwsOptions,
     /// Entries of the list to take out, by id: see `ALLOWED.md`; `relation:`, `function:`, `type:`, `setting:` and
     /// `word:` before a name of those lists.
     pub without: Vec<String>,
@@ -104,6 +108,8 @@ pub struct Standin {
     password: String,
     ca_file: PathBuf,
     control: SocketAddr,
+    account: Arc<Account>,
+    aws: SocketAddr,
     // Before the server, so that sessions end first.
     runtime: Option<tokio::runtime::Runtime>,
     postgres: Postgres,
@@ -137,6 +143,8 @@ impl Standin {
         postgres.start()?;
 
         let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let fixtures = Fixtures::new(&options.aws);
+        hosts.extend([fixtures.cluster_host, fixtures.workgroup_host]);
         hosts.extend(options.hosts);
         let ca_file = postgres.socket().with_file_name("ca.pem");
         if options.tls != Tls::Off {
@@ -163,8 +171,11 @@ impl Standin {
         })?;
         let shared = Arc::new(shared);
         let front = Front::start(shared.clone(), runtime.handle().clone())?;
+        let account = Account::new(options.aws, shared.clone(), front.address().port(), &password);
+        let account = Arc::new(account.map_err(Error::Option)?);
+        let aws = runtime.block_on(aws::serve(account.clone()))?;
         let control = runtime.block_on(control::start(shared.record.clone()))?;
-        Ok(Standin { shared, front, password, ca_file, control, runtime: Some(runtime), postgres })
+        Ok(Standin { shared, front, password, ca_file, control, account, aws, runtime: Some(runtime), postgres })
     }
 
     /// Where it listens: always loopback.
@@ -195,6 +206,16 @@ impl Standin {
     /// The control URL: `GET /counters`, `POST /counters/reset`, `POST /faults`, `DELETE /faults`.
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
+    }
+
+    /// The AWS account.
+    pub fn aws(&self) -> &Account {
+        &self.account
+    }
+
+    /// Where the AWS account's services are: `AWS_ENDPOINT_URL`.
+    pub fn aws_url(&self) -> String {
+        format!("http://{}", self.aws)
     }
 
     fn handle(&self) -> &tokio::runtime::Handle {
@@ -295,6 +316,7 @@ impl Standin {
     /// Counters to zero, log empty.
     pub fn reset_counters(&self) {
         self.shared.record.reset();
+        self.account.reset_calls();
     }
 
     /// The statements from outside since the start or the last reset, in order.
@@ -319,6 +341,7 @@ impl Shared {
             allowed,
             names: names::Names::default(),
             record: Arc::default(),
+            logins: Arc::default(),
             tls: Tls::Off,
             acceptor: None,
             auth: Auth::default(),
@@ -329,7 +352,7 @@ impl Shared {
     }
 }
 
-fn guid() -> String {
+pub(crate) fn guid() -> String {
     let hex = format!("{:032x}", rand::random::<u128>());
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }

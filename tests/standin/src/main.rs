@@ -54,7 +54,22 @@ fn run(options: StandinOptions, provider: Option<&Path>) -> Result<(), Box<dyn s
             ("REDSHIFT_SSLMODE", "verify-full".to_owned()),
             ("REDSHIFT_SSLROOTCERT", standin.ca_file().display().to_string()),
             ("STANDIN_CONTROL", standin.control_url()),
+            ("AWS_ENDPOINT_URL", standin.aws_url()),
+            ("AWS_REGION", standin.aws().region().to_owned()),
+            ("AWS_ACCESS_KEY_ID", standin.aws().access_key().0.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", standin.aws().access_key().1.to_owned()),
         ];
+        let fixtures = standin.aws().fixtures().clone();
+        lines.extend([
+            ("STANDIN_CLUSTER", fixtures.cluster),
+            ("STANDIN_WORKGROUP", fixtures.workgroup),
+            ("STANDIN_WORKGROUP_HOST", fixtures.workgroup_host),
+            ("STANDIN_DB_USER", fixtures.db_user),
+            ("STANDIN_ROLE_ARN", fixtures.role_arn),
+            ("STANDIN_EXTERNAL_ID", fixtures.external_id),
+            ("STANDIN_SECRET_ID", fixtures.secret_id),
+            ("STANDIN_SSM_PARAMETER", fixtures.ssm_parameter),
+        ]);
         if let Some(folder) = provider {
             let file = standin.ca_file().with_file_name("terraform.rc");
             std::fs::write(&file, override_for(&std::fs::canonicalize(folder)?))?;

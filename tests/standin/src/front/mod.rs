@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::allowed::Allowed;
+use crate::aws::logins::Logins;
 use crate::client::Client;
 use crate::faults::Record;
 use crate::names::Names;
@@ -43,6 +44,8 @@ pub struct Shared {
     pub names: Names,
     /// Faults and counters.
     pub record: Arc<Record>,
+    /// Credentials that the AWS account handed out.
+    pub logins: Arc<Logins>,
     /// Whether TLS is offered.
     pub tls: Tls,
     /// The acceptor, unless TLS is off.

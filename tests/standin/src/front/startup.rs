@@ -8,10 +8,11 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
-use super::auth::Challenge;
+use super::auth::{Challenge, md5_stored};
 use super::relay::{self, FATAL};
 use super::session::Session;
 use super::{Shared, Tls};
+use crate::aws::logins::Login;
 use crate::client::{Frame, Stream, read_frame};
 use crate::faults::{Action, On};
 use crate::names::{Kind, literal};
@@ -66,7 +67,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Box<dyn Stream>, trust: Trus
             _ => return fatal(&mut stream, &Refusal::new("0A000", "unsupported frontend protocol")).await,
         }
     };
-    let opening = match Opening::read(&parameters) {
+    let mut opening = match Opening::read(&parameters) {
         Ok(opening) => opening,
         Err(refusal) => return fatal(&mut stream, &refusal).await,
     };
@@ -94,7 +95,8 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Box<dyn Stream>, trust: Trus
     }
     let mut buffer = BytesMut::new();
     if trust != Trust::Owner
-        && let Err(refusal) = authenticate(&shared, &mut stream, &mut buffer, &opening.user).await?
+        && let Err(refusal) =
+            authenticate(&shared, &mut stream, &mut buffer, &mut opening, encrypted || trust == Trust::Inside).await?
     {
         return fatal(&mut stream, &refusal).await;
     }
@@ -176,16 +178,23 @@ impl Opening {
     }
 }
 
-/// Asks for the password. The inner error is the refusal.
+/// Asks for the password; afterwards the opening's user is the one that the session is of. The inner error is the
+/// refusal. `private`: nobody listens on the line.
 async fn authenticate(
     shared: &Shared,
     stream: &mut Box<dyn Stream>,
     buffer: &mut BytesMut,
-    user: &str,
+    opening: &mut Opening,
+    private: bool,
 ) -> std::io::Result<Result<(), Refusal>> {
-    let stored = match stored_password(shared, user).await {
-        Ok(stored) => stored,
-        Err(refusal) => return Ok(Err(refusal)),
+    let user = opening.user.clone();
+    let minted = shared.logins.of(&user);
+    let stored = match minted.is_empty() {
+        true => match stored_password(shared, &user).await {
+            Ok(stored) => stored,
+            Err(refusal) => return Ok(Err(refusal)),
+        },
+        false => None,
     };
     let challenge = Challenge::new(shared.auth, stored.as_deref());
     let mut out = BytesMut::new();
@@ -194,8 +203,25 @@ async fn authenticate(
     let Some(answer) = read_frame(stream, buffer).await? else {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     };
-    if stored.is_some_and(|stored| challenge.verify(user, &stored, answer.tag, &answer.body)) {
+    if stored.is_some_and(|stored| challenge.verify(&user, &stored, answer.tag, &answer.body)) {
         return Ok(Ok(()));
+    }
+    let fits = |login: &Login| challenge.verify(&user, &md5_stored(&user, &login.password), answer.tag, &answer.body);
+    // Redshift says the same of a wrong password, of another database, of credentials past their time, of a line without
+    // TLS, and of a user who is not there.
+    if let Some(login) = minted.into_iter().find(fits)
+        && private
+        && login.until > shared.logins.clock.now()
+        && login.database.is_none_or(|database| database == opening.database)
+    {
+        match user_exists(shared, &login.user).await {
+            Ok(true) => {
+                opening.user = login.user;
+                return Ok(Ok(()));
+            }
+            Ok(false) => {}
+            Err(refusal) => return Ok(Err(refusal)),
+        }
     }
     Ok(Err(Refusal::new("28000", format!("password authentication failed for user \"{user}\""))))
 }
@@ -208,10 +234,21 @@ async fn stored_password(shared: &Shared, user: &str) -> Result<Option<String>, 
          WHERE rolname = {} AND rolcanlogin AND coalesce(rolvaliduntil > now(), true)",
         literal(&name)
     );
+    look_up(shared, &sql).await
+}
+
+async fn user_exists(shared: &Shared, user: &str) -> Result<bool, Refusal> {
+    let name = shared.names.postgres(Kind::User, user)?;
+    let sql = format!("SELECT 1 FROM pg_authid WHERE rolname = {} AND rolcanlogin", literal(&name));
+    Ok(look_up(shared, &sql).await?.is_some())
+}
+
+/// The first cell of an answer.
+async fn look_up(shared: &Shared, sql: &str) -> Result<Option<String>, Refusal> {
     let mut admin = shared.admin.lock().await;
     let failed = |e: String| Refusal::new("XX000", format!("the stand-in cannot look up passwords: {e}"));
     let Some(client) = admin.as_mut() else { return Err(failed("no server".into())) };
-    let answer = client.query(&sql).await.map_err(|e| failed(e.to_string()))?;
+    let answer = client.query(sql).await.map_err(|e| failed(e.to_string()))?;
     Ok(answer.rows.into_iter().next().and_then(|row| row.into_iter().next().flatten()))
 }
 
