@@ -174,7 +174,7 @@ impl Standin {
         let account = Account::new(options.aws, shared.clone(), front.address().port(), &password);
         let account = Arc::new(account.map_err(Error::Option)?);
         let aws = runtime.block_on(aws::serve(account.clone()))?;
-        let control = runtime.block_on(control::start(shared.record.clone()))?;
+        let control = runtime.block_on(control::start(shared.record.clone(), account.clone()))?;
         Ok(Standin { shared, front, password, ca_file, control, account, aws, runtime: Some(runtime), postgres })
     }
 
@@ -203,7 +203,8 @@ impl Standin {
         self.shared.namespace.as_deref()
     }
 
-    /// The control URL: `GET /counters`, `POST /counters/reset`, `POST /faults`, `DELETE /faults`.
+    /// The control URL: `GET /counters`, `POST /counters/reset`, `POST /faults`, `DELETE /faults`; `PUT /policies`,
+    /// `PUT /secrets`, `PUT /parameters`, `PUT /clusters` (README.md has the bodies).
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
     }

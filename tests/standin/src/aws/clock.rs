@@ -55,6 +55,13 @@ pub fn extended(at: OffsetDateTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", time.millisecond())
 }
 
+/// `Fri, 02 Jan 2026 03:04:05 GMT`, as in the Date header.
+pub fn header(at: OffsetDateTime) -> String {
+    let (weekday, month) = (at.weekday().to_string(), at.month().to_string());
+    let (day, year, (hour, minute, second)) = (at.day(), at.year(), at.to_hms());
+    format!("{}, {day:02} {} {year:04} {hour:02}:{minute:02}:{second:02} GMT", &weekday[..3], &month[..3])
+}
+
 /// Seconds since 1970 with milliseconds, as in JSON answers.
 pub fn epoch(at: OffsetDateTime) -> f64 {
     (at.unix_timestamp_nanos() / 1_000_000) as f64 / 1000.0
@@ -69,6 +76,7 @@ mod tests {
         let at = OffsetDateTime::from_unix_timestamp(1_767_323_045).expect("a time") + Duration::from_millis(678);
         assert_eq!(basic(at), "20260102T030405Z");
         assert_eq!(extended(at), "2026-01-02T03:04:05.678Z");
+        assert_eq!(header(at), "Fri, 02 Jan 2026 03:04:05 GMT");
         assert_eq!(epoch(at), 1_767_323_045.678);
         assert_eq!(read_basic("20260102T030405Z"), Some(at - Duration::from_millis(678)));
         for bad in

@@ -210,7 +210,8 @@ fn check_name(context: &Context<'_>, parameter: &str, name: &str) -> Result<(), 
     let good = name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+.@-".contains(&b))
-        && !name.eq_ignore_ascii_case("public");
+        && !name.eq_ignore_ascii_case("public")
+        && !crate::allowed::is_reserved(&name.to_ascii_lowercase());
     match good {
         true => Ok(()),
         false => {

@@ -27,9 +27,8 @@ pub fn secret(context: &Context<'_>) -> Result<Reply, Failure> {
         // Nobody knows the six characters of a secret that is not there.
         None => context.arn(&format!("secret:{id}-??????")),
     };
-    if let Some(other) = Arn::read(&resource).filter(|a| a.account != context.identity.account) {
+    if Arn::account_of(&resource) != Some(&context.identity.account) {
         let why = format!(" because no resource-based policy allows the {} action", call.name());
-        let _ = other;
         return Err(Failure::denied(call.service.protocol(), context.identity, &call.name(), id, &why));
     }
     // A denial names the secret as the request did.
@@ -66,6 +65,10 @@ pub fn parameter(context: &Context<'_>) -> Result<Reply, Failure> {
     let Some(asked) = call.get("Name") else { return Err(call.breaks("Name", None, "not be null")) };
     let named = |name: &str| context.arn(&format!("parameter/{}", name.trim_start_matches('/')));
     let resource = if asked.starts_with("arn:") { asked.to_owned() } else { named(asked) };
+    if Arn::account_of(&resource) != Some(&context.identity.account) {
+        let why = format!(" because no resource-based policy allows the {} action", call.name());
+        return Err(Failure::denied(call.service.protocol(), context.identity, &call.name(), &resource, &why));
+    }
     context.allow(std::slice::from_ref(&resource))?;
     let here = context.sees(Some(&account.options.account), Some(&account.options.region));
     let fits = |name: &str| if asked.starts_with("arn:") { named(name) == asked } else { name == asked };

@@ -17,7 +17,7 @@ use super::failure::Failure;
 use super::identity::{Identity, partition};
 use super::sigv4::{Authorization, Signed, missing};
 use super::wire::{Call, Protocol, Reply, Service, write};
-use super::{Account, AwsCall, redshift, secrets, serverless, sts};
+use super::{Account, AwsCall, clock, redshift, secrets, serverless, sts};
 use crate::Error;
 use crate::faults::{Action, On};
 
@@ -80,7 +80,7 @@ async fn answer(account: &Account, request: Request<Incoming>) -> Result<Respons
     let body = Limited::new(body, 1 << 20).collect().await.map_err(std::io::Error::other)?.to_bytes();
     let call = match Call::read(&head.headers, &body) {
         Ok(call) => call,
-        Err((service, failure)) => return Ok(respond(service, "Unknown", &Err(failure))),
+        Err((service, failure)) => return Ok(respond(account, service, "Unknown", &Err(failure))),
     };
     let signed = Signed {
         method: head.method.as_str(),
@@ -112,7 +112,7 @@ async fn answer(account: &Account, request: Request<Incoming>) -> Result<Respons
     if cut_after {
         return Err(std::io::ErrorKind::ConnectionReset.into());
     }
-    Ok(respond(call.service, &call.operation, &outcome))
+    Ok(respond(account, call.service, &call.operation, &outcome))
 }
 
 type Caller = (Option<Identity>, String);
@@ -158,14 +158,23 @@ async fn dispatch(account: &Account, call: &Call, identity: Option<&Identity>, r
     }
 }
 
-fn respond(service: Service, operation: &str, outcome: &Result<Reply, Failure>) -> Response<Full<Bytes>> {
+fn respond(
+    account: &Account,
+    service: Service,
+    operation: &str,
+    outcome: &Result<Reply, Failure>,
+) -> Response<Full<Bytes>> {
     let request_id = crate::guid();
     let written = write(service, operation, outcome, &request_id);
     let mut response = Response::new(Full::new(Bytes::from(written.body)));
     *response.status_mut() = hyper::StatusCode::from_u16(written.status).unwrap_or_default();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(written.content_type));
-    for (name, value) in [("x-amzn-requestid", Some(request_id)), ("x-amzn-errortype", written.error_type)] {
+    // SDKs set their clocks by the Date header.
+    let date = clock::header(account.shared.logins.clock.now());
+    for (name, value) in
+        [("x-amzn-requestid", Some(request_id)), ("x-amzn-errortype", written.error_type), ("date", Some(date))]
+    {
         if let Some(value) = value.and_then(|v| HeaderValue::from_str(&v).ok()) {
             headers.insert(name, value);
         }

@@ -30,7 +30,9 @@ fn find(context: &Context<'_>, fits: impl Fn(&Workgroup) -> bool) -> Option<Work
 fn allowed(context: &Context<'_>, found: Option<Workgroup>, name: &str) -> Result<Workgroup, Failure> {
     let id = found.as_ref().map_or("*", |w| &w.id);
     context.allow(&[context.arn(&format!("workgroup/{id}"))])?;
-    found.ok_or_else(|| context.call.fail("ResourceNotFoundException", format!("Workgroup {name} not found.")))
+    found.ok_or_else(|| {
+        context.call.fail("ResourceNotFoundException", format!("Serverless workgroup {name} not found."))
+    })
 }
 
 fn check_name(context: &Context<'_>, name: &str) -> Result<(), Failure> {
