@@ -116,6 +116,10 @@ fn encode(text: &str) -> String {
         .collect()
 }
 
+fn tidy(value: &str) -> String {
+    value.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 fn hex(bytes: impl AsRef<[u8]>) -> String {
     bytes.as_ref().iter().map(|b| format!("{b:02x}")).collect()
 }
@@ -167,6 +171,20 @@ impl Request {
         }
     }
 
+    /// The same once more.
+    pub fn copy(other: &Request) -> Self {
+        Request {
+            keys: other.keys.clone(),
+            region: other.region.clone(),
+            service: other.service.clone(),
+            at: other.at,
+            headers: other.headers.clone(),
+            body: other.body.clone(),
+            sent_body: other.sent_body.clone(),
+            unsigned: other.unsigned.clone(),
+        }
+    }
+
     /// In another region.
     pub fn region(mut self, region: &str) -> Self {
         self.region = region.into();
@@ -189,7 +207,7 @@ impl Request {
             self.headers.insert("x-amz-date".into(), stamp.clone());
             let signed: Vec<_> = self.headers.iter().filter(|(name, _)| !self.unsigned.contains(name)).collect();
             let names = signed.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
-            let lines: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+            let lines: String = signed.iter().map(|(name, value)| format!("{name}:{}\n", tidy(value))).collect();
             let canonical = format!("POST\n/\n\n{lines}\n{names}\n{}", hex(Sha256::digest(&self.body)));
             let scope = format!("{}/{}/{}/aws4_request", &stamp[..8], self.region, self.service);
             let text = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex(Sha256::digest(canonical)));

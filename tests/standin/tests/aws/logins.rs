@@ -143,18 +143,18 @@ fn a_short_life() {
 
 #[test]
 fn the_secret_and_the_parameter_hold_the_superusers_password() {
-    let standin = start();
-    let (keys, fixtures) = (Keys::of(&standin), standin.aws().fixtures());
+    let standin = shared();
+    let (keys, fixtures) = (Keys::of(standin), standin.aws().fixtures());
     let asked = json!({ "SecretId": fixtures.secret_id });
-    let secret = json(&standin, &keys, "secretsmanager:GetSecretValue", &asked).ok().json();
+    let secret = json(standin, &keys, "secretsmanager:GetSecretValue", &asked).ok().json();
     let text = secret["SecretString"].as_str().expect("a string");
     let fields: serde_json::Value = serde_json::from_str(text).expect("JSON");
     assert_eq!(fields["username"], SUPERUSER);
     assert_eq!(fields["port"], standin.port());
     let asked = json!({ "Name": fixtures.ssm_parameter, "WithDecryption": true });
-    let parameter = json(&standin, &keys, "ssm:GetParameter", &asked).ok().json();
+    let parameter = json(standin, &keys, "ssm:GetParameter", &asked).ok().json();
     for password in [&fields["password"], &parameter["Parameter"]["Value"]] {
         assert_eq!(password, standin.password());
     }
-    block_on(sign_in(&standin, SUPERUSER, standin.password(), "dev")).expect("signs in");
+    block_on(sign_in(standin, SUPERUSER, standin.password(), "dev")).expect("signs in");
 }
