@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use redshift_standin::{Client, Error, SUPERUSER};
+use redshift_standin::{Auth, Client, Error, SUPERUSER, Tls};
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -157,4 +157,38 @@ fn the_secret_and_the_parameter_hold_the_superusers_password() {
         assert_eq!(password, standin.password());
     }
     block_on(sign_in(standin, SUPERUSER, standin.password(), "dev")).expect("signs in");
+}
+
+#[test]
+fn many_at_once_make_one_user() {
+    let standin = start();
+    let role = other_account(&standin);
+    let parameters = [("ClusterIdentifier", "examplecluster"), ("DbName", "dev")];
+    let passwords: Vec<String> = std::thread::scope(|scope| {
+        let ask =
+            || query(&standin, &role, "redshift:GetClusterCredentialsWithIAM", &parameters).ok().xml("DbPassword");
+        let threads: Vec<_> = (0..20).map(|_| scope.spawn(ask)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+    });
+    let user = "SELECT count(*) FROM pg_user WHERE usename = 'IAMR:warehouse-access'";
+    assert_eq!(standin.sql_blocking("dev", user).expect("runs")[0][0].as_deref(), Some("1"));
+    block_on(async {
+        for password in &passwords {
+            sign_in(&standin, "IAMR:warehouse-access", password, "dev").await.expect("every one is good");
+        }
+    });
+}
+
+#[test]
+fn however_passwords_are_asked_for() {
+    let options = StandinOptions { auth: Auth::ClearText, tls: Tls::Required, ..Default::default() };
+    let standin = Standin::start(options).expect("starts");
+    let (name, password) = credentials(&standin, "analyst", Some("dev"));
+    block_on(async {
+        sign_in(&standin, &name, &password, "dev").await.expect("signs in");
+        assert!(sign_in(&standin, &name, "Wrong0000", "dev").await.is_err());
+    });
+    // Inside the process there is no line that anybody could listen on.
+    standin.sql_as_blocking(&name, &password, "dev", "SELECT 1").expect("runs");
+    assert!(standin.sql_as_blocking(&name, &password, "sample", "SELECT 1").is_err());
 }
