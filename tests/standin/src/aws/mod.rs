@@ -148,6 +148,11 @@ fn random_text(bytes: usize) -> String {
     STANDARD.encode(random)
 }
 
+/// Whether two accounts or regions are different ones; `None` is every one.
+fn differ(one: &Option<String>, other: &Option<String>) -> bool {
+    matches!((one, other), (Some(one), Some(other)) if one != other)
+}
+
 impl Account {
     /// The account with its fixtures, before a warehouse.
     pub(crate) fn new(
@@ -242,11 +247,13 @@ impl Account {
         self.state().directory.put(json)
     }
 
-    /// Adds a cluster, or replaces the one with the same id, account and region.
+    /// Adds a cluster, in place of those with the same id that answer in one of its accounts and regions.
     pub fn put_cluster(&self, cluster: Cluster) {
         let mut state = self.state();
-        let same = |c: &Cluster| (&c.id, &c.account, &c.region) == (&cluster.id, &cluster.account, &cluster.region);
-        state.clusters.retain(|c| !same(c));
+        let apart = |c: &Cluster| {
+            c.id != cluster.id || differ(&c.account, &cluster.account) || differ(&c.region, &cluster.region)
+        };
+        state.clusters.retain(apart);
         state.clusters.push(cluster);
     }
 
@@ -255,11 +262,13 @@ impl Account {
         self.state().clusters.retain(|c| c.id != id);
     }
 
-    /// Adds a workgroup, or replaces the one with the same name, account and region.
+    /// Adds a workgroup, in place of those with the same name that answer in one of its accounts and regions.
     pub fn put_workgroup(&self, workgroup: Workgroup) {
         let mut state = self.state();
-        let key = |w: &Workgroup| (w.name.clone(), w.account.clone(), w.region.clone());
-        state.workgroups.retain(|w| key(w) != key(&workgroup));
+        let apart = |w: &Workgroup| {
+            w.name != workgroup.name || differ(&w.account, &workgroup.account) || differ(&w.region, &workgroup.region)
+        };
+        state.workgroups.retain(apart);
         state.workgroups.push(workgroup);
     }
 

@@ -129,6 +129,13 @@ fn states_and_endpoints() {
     query(&standin, &keys, "redshift:GetClusterCredentialsWithIAM", &parameters[1..]).ok();
     standin.aws().remove_cluster("state");
     assert_eq!(query(&standin, &keys, "redshift:GetClusterCredentials", &parameters).error().1, "ClusterNotFound");
+    // A new state of the fixture, whether or not the account and region are said again.
+    standin.aws().put_cluster(Cluster { status: "paused".into(), ..Cluster::new("examplecluster") });
+    let paused = describe("examplecluster");
+    assert_eq!((paused.xml("ClusterStatus").as_str(), paused.body.matches("<Cluster>").count()), ("paused", 1));
+    let region = Some("eu-west-1".to_owned());
+    standin.aws().put_cluster(Cluster { region, ..Cluster::new("examplecluster") });
+    assert_eq!(describe("examplecluster").xml("ClusterStatus"), "available");
     // One account's cluster is none of the other's; the fixture answers in both.
     standin.aws().put_cluster(Cluster { account: Some("111122223333".into()), ..Cluster::new("mine") });
     let other = other_account(&standin);
