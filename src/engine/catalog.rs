@@ -5,6 +5,15 @@
 //! what he asks for, never an older one. Callers who wait for the same load share it, errors included; an error is
 //! not kept for those who ask later.
 
+pub mod acl;
+pub(in crate::engine) mod cell;
+pub mod effective;
+pub mod principals;
+pub mod roles;
+pub mod schemas;
+pub mod snapshot;
+pub mod sync;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,16 +23,16 @@ use futures::future::BoxFuture;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::cell::{Cell, lock};
-use super::effective::{self, Effective};
-use super::error::Error;
-use super::principals::{self, Principals};
-use super::roles::{self, RoleRights, Roles, SystemRights, UserScopes};
-use super::session::Session;
-use super::snapshot::{self, Defaults, ExternalSchemas, Snapshot};
-use super::sync::{self, Columns};
-use super::user::{self, Limits};
-use super::warehouse::Warehouse;
+use crate::engine::catalog::cell::{Cell, lock};
+use crate::engine::catalog::effective::Effective;
+use crate::engine::catalog::principals::Principals;
+use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
+use crate::engine::catalog::snapshot::{Defaults, ExternalSchemas, Snapshot};
+use crate::engine::catalog::sync::Columns;
+use crate::engine::error::Error;
+use crate::engine::session::Session;
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::user::{self, Limits};
 
 /// How long a read-back waits for changes of others that are under way, so that one read serves them all.
 const GATHER: Duration = Duration::from_secs(1);

@@ -1,24 +1,42 @@
 //! A datastore's life in the warehouse: look, grant what is missing, take back what is not wanted any more, remove.
 
+pub mod found;
+pub mod grantee;
+pub mod import;
+#[cfg(test)]
+mod life_tests;
+pub mod missing;
+pub mod owners;
+pub mod refusal;
+pub mod script;
+pub mod steps;
+#[cfg(test)]
+mod steps_tests;
+pub(in crate::engine) mod taking;
+pub(in crate::engine) mod view;
+pub mod wanted;
+#[cfg(test)]
+pub(in crate::engine) mod world;
+
 use tokio_util::sync::CancellationToken;
 
-pub use super::effective::{Lacking, effective};
-use super::error::Error;
-pub use super::found::{Found, found};
-pub use super::import::{Imported, grant_role_present, import_lookup};
-use super::missing::lacks;
-pub use super::missing::missing;
-use super::owners::derive;
-pub use super::owners::{Warning, public_create_warning, warnings};
-use super::refusal::{check, explain, not_read_back};
-use super::run::{self, Retry, Stopped};
-pub use super::script::script;
-use super::sql::{Sql, ident};
-use super::steps::{Plan, Step, removal, steps};
-pub use super::wanted::{
+pub use crate::engine::catalog::effective::{Lacking, effective};
+pub use crate::engine::datastore::found::{Found, found};
+pub use crate::engine::datastore::import::{Imported, grant_role_present, import_lookup};
+use crate::engine::datastore::missing::lacks;
+pub use crate::engine::datastore::missing::missing;
+use crate::engine::datastore::owners::derive;
+pub use crate::engine::datastore::owners::{Warning, public_create_warning, warnings};
+use crate::engine::datastore::refusal::{check, explain, not_read_back};
+pub use crate::engine::datastore::script::script;
+use crate::engine::datastore::steps::{Plan, Step, removal, steps};
+pub use crate::engine::datastore::wanted::{
     FutureTables, Given, Grantee, GranteeKind, Made, Through, Wanted, is_role_name, new_role_name,
 };
-use super::warehouse::Warehouse;
+use crate::engine::error::Error;
+use crate::engine::run::{self, Retry, Stopped};
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::sql::{Sql, ident};
 
 /// What an apply came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,7 +224,7 @@ async fn finish(
     };
     match (problem, read) {
         (None, Ok(found)) => {
-            warnings.extend(super::owners::warnings(&found, &wanted));
+            warnings.extend(crate::engine::datastore::owners::warnings(&found, &wanted));
             Ok(Applied { made: plan.made, owners: wanted.owners().to_vec(), warnings, changes })
         }
         (problem, _) => {

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::error::Error;
-use super::session::{Done, Session};
-use super::sql::Sql;
-use super::steps::Step;
-use super::warehouse::{TurnGuard, Warehouse};
+use crate::engine::datastore::steps::Step;
+use crate::engine::error::Error;
+use crate::engine::session::warehouse::{TurnGuard, Warehouse};
+use crate::engine::session::{Done, Session};
+use crate::engine::sql::Sql;
 
 /// How often a transaction is planned and run before its error is final.
 const ATTEMPTS: u32 = 6;
@@ -198,8 +198,8 @@ async fn take_back(warehouse: &Warehouse, database: &str, undo: &[&Sql]) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::super::row::Notice;
     use super::*;
+    use crate::engine::session::row::Notice;
 
     fn step(sql: &str, alone: bool) -> Step {
         Step { alone, ..Step::new("dev", sql, "") }
@@ -242,7 +242,7 @@ mod tests {
     #[tokio::test]
     async fn only_conflicts_and_lost_lines_are_tried_again_and_not_for_ever() {
         let cancel = CancellationToken::new();
-        let server = |sqlstate: &str| Error::from(super::super::error::ServerError::new(sqlstate, "x"));
+        let server = |sqlstate: &str| Error::from(crate::engine::error::ServerError::new(sqlstate, "x"));
         assert!(Retry::default().after(server("40001"), &cancel).await.is_ok());
         assert!(Retry::default().after(server("42501"), &cancel).await.is_err());
         assert!(Retry::default().after(server("25P02"), &cancel).await.is_err());

@@ -3,6 +3,17 @@
 //! tokio-postgres hands the text of every statement to the `log` crate. Nothing may ever install a logger there (nor
 //! the bridge of tracing-subscriber): hashes of passwords would be in the logs. What may be seen is logged here.
 
+pub(in crate::engine) mod connect;
+pub(in crate::engine) mod facts;
+pub(in crate::engine) mod memory;
+pub(in crate::engine) mod pool;
+pub mod row;
+pub mod tls;
+pub mod validation;
+pub mod warehouse;
+#[cfg(test)]
+mod wire_tests;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,13 +24,13 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::SimpleQueryMessage;
 use tokio_util::sync::CancellationToken;
 
-use super::access::Access;
-use super::connect::{self, Wired, server_error, words};
-use super::error::{Error, ServerError};
-pub use super::facts::Facts;
-use super::pool::Shelf;
-pub use super::row::{Done, Notice, Row};
-use super::sql::Sql;
+use crate::engine::error::{Error, ServerError};
+use crate::engine::session::connect::{Wired, server_error, words};
+pub use crate::engine::session::facts::Facts;
+use crate::engine::session::pool::Shelf;
+pub use crate::engine::session::row::{Done, Notice, Row};
+use crate::engine::settings::access::Access;
+use crate::engine::sql::Sql;
 
 /// How much longer than the warehouse's own limit an answer is waited for.
 const GRACE: Duration = Duration::from_secs(15);
@@ -28,12 +39,12 @@ const GRACE: Duration = Duration::from_secs(15);
 const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// A session that is signed in, as the pool keeps it.
-pub(super) struct Live {
-    pub(super) wired: Wired,
-    pub(super) facts: Arc<Facts>,
-    pub(super) access: Arc<Access>,
-    pub(super) tls: Option<Arc<ClientConfig>>,
-    pub(super) statements: Arc<AtomicU64>,
+struct Live {
+    wired: Wired,
+    facts: Arc<Facts>,
+    access: Arc<Access>,
+    tls: Option<Arc<ClientConfig>>,
+    statements: Arc<AtomicU64>,
 }
 
 /// A session, taken from the pool. Dropped healthy and outside a transaction it goes back; when anything failed in it,
@@ -92,7 +103,7 @@ enum Asked {
 type Answer = (Vec<Row>, Done);
 
 impl Session {
-    pub(super) fn new(live: Live, cancel: CancellationToken, shelf: Arc<Shelf>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(live: Live, cancel: CancellationToken, shelf: Arc<Shelf>, permit: OwnedSemaphorePermit) -> Self {
         let facts = live.facts.clone();
         Self {
             live: Some(live),
@@ -112,7 +123,7 @@ impl Session {
         &self.facts
     }
 
-    pub(super) fn shared_facts(&self) -> Arc<Facts> {
+    fn shared_facts(&self) -> Arc<Facts> {
         self.facts.clone()
     }
 
@@ -228,7 +239,7 @@ impl Drop for Session {
 
 impl Live {
     /// Sends one statement and reads its answer; logs it in its printed form.
-    pub(super) async fn ask(&self, sql: &Sql) -> Result<Answer, tokio_postgres::Error> {
+    async fn ask(&self, sql: &Sql) -> Result<Answer, tokio_postgres::Error> {
         let number = self.statements.fetch_add(1, Ordering::Relaxed) + 1;
         let started = Instant::now();
         self.wired.take_notices();

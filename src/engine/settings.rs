@@ -1,19 +1,29 @@
 //! Connection settings as they are written, and the rules for each of them.
 
+pub mod access;
+pub mod connection_string;
+pub mod defaults;
+pub mod endpoint;
+pub mod env;
+pub mod host;
+pub mod hostaddr;
+pub mod id;
+pub mod logins;
+pub(in crate::engine) mod uri;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use super::access::{RootCert, SslMode};
-use super::connection_string;
-use super::endpoint::{Endpoint, bracketed, check_cluster, check_workgroup};
-use super::error::Error;
-use super::host::parse_host;
-use super::names::check_name;
-use super::tls::read_pem;
-use super::uri::encode;
+use crate::engine::error::Error;
+use crate::engine::names::check_name;
+use crate::engine::session::tls::read_pem;
+use crate::engine::settings::access::{RootCert, SslMode};
+use crate::engine::settings::endpoint::{Endpoint, bracketed, check_cluster, check_workgroup};
+use crate::engine::settings::host::parse_host;
+use crate::engine::settings::uri::encode;
 
 /// The end of a sentence about what signs in through AWS.
 pub(super) const PASSWORD_ONLY: &str = "this version signs in with a password only";

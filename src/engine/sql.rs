@@ -86,7 +86,7 @@ impl fmt::Debug for Sql {
 }
 
 /// `name` as a quoted identifier. Only `"` is doubled: inside double quotes a backslash is an ordinary character.
-/// The name must have passed [`super::names::check_name`].
+/// The name must have passed [`crate::engine::names::check_name`].
 pub fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -7,10 +7,10 @@ use redshift_standin::{SUPERUSER, Standin, StandinOptions};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use super::access::{Access, RootCert, SslMode};
-use super::endpoint::Endpoint;
-use super::user::{self, Password, PasswordHash, UserWanted};
-use super::warehouse::{Engine, Options, Warehouse};
+use crate::engine::session::warehouse::{Engine, Options, Warehouse};
+use crate::engine::settings::access::{Access, RootCert, SslMode};
+use crate::engine::settings::endpoint::Endpoint;
+use crate::engine::user::{self, Password, PasswordHash, UserWanted};
 
 /// A password that keeps Redshift's rules.
 pub const PASSWORD: &str = "Canary123";

@@ -1,6 +1,14 @@
-//! A database user's life: found in `pg_user`, made, altered, renamed. [`super::dropping`] ends it.
+//! A database user's life: found in `pg_user`, made, altered, renamed. [`crate::engine::user::dropping`] ends it.
 //!
 //! Passwords are sent as the hash that Redshift stores, never in clear: it logs the text of CREATE USER.
+
+pub(in crate::engine) mod blockers;
+pub mod dropping;
+pub mod handover;
+pub mod inventory;
+#[cfg(test)]
+mod life_tests;
+pub(in crate::engine) mod options;
 
 use std::collections::HashMap;
 
@@ -8,18 +16,18 @@ use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 
-use super::catalog::At;
-pub use super::dropping::{Dropped, drop_user};
-use super::error::Error;
-use super::names::check_name;
-use super::owners::Warning;
-use super::password;
-use super::run::{self, Retry};
-use super::session::Session;
-use super::sql::{Sql, ident};
-use super::steps::Step;
-pub use super::user_options::{ConnectionLimit, ValidUntil};
-use super::warehouse::Warehouse;
+use crate::engine::catalog::At;
+use crate::engine::datastore::owners::Warning;
+use crate::engine::datastore::steps::Step;
+use crate::engine::error::Error;
+use crate::engine::names::check_name;
+use crate::engine::password;
+use crate::engine::run::{self, Retry};
+use crate::engine::session::Session;
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::sql::{Sql, ident};
+pub use crate::engine::user::dropping::{Dropped, drop_user};
+pub use crate::engine::user::options::{ConnectionLimit, ValidUntil};
 
 /// What a user is to be.
 #[derive(Clone, Debug)]

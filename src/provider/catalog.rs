@@ -6,8 +6,8 @@ use super::configured::Configured;
 use super::errors;
 use super::link;
 use super::settings::{Place, globs};
+use crate::engine::catalog::sync;
 use crate::engine::error::Error;
-use crate::engine::sync;
 use crate::terraform::{Attribute, DataSource, Diagnostics, Read, Schema, Value, boolean, list_of, set, string};
 
 /// The data source `redshift_catalog`.

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use super::errors;
 use super::link::Link;
 use super::settings::{self, Place};
-use crate::engine::defaults::{Defaults, Settled, Written};
-use crate::engine::endpoint::Endpoint;
-use crate::engine::env::Environment;
 use crate::engine::error::{Error, Hints};
-use crate::engine::logins::{Credential, Credentials};
+use crate::engine::session::warehouse::{Engine, Options, Warehouse};
 use crate::engine::settings::Settings;
-use crate::engine::warehouse::{Engine, Options, Warehouse};
+use crate::engine::settings::defaults::{Defaults, Settled, Written};
+use crate::engine::settings::endpoint::Endpoint;
+use crate::engine::settings::env::Environment;
+use crate::engine::settings::logins::{Credential, Credentials};
 use crate::terraform::{Configure, Diagnostic, Diagnostics, Schema, Value, map, map_of, number, string};
 
 /// What every type of this provider works with.
@@ -174,7 +174,7 @@ impl Configured {
 
     /// The values of `resolved`, `endpoint`, `type` and `jdbc_url`, or what of them is not known yet. What is wrong with
     /// the settings is another call's to say.
-    pub(super) fn resolved(&self, settings: &Settings) -> Option<crate::engine::defaults::Resolved> {
+    pub(super) fn resolved(&self, settings: &Settings) -> Option<crate::engine::settings::defaults::Resolved> {
         self.defaults.resolve(settings).ok().and_then(Settled::known)
     }
 
@@ -195,7 +195,7 @@ impl Configured {
         self.open(self.defaults.access_at(&link.settings, remembered)?)
     }
 
-    fn open(&self, access: Settled<crate::engine::access::Access>) -> Result<Arc<Warehouse>, Error> {
+    fn open(&self, access: Settled<crate::engine::settings::access::Access>) -> Result<Arc<Warehouse>, Error> {
         match access {
             Settled::Known(access) => Ok(self.engine.warehouse(access)),
             Settled::Pending(names) => Err(Error::refused(

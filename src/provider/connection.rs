@@ -8,10 +8,10 @@ use super::link::Link;
 use super::settings::{self, Place};
 use super::tests_result;
 use crate::engine::error::Error;
-use crate::engine::id::ConnectionId;
+use crate::engine::session::validation::{Validation, validate};
 use crate::engine::settings::Settings;
+use crate::engine::settings::id::ConnectionId;
 use crate::engine::settings::jdbc_url;
-use crate::engine::validation::{Validation, validate};
 use crate::terraform::{Change, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, string};
 
 /// The resource `redshift_connection`.

@@ -8,7 +8,7 @@ use super::link;
 use super::settings::Place;
 use super::tests_result;
 use crate::engine::error::Error;
-use crate::engine::validation::{Status, validate};
+use crate::engine::session::validation::{Status, validate};
 use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, boolean, string};
 
 /// The data source `redshift_connection_test`.

@@ -8,11 +8,11 @@ use super::configured::Configured;
 use super::errors;
 use super::link;
 use super::place;
+use crate::engine::catalog::sync::{Summary, sync};
+use crate::engine::datastore::owners::unseen_warning;
 use crate::engine::datastore::{self, Applied, Made, Wanted, Warning};
 use crate::engine::error::{Error, Hints};
-use crate::engine::owners::unseen_warning;
-use crate::engine::sync::{Summary, sync};
-use crate::engine::warehouse::Warehouse;
+use crate::engine::session::warehouse::Warehouse;
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
 
 pub use model::Model;

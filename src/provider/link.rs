@@ -1,8 +1,8 @@
 //! How a resource says which warehouse it is about: by a connection's id, by a `warehouse` block, or by neither.
 
 use super::settings::{self, Place};
-use crate::engine::id::ConnectionId;
 use crate::engine::settings::Settings;
+use crate::engine::settings::id::ConnectionId;
 use crate::terraform::{Attribute, Diagnostic, Diagnostics, Schema, Value, string};
 
 /// The settings that a resource's warehouse is reached with, before what it inherits.

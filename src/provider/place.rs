@@ -9,10 +9,10 @@ use super::configured::Configured;
 use super::errors;
 use super::link::Link;
 use crate::engine::datastore::grant_role_present;
-use crate::engine::defaults::Settled;
-use crate::engine::endpoint::{Endpoint, Place, same_endpoint};
 use crate::engine::error::Error;
-use crate::engine::warehouse::Warehouse;
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::settings::defaults::Settled;
+use crate::engine::settings::endpoint::{Endpoint, Place, same_endpoint};
 use crate::terraform::{Diagnostic, Diagnostics, Plan, Schema, Value, string};
 
 /// Adds `endpoint` and `namespace` to a schema.
@@ -227,11 +227,11 @@ fn same(a: &Endpoint, b: &Endpoint) -> bool {
 }
 
 /// What begins the id of a thing: its connection's id, else its endpoint.
-pub(super) fn base_id(data: &Configured, link: &Link) -> Option<crate::engine::id::ConnectionId> {
+pub(super) fn base_id(data: &Configured, link: &Link) -> Option<crate::engine::settings::id::ConnectionId> {
     match link.connection() {
         Some(id) => Some(id.clone()),
         None => match data.endpoint(&link.settings) {
-            Ok(Settled::Known(endpoint)) => Some(crate::engine::id::ConnectionId::at(&endpoint)),
+            Ok(Settled::Known(endpoint)) => Some(crate::engine::settings::id::ConnectionId::at(&endpoint)),
             _ => None,
         },
     }
@@ -241,7 +241,7 @@ pub(super) fn base_id(data: &Configured, link: &Link) -> Option<crate::engine::i
 /// block leads there by itself.
 pub(super) fn imported(
     data: &Configured,
-    id: &crate::engine::id::ConnectionId,
+    id: &crate::engine::settings::id::ConnectionId,
 ) -> Result<(Link, Option<String>, String), Error> {
     let link = Link::of(id.clone());
     let endpoint = match data.endpoint(&link.settings)? {
@@ -257,7 +257,7 @@ pub(super) fn imported(
         }
     };
     let inherited = data.endpoint(&crate::engine::settings::Settings::default()).ok().and_then(Settled::known);
-    let is_inherited = *id == crate::engine::id::ConnectionId::at(&endpoint)
+    let is_inherited = *id == crate::engine::settings::id::ConnectionId::at(&endpoint)
         && inherited.is_some_and(|inherited| same(&inherited, &endpoint));
     let connection_id = (!is_inherited).then(|| id.to_string());
     Ok((link, connection_id, endpoint.to_string()))

@@ -6,8 +6,8 @@ use super::configured::Configured;
 use super::errors;
 use super::link;
 use super::settings::Place;
+use crate::engine::catalog::schemas::{SchemaInfo, schemas};
 use crate::engine::error::Error;
-use crate::engine::schemas::{SchemaInfo, schemas};
 use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, list, list_of, string};
 
 /// The data source `redshift_schemas`.

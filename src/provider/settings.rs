@@ -1,10 +1,10 @@
 //! The connection settings of a provider block, a connection and a `warehouse` block: one definition of their attributes,
 //! and the way from what is written to what the engine takes.
 
-use crate::engine::connection_string::has_password;
-use crate::engine::defaults::Resolved;
+use crate::engine::catalog::sync::Datasets;
+use crate::engine::settings::connection_string::has_password;
+use crate::engine::settings::defaults::Resolved;
 use crate::engine::settings::{Settings, root_cert_path};
-use crate::engine::sync::Datasets;
 use crate::terraform::{Attribute, Change, Diagnostic, Diagnostics, Value, boolean, number, object, string};
 
 use super::errors;

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::engine::error::Error;
-use crate::engine::validation::{self, Status, TestResult, Validation};
+use crate::engine::session::validation::{self, Status, TestResult, Validation};
 use crate::terraform::{Attribute, Diagnostic, Diagnostics, Value, list_of, object, string};
 
 /// What a state holds of the tests: enough to see whether a status changed.

@@ -11,11 +11,11 @@ use super::link::{self, Link};
 use super::place;
 use super::settings::Place;
 use crate::engine::error::Error;
-use crate::engine::id::UserId;
 use crate::engine::names::check_name;
 use crate::engine::password;
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::settings::id::UserId;
 use crate::engine::user::{self, ConnectionLimit, Password, PasswordHash, UserFound, UserWanted, ValidUntil};
-use crate::engine::warehouse::Warehouse;
 use crate::terraform::{
     Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, number, set, string,
 };

@@ -21,7 +21,7 @@ impl ServerError {
     }
 
     /// The warehouse's words, with DETAIL and HINT, and the statement. Of the engine's block only what a reader can use.
-    pub(super) fn detail_text(&self) -> String {
+    pub(in crate::engine) fn detail_text(&self) -> String {
         let mut text = self.message.trim().to_owned();
         match (self.block_field("code"), self.block_field("context")) {
             (Some(code), Some(context)) => {
@@ -48,7 +48,7 @@ impl ServerError {
     }
 
     /// One line for the kind of error (the table of SQLSTATEs; PostgreSQL 8.0's appendix A).
-    pub(super) fn summary(&self) -> &'static str {
+    pub(in crate::engine) fn summary(&self) -> &'static str {
         if self.says("Cannot connect to shared database") {
             return "A shared database cannot be connected to";
         }

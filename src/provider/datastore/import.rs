@@ -6,7 +6,7 @@ use super::super::place;
 use super::keep_made;
 use crate::engine::datastore::{FutureTables, GranteeKind, Through, import_lookup};
 use crate::engine::error::Error;
-use crate::engine::id::{DatastoreId, Mode};
+use crate::engine::settings::id::{DatastoreId, Mode};
 use crate::terraform::{Change, Diagnostic, Diagnostics, Value};
 
 pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {

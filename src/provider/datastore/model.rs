@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 
 use super::super::place;
+use crate::engine::datastore::script;
 use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted, new_role_name};
-use crate::engine::script;
 
 /// How old a catalogue may become where no interval is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);

@@ -6,8 +6,8 @@ use super::super::place;
 use super::super::settings::{Place, globs};
 use super::model::{Scripted, ServiceUser, keeps_role};
 use crate::engine::datastore::{GranteeKind, script};
-use crate::engine::id::{DatastoreId, Mode};
 use crate::engine::names::check_name;
+use crate::engine::settings::id::{DatastoreId, Mode};
 use crate::engine::settings::jdbc_url;
 use crate::terraform::{
     Attr, Diagnostic, Diagnostics, Plan, Schema, Value, boolean, list, number, object, set, string,

@@ -1,0 +1,319 @@
+//! Roles: who holds them, what they hold, and what system permissions they carry.
+//!
+//! All of this comes from `svv_*` views, which show a regular user only what concerns him: his own roles and those he
+//! made. What is not seen there is unknown, not missing; [`Roles::sees_all`] says for whom the views are complete.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures::future::BoxFuture;
+
+use crate::engine::catalog::snapshot::Login;
+use crate::engine::error::Error;
+use crate::engine::names::same_name;
+use crate::engine::rights::{Privilege, Rights};
+use crate::engine::session::{Row, Session};
+use crate::engine::sql::Sql;
+
+const ROLES: &str = "SELECT role_name FROM svv_roles";
+const USER_GRANTS: &str = "SELECT user_name, role_name FROM svv_user_grants";
+const ROLE_GRANTS: &str = "SELECT role_name, granted_role_name FROM svv_role_grants";
+const SYSTEM_RIGHTS: &str =
+    "SELECT system_privilege, identity_name FROM svv_system_privileges WHERE identity_type = 'role'";
+const RELATION_RIGHTS: &str = "\
+SELECT namespace_name, relation_name, privilege_type, identity_name, admin_option FROM svv_relation_privileges \
+WHERE identity_type = 'role' AND identity_name NOT LIKE 'ds:%' AND identity_name NOT LIKE 'sys:%'";
+const SCHEMA_RIGHTS: &str = "\
+SELECT namespace_name, privilege_type, identity_name, admin_option, privilege_scope FROM svv_schema_privileges \
+WHERE identity_type = 'role' AND identity_name NOT LIKE 'ds:%' AND identity_name NOT LIKE 'sys:%'";
+const DEFAULT_RIGHTS: &str = "\
+SELECT schema_name, object_type, owner_name, privilege_type, grantee_name, grantee_type FROM svv_default_privileges \
+WHERE grantee_type = 'role'";
+const USER_SCOPES: &str = "\
+SELECT namespace_name, privilege_type, identity_name, admin_option, privilege_scope FROM svv_schema_privileges \
+WHERE identity_type = 'user'";
+
+/// Roles of the warehouse that the login sees, and the memberships that it sees.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    pub names: BTreeSet<String>,
+    /// User, and the role he holds.
+    pub of_users: Vec<(String, String)>,
+    /// Role, and the role it holds.
+    pub of_roles: Vec<(String, String)>,
+}
+
+/// System permissions, by role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SystemRights(pub Vec<(String, String)>);
+
+/// What roles hold in one database, by the role's name in lower case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleRights(HashMap<String, Vec<RoleHeld>>);
+
+/// What one role holds in one database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleHeld {
+    pub role: String,
+    /// Rights on relations, by schema and name.
+    pub relations: BTreeMap<(String, String), Rights>,
+    /// Rights on schemas.
+    pub schemas: BTreeMap<String, Rights>,
+    /// Rights on all tables of a schema, present and future.
+    pub scoped: BTreeMap<String, Rights>,
+    /// Rights on tables that an owner will make, by schema (none: in every schema) and owner.
+    pub defaults: BTreeMap<(Option<String>, String), Rights>,
+}
+
+/// The scoped rights of users on the tables of schemas: user, schema, rights.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserScopes(pub BTreeMap<(String, String), Rights>);
+
+impl Roles {
+    /// Whether the role is there, as far as the login sees.
+    pub fn has(&self, role: &str, case_sensitive: bool) -> bool {
+        self.names.iter().any(|name| same_name(name, role, case_sensitive))
+    }
+
+    /// The roles that a user holds, directly or through other roles.
+    pub fn held_by(&self, user: &str) -> BTreeSet<&str> {
+        let mut held = BTreeSet::new();
+        let mut open: Vec<&str> =
+            self.of_users.iter().filter(|(name, _)| name == user).map(|(_, role)| role.as_str()).collect();
+        while let Some(role) = open.pop() {
+            if held.insert(role) {
+                open.extend(self.of_roles.iter().filter(|(holder, _)| holder == role).map(|(_, role)| role.as_str()));
+            }
+        }
+        held
+    }
+
+    /// Whether the login sees the rights of all: a superuser, or who may read system tables.
+    pub fn sees_all(&self, login: &Login, system: &SystemRights) -> bool {
+        const READERS: [&str; 4] = ["sys:superuser", "sys:monitor", "sys:operator", "sys:dba"];
+        login.superuser
+            || self.held_by(&login.name).iter().any(|role| READERS.contains(role))
+            || self.may(login, system, "ACCESS SYSTEM TABLE")
+    }
+
+    /// Whether the login has a system permission, as a superuser or by a role. His own roles every login sees.
+    pub fn may(&self, login: &Login, system: &SystemRights, permission: &str) -> bool {
+        if login.superuser {
+            return true;
+        }
+        let held = self.held_by(&login.name);
+        held.contains("sys:superuser")
+            || system
+                .0
+                .iter()
+                .any(|(privilege, role)| privilege.eq_ignore_ascii_case(permission) && held.contains(role.as_str()))
+    }
+}
+
+impl RoleRights {
+    /// What the role holds; `None` if nothing of it is seen.
+    pub fn of(&self, role: &str, case_sensitive: bool) -> Option<&RoleHeld> {
+        let held = self.0.get(&role.to_ascii_lowercase())?;
+        held.iter().find(|held| same_name(&held.role, role, case_sensitive))
+    }
+
+    /// The entry of a role, made if there is none.
+    pub(in crate::engine) fn entry(&mut self, role: &str) -> &mut RoleHeld {
+        let held = self.0.entry(role.to_ascii_lowercase()).or_default();
+        let place = held.iter().position(|held| held.role == role).unwrap_or_else(|| {
+            held.push(RoleHeld { role: role.to_owned(), ..RoleHeld::default() });
+            held.len() - 1
+        });
+        &mut held[place]
+    }
+}
+
+/// Reads roles and memberships.
+pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Roles, Error>> {
+    Box::pin(async move {
+        let names = session.query(&Sql::from(ROLES)).await?;
+        let of_users = pairs(&session.query(&Sql::from(USER_GRANTS)).await?)?;
+        let of_roles = pairs(&session.query(&Sql::from(ROLE_GRANTS)).await?)?;
+        let names = names.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
+        Ok(Roles { names, of_users, of_roles })
+    })
+}
+
+/// Reads the system permissions of roles.
+pub fn load_system_rights(session: &mut Session) -> BoxFuture<'_, Result<SystemRights, Error>> {
+    Box::pin(async move { pairs(&session.query(&Sql::from(SYSTEM_RIGHTS)).await?).map(SystemRights) })
+}
+
+/// Reads what roles hold in the database.
+pub fn load_rights(session: &mut Session) -> BoxFuture<'_, Result<RoleRights, Error>> {
+    Box::pin(async move {
+        let relations = session.query(&Sql::from(RELATION_RIGHTS)).await?;
+        let schemas = session.query(&Sql::from(SCHEMA_RIGHTS)).await?;
+        let defaults = session.query(&Sql::from(DEFAULT_RIGHTS)).await?;
+        role_rights(&relations, &schemas, &defaults)
+    })
+}
+
+/// Reads the scoped rights of users in the database.
+pub fn load_user_scopes(session: &mut Session) -> BoxFuture<'_, Result<UserScopes, Error>> {
+    Box::pin(async move { user_scopes(&session.query(&Sql::from(USER_SCOPES)).await?) })
+}
+
+fn role_rights(relations: &[Row], schemas: &[Row], defaults: &[Row]) -> Result<RoleRights, Error> {
+    let mut all = RoleRights::default();
+    for row in relations {
+        if let Some(privilege) = row.get(2).and_then(Privilege::from_name) {
+            let held = all.entry(&text(row, 3)?);
+            held.relations.entry((text(row, 0)?, text(row, 1)?)).or_default().insert(privilege);
+        }
+    }
+    for row in schemas {
+        if let Some(privilege) = row.get(1).and_then(Privilege::from_name) {
+            let held = all.entry(&text(row, 2)?);
+            match scope(row.get(4)) {
+                Scope::Schema => held.schemas.entry(text(row, 0)?).or_default().insert(privilege),
+                Scope::Tables => held.scoped.entry(text(row, 0)?).or_default().insert(privilege),
+                Scope::Other => {}
+            }
+        }
+    }
+    for row in defaults {
+        let on_tables = matches!(
+            row.get(1).map(|kind| kind.trim().to_ascii_uppercase()).as_deref(),
+            Some("RELATION" | "TABLE" | "TABLES")
+        );
+        if let (true, Some(privilege)) = (on_tables, row.get(3).and_then(Privilege::from_name)) {
+            let schema = row.get(0).map(str::trim_end).filter(|name| !name.is_empty()).map(str::to_owned);
+            let held = all.entry(&text(row, 4)?);
+            held.defaults.entry((schema, text(row, 2)?)).or_default().insert(privilege);
+        }
+    }
+    Ok(all)
+}
+
+fn user_scopes(rows: &[Row]) -> Result<UserScopes, Error> {
+    let mut scopes = UserScopes::default();
+    for row in rows {
+        if let (Scope::Tables, Some(privilege)) = (scope(row.get(4)), row.get(1).and_then(Privilege::from_name)) {
+            scopes.0.entry((text(row, 2)?, text(row, 0)?)).or_default().insert(privilege);
+        }
+    }
+    Ok(scopes)
+}
+
+enum Scope {
+    Schema,
+    Tables,
+    Other,
+}
+
+/// What `privilege_scope` says (AWS: SVV_SCHEMA_PRIVILEGES); a warehouse without scoped rights says nothing.
+fn scope(text: Option<&str>) -> Scope {
+    match text.map(|text| text.trim().to_ascii_uppercase()).as_deref() {
+        None | Some("" | "SCHEMA") => Scope::Schema,
+        Some("TABLES" | "TABLE") => Scope::Tables,
+        Some(_) => Scope::Other,
+    }
+}
+
+/// Views of the compute nodes pad some texts with blanks.
+fn text(row: &Row, column: usize) -> Result<String, Error> {
+    Ok(row.text(column)?.trim_end().to_owned())
+}
+
+fn pairs(rows: &[Row]) -> Result<Vec<(String, String)>, Error> {
+    rows.iter().map(|row| Ok((text(row, 0)?, text(row, 1)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(rows: &[&[&str]]) -> Vec<Row> {
+        rows.iter().map(|cells| Row::new(cells.iter().map(|cell| Some(*cell)))).collect()
+    }
+
+    fn roles() -> Roles {
+        let pair = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+        Roles {
+            names: ["analyst".to_owned(), "Reader".to_owned()].into(),
+            of_users: vec![pair("alice", "analyst"), pair("bob", "sys:monitor"), pair("eve", "sys:superuser")],
+            of_roles: vec![pair("analyst", "reader"), pair("reader", "maker"), pair("maker", "analyst")],
+        }
+    }
+
+    #[test]
+    fn memberships_are_followed_through_roles() {
+        let roles = roles();
+        assert_eq!(roles.held_by("alice").into_iter().collect::<Vec<_>>(), ["analyst", "maker", "reader"]);
+        assert!(roles.held_by("Alice").is_empty(), "user names keep their case");
+        assert!(roles.has("READER", false) && !roles.has("READER", true) && !roles.has("maker", false));
+    }
+
+    #[test]
+    fn who_sees_all_and_who_may_what() {
+        let roles = roles();
+        let system = SystemRights(vec![
+            ("create role".into(), "maker".into()),
+            ("ACCESS SYSTEM TABLE".into(), "auditor".into()),
+        ]);
+        let login = |name: &str, superuser| Login { name: name.into(), superuser, case_sensitive: false };
+        let cases = [
+            ("root", true, true, true),
+            ("alice", false, false, true),
+            ("bob", false, true, false),
+            ("eve", false, true, true),
+            ("carol", false, false, false),
+        ];
+        for (name, superuser, sees_all, may_create) in cases {
+            let login = login(name, superuser);
+            assert_eq!(roles.sees_all(&login, &system), sees_all, "{name} sees all");
+            assert_eq!(roles.may(&login, &system, "CREATE ROLE"), may_create, "{name} may create roles");
+        }
+        let auditor = Roles { of_users: vec![("dora".into(), "auditor".into())], ..Roles::default() };
+        assert!(auditor.sees_all(&login("dora", false), &system));
+    }
+
+    #[test]
+    fn rows_become_what_each_role_holds() {
+        let all = role_rights(
+            &rows(&[
+                &["s", "a", "SELECT", "tfds_1", "f"],
+                &["s", "a", "insert", "tfds_1", "f"],
+                &["s", "b", "FLY", "tfds_1", "f"],
+            ]),
+            &rows(&[
+                &["s", "USAGE", "tfds_1 ", "f", "SCHEMA"],
+                &["s", "SELECT", "tfds_1", "f", "TABLES"],
+                &["s", "EXECUTE", "tfds_1", "f", "FUNCTIONS"],
+                &["s", "CREATE", "other", "f", ""],
+            ]),
+            &rows(&[
+                &["s", "RELATION", "owner", "SELECT", "tfds_1", "role"],
+                &["s", "FUNCTION", "owner", "EXECUTE", "tfds_1", "role"],
+                &["", "RELATION", "owner", "DELETE", "tfds_1", "role"],
+            ]),
+        )
+        .expect("reads");
+        let held = all.of("TFDS_1", false).expect("is there");
+        assert_eq!(held.relations.len(), 1);
+        assert_eq!(held.relations[&("s".into(), "a".into())].to_string(), "SELECT, INSERT");
+        assert_eq!(held.schemas["s"].to_string(), "USAGE");
+        assert_eq!(held.scoped["s"].to_string(), "SELECT");
+        assert_eq!(held.defaults[&(Some("s".into()), "owner".into())].to_string(), "SELECT");
+        assert_eq!(held.defaults[&(None, "owner".into())].to_string(), "DELETE");
+        assert_eq!(all.of("other", true).expect("is there").schemas["s"].to_string(), "CREATE");
+        assert!(all.of("TFDS_1", true).is_none() && all.of("none", false).is_none());
+    }
+
+    #[test]
+    fn only_scoped_rights_on_tables_count_for_users() {
+        let scopes = user_scopes(&rows(&[
+            &["s", "SELECT", "svc", "f", "TABLES"],
+            &["s", "USAGE", "svc", "f", "SCHEMA"],
+            &["s", "EXECUTE", "svc", "f", "FUNCTIONS"],
+        ]))
+        .expect("reads");
+        assert_eq!(scopes.0.len(), 1);
+        assert_eq!(scopes.0[&("svc".into(), "s".into())].to_string(), "SELECT");
+    }
+}

@@ -1,0 +1,272 @@
+//! What a database holds: schemas and relations with owners and access control lists, default privileges, and which
+//! schemas are external. Only catalogues of the leader node are read.
+
+use futures::future::BoxFuture;
+
+use crate::engine::catalog::acl::Acl;
+use crate::engine::error::Error;
+use crate::engine::names::same_name;
+use crate::engine::rights::Rights;
+use crate::engine::session::{Row, Session};
+use crate::engine::sql::Sql;
+
+const SNAPSHOT: &str = "\
+SELECT n.nspname::varchar, n.nspowner, array_to_string(n.nspacl, chr(9)) AS nspacl, \
+c.oid, c.relname::varchar, c.relkind::varchar, c.relowner, array_to_string(c.relacl, chr(9)) AS relacl \
+FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r','v','m') \
+WHERE n.nspname NOT LIKE 'pg\\\\_%' AND n.nspname <> 'information_schema'";
+
+const DEFAULTS: &str = "\
+SELECT d.defacluser, n.nspname::varchar, d.defaclobjtype::varchar, array_to_string(d.defaclacl, chr(9)) \
+FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace";
+
+const EXTERNAL: &str = "SELECT schemaname, eskind FROM svv_external_schemas";
+
+/// Who is signed in, as far as what he can see depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Login {
+    pub name: String,
+    pub superuser: bool,
+    /// Whether the session keeps the case of names in double quotes.
+    pub case_sensitive: bool,
+}
+
+/// What the database holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    pub login: Login,
+    pub schemas: Vec<Schema>,
+}
+
+/// A schema that is no system schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schema {
+    pub name: String,
+    /// User id of the owner.
+    pub owner: i64,
+    /// `None` if the text could not be read: then nothing is known of it.
+    pub acl: Option<Acl>,
+    pub relations: Vec<Relation>,
+}
+
+/// A table or view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relation {
+    pub oid: u64,
+    pub name: String,
+    pub kind: RelationKind,
+    pub owner: i64,
+    pub acl: Option<Acl>,
+}
+
+/// `relkind`, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RelationKind {
+    Table,
+    View,
+    MaterializedView,
+}
+
+impl RelationKind {
+    /// As data sources show it.
+    pub fn name(self) -> &'static str {
+        match self {
+            RelationKind::Table => "table",
+            RelationKind::View => "view",
+            RelationKind::MaterializedView => "materialized view",
+        }
+    }
+}
+
+impl Snapshot {
+    /// The schema of that name.
+    pub fn schema(&self, name: &str) -> Option<&Schema> {
+        self.schemas.iter().find(|schema| same_name(&schema.name, name, self.login.case_sensitive))
+    }
+}
+
+impl Relation {
+    /// Whether a person made it: the tables behind materialized views, and those of automatic ones, are the
+    /// warehouse's own and no GRANT reaches them.
+    pub fn is_of_people(&self) -> bool {
+        !self.name.starts_with("mv_tbl__") && !self.name.starts_with("auto_mv_")
+    }
+}
+
+/// The default privileges of a database that the login sees: a regular user sees only his own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults(pub Vec<DefaultAcl>);
+
+/// What objects that a user will make give to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultAcl {
+    /// User id of who will make them.
+    pub owner: i64,
+    /// `None`: in every schema.
+    pub schema: Option<String>,
+    /// `r` for tables and views, `f` for functions, `p` for procedures.
+    pub objects: char,
+    pub acl: Option<Acl>,
+}
+
+impl Defaults {
+    /// What tables that the owner makes in the schema give to the grantee.
+    pub fn on_tables(
+        &self,
+        owner: i64,
+        schema: &str,
+        grantee: &crate::engine::catalog::acl::Grantee,
+        case_sensitive: bool,
+    ) -> Rights {
+        self.0
+            .iter()
+            .filter(|row| row.owner == owner && row.objects == 'r')
+            .filter(|row| row.schema.as_deref().is_some_and(|name| same_name(name, schema, case_sensitive)))
+            .filter_map(|row| row.acl.as_ref())
+            .fold(Rights::NONE, |rights, acl| rights.and(acl.of(grantee)))
+    }
+}
+
+/// Names of the external schemas of a database.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExternalSchemas(pub Vec<String>);
+
+/// Reads schemas and relations.
+pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Snapshot, Error>> {
+    Box::pin(async move {
+        let facts = session.facts();
+        let login =
+            Login { name: facts.user.clone(), superuser: facts.superuser, case_sensitive: facts.case_sensitive };
+        snapshot(login, &session.query(&Sql::from(SNAPSHOT)).await?)
+    })
+}
+
+/// Reads the default privileges.
+pub fn load_defaults(session: &mut Session) -> BoxFuture<'_, Result<Defaults, Error>> {
+    Box::pin(async move {
+        let rows = session.query(&Sql::from(DEFAULTS)).await?;
+        rows.iter().map(default_acl).collect::<Result<_, _>>().map(Defaults)
+    })
+}
+
+/// Reads which schemas are external.
+pub fn load_external(session: &mut Session) -> BoxFuture<'_, Result<ExternalSchemas, Error>> {
+    Box::pin(async move {
+        let rows = session.query(&Sql::from(EXTERNAL)).await?;
+        rows.iter().map(|row| Ok(row.text(0)?.trim_end().to_owned())).collect::<Result<_, Error>>().map(ExternalSchemas)
+    })
+}
+
+fn snapshot(login: Login, rows: &[Row]) -> Result<Snapshot, Error> {
+    let mut schemas: Vec<Schema> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    for row in rows {
+        let name = row.text(0)?;
+        let place = match places.get(name) {
+            Some(place) => *place,
+            None => {
+                schemas.push(Schema {
+                    name: name.into(),
+                    owner: row.parse(1)?,
+                    acl: acl(row.get(2)),
+                    relations: vec![],
+                });
+                places.insert(name, schemas.len() - 1);
+                schemas.len() - 1
+            }
+        };
+        let kind = match row.get(5).map(str::trim) {
+            None => continue,
+            Some("v") => RelationKind::View,
+            Some("m") => RelationKind::MaterializedView,
+            Some(_) => RelationKind::Table,
+        };
+        schemas[place].relations.push(Relation {
+            oid: row.parse(3)?,
+            name: row.text(4)?.to_owned(),
+            kind,
+            owner: row.parse(6)?,
+            acl: acl(row.get(7)),
+        });
+    }
+    schemas.sort_by(|one, other| one.name.cmp(&other.name));
+    for schema in &mut schemas {
+        schema.relations.sort_by(|one, other| one.name.cmp(&other.name));
+    }
+    Ok(Snapshot { login, schemas })
+}
+
+fn default_acl(row: &Row) -> Result<DefaultAcl, Error> {
+    Ok(DefaultAcl {
+        owner: row.parse(0)?,
+        schema: row.get(1).map(str::to_owned),
+        objects: row.text(2)?.chars().next().unwrap_or(' '),
+        acl: acl(row.get(3)),
+    })
+}
+
+fn acl(text: Option<&str>) -> Option<Acl> {
+    match Acl::parse(text.unwrap_or("")) {
+        Ok(acl) => Some(acl),
+        Err(error) => {
+            tracing::warn!("{error}");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::catalog::acl::Grantee;
+
+    fn rows(rows: &[[Option<&str>; 8]]) -> Vec<Row> {
+        rows.iter().map(|cells| Row::new(cells.iter().copied())).collect()
+    }
+
+    #[test]
+    fn rows_become_schemas_with_their_relations() {
+        let found = snapshot(
+            Login::default(),
+            &rows(&[
+                [Some("sales"), Some("101"), Some("svc=U/o"), Some("9"), Some("b"), Some("r"), Some("102"), None],
+                [Some("empty"), Some("1"), None, None, None, None, None, None],
+                [Some("sales"), Some("101"), None, Some("8"), Some("a"), Some("v"), Some("101"), Some("svc=r/o")],
+                [Some("sales"), Some("101"), None, Some("7"), Some("mv_tbl__m__0"), Some("r"), Some("101"), Some("?")],
+            ]),
+        )
+        .expect("reads");
+        assert_eq!(found.schemas.iter().map(|schema| schema.name.as_str()).collect::<Vec<_>>(), ["empty", "sales"]);
+        let sales = found.schema("SALES").expect("is there, whatever the case");
+        assert_eq!(sales.acl.as_ref().expect("reads").of(&Grantee::User("svc".into())).to_string(), "USAGE");
+        assert_eq!(
+            sales.relations.iter().map(|table| table.name.as_str()).collect::<Vec<_>>(),
+            ["a", "b", "mv_tbl__m__0"]
+        );
+        assert_eq!(sales.relations[0].kind, RelationKind::View);
+        assert_eq!(sales.relations[2].acl, None, "what cannot be read is unknown, not empty");
+        assert_eq!(sales.relations[1].acl, Some(Acl::default()));
+        assert!(!sales.relations[2].is_of_people() && sales.relations[1].is_of_people());
+        assert!(found.schema("empty").expect("is there").relations.is_empty());
+        let keeps_case = Snapshot { login: Login { case_sensitive: true, ..Login::default() }, ..found };
+        assert!(keeps_case.schema("SALES").is_none());
+    }
+
+    #[test]
+    fn default_privileges_are_asked_by_owner_schema_and_kind() {
+        let row = |owner: &str, schema: Option<&str>, kind: &str, acl: &str| {
+            default_acl(&Row::new([Some(owner), schema, Some(kind), Some(acl)])).expect("reads")
+        };
+        let defaults = Defaults(vec![
+            row("101", Some("sales"), "r", "svc=r/o"),
+            row("101", None, "r", "svc=w/o"),
+            row("101", Some("sales"), "f", "svc=X/o"),
+            row("102", Some("sales"), "r", "svc=d/p"),
+        ]);
+        let svc = Grantee::User("svc".into());
+        assert_eq!(defaults.on_tables(101, "Sales", &svc, false).to_string(), "SELECT");
+        assert_eq!(defaults.on_tables(101, "Sales", &svc, true), Rights::NONE);
+        assert_eq!(defaults.on_tables(102, "sales", &svc, false).to_string(), "DELETE");
+        assert_eq!(defaults.on_tables(101, "sales", &Grantee::Group("svc".into()), false), Rights::NONE);
+    }
+}

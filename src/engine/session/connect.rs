@@ -1,0 +1,250 @@
+//! Opening a line to a warehouse and signing in on it.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use secrecy::ExposeSecret;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode as Wire;
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
+use tokio_rustls::TlsConnector;
+
+use crate::engine::error::{Error, Reach, ServerError, SignInError, TlsProblem};
+use crate::engine::session::row::Notice;
+use crate::engine::session::tls;
+use crate::engine::settings::access::Access;
+use crate::engine::settings::endpoint::bracketed;
+
+/// A line to a warehouse: TCP, or TLS over it.
+pub(super) type Line = Box<dyn Duplex>;
+
+/// What a line can do.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// The request for TLS: its length, and the code 1234 5679 (PostgreSQL 8.0, Message Formats, SSLRequest).
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+
+/// How long a cancel request may take.
+const CANCEL_TIME: Duration = Duration::from_secs(5);
+
+/// A session on the wire, and the task that reads it.
+pub(super) struct Wired {
+    pub(super) client: Client,
+    pub(super) notices: Arc<Mutex<Vec<Notice>>>,
+    /// Ends with the line; says why.
+    pub(super) end: JoinHandle<String>,
+}
+
+impl Wired {
+    /// Takes the remarks that came since the last time.
+    pub(super) fn take_notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.notices.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Why the line ended.
+    pub(super) async fn reason(&mut self) -> String {
+        match timeout(Duration::from_secs(1), &mut self.end).await {
+            Ok(Ok(reason)) => reason,
+            _ => "the connection was closed".to_owned(),
+        }
+    }
+}
+
+/// Opens a line: TCP with keepalives to the host, or to `hostaddr` in its place, then TLS for the host's name.
+pub(super) async fn open_line(access: &Access, config: Option<&Arc<ClientConfig>>) -> Result<Line, Error> {
+    let stream = open_tcp(access).await?;
+    match config {
+        None => Ok(Box::new(stream)),
+        Some(config) => secure(stream, access, config.clone()).await,
+    }
+}
+
+async fn open_tcp(access: &Access) -> Result<TcpStream, Error> {
+    let (host, port) = match &access.hostaddr {
+        Some(address) => address.instead_of(&access.endpoint),
+        None => (access.endpoint.host.clone(), access.endpoint.port),
+    };
+    let addresses: Vec<_> = tokio::net::lookup_host((host.as_str(), port))
+        .await
+        .map_err(|error| unreachable(access, Reach::NoSuchHost(format!("{}: {error}", bracketed(&host)))))?
+        .collect();
+    let started = Instant::now();
+    let mut last = Reach::NoSuchHost(format!("{host} has no address"));
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = access.connect_timeout.saturating_sub(started.elapsed());
+        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
+        match timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                let keepalive =
+                    TcpKeepalive::new().with_time(Duration::from_secs(60)).with_interval(Duration::from_secs(20));
+                let tuned =
+                    SockRef::from(&stream).set_tcp_keepalive(&keepalive).and_then(|()| stream.set_nodelay(true));
+                if let Err(error) = tuned {
+                    tracing::debug!(%error, "the socket takes no options");
+                }
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = reach(&error, access.connect_timeout),
+            Err(_) => last = Reach::TimedOut(access.connect_timeout),
+        }
+    }
+    Err(unreachable(access, last))
+}
+
+async fn secure(mut stream: TcpStream, access: &Access, config: Arc<ClientConfig>) -> Result<Line, Error> {
+    let failed =
+        |problem| Error::Tls { endpoint: access.endpoint.to_string(), sslmode: access.sslmode.as_str(), problem };
+    let mut answer = [0];
+    let asked = async {
+        stream.write_all(&SSL_REQUEST).await?;
+        stream.read_exact(&mut answer).await
+    };
+    asked.await.map_err(|error| unreachable(access, reach(&error, access.connect_timeout)))?;
+    match answer[0] {
+        b'S' => {}
+        b'N' => return Err(failed(TlsProblem::PlainServer)),
+        _ => return Err(failed(TlsProblem::NotAWarehouse)),
+    }
+    let name = ServerName::try_from(access.endpoint.host.clone())
+        .map_err(|error| Error::setting("host", format!("The host cannot stand in a certificate: {error}.")))?;
+    match TlsConnector::from(config).connect(name, stream).await {
+        Ok(stream) => Ok(Box::new(stream)),
+        Err(error) if error.get_ref().is_none() || error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(unreachable(access, reach(&error, access.connect_timeout)))
+        }
+        Err(error) => Err(failed(tls::problem(&error, &access.endpoint.host))),
+    }
+}
+
+/// Signs in on a line.
+pub(super) async fn sign_in(access: &Access, database: &str, line: Line, application: &str) -> Result<Wired, Error> {
+    let mut config = Config::new();
+    config.user(&access.user).dbname(database).application_name(application).ssl_mode(Wire::Disable);
+    if let Some(password) = &access.password {
+        config.password(password.expose_secret());
+    }
+    let (client, mut connection) =
+        config.connect_raw(line, NoTls).await.map_err(|error| refused(access, database, &error))?;
+    let notices = Arc::new(Mutex::new(Vec::new()));
+    let kept = notices.clone();
+    let end = tokio::spawn(async move {
+        loop {
+            match poll_fn(|cx| connection.poll_message(cx)).await {
+                Some(Ok(AsyncMessage::Notice(notice))) => {
+                    tracing::debug!(sqlstate = notice.code().code(), "notice of the warehouse");
+                    let notice =
+                        Notice { sqlstate: notice.code().code().to_owned(), message: notice.message().to_owned() };
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return words(&error),
+                None => return "the connection was closed".to_owned(),
+            }
+        }
+    });
+    Ok(Wired { client, notices, end })
+}
+
+/// Asks the warehouse to stop what a session is doing, over a line of its own with the same TLS.
+pub(super) async fn cancel(access: &Access, config: Option<&Arc<ClientConfig>>, token: &CancelToken) {
+    let asked = timeout(CANCEL_TIME, async {
+        let line = open_line(access, config).await.map_err(|error| error.summary())?;
+        token.cancel_query_raw(line, NoTls).await.map_err(|error| words(&error))
+    });
+    match asked.await {
+        Ok(Ok(())) => tracing::debug!("cancel request sent"),
+        Ok(Err(reason)) => tracing::debug!(%reason, "cancel request not sent"),
+        Err(_) => tracing::debug!("cancel request not sent in time"),
+    }
+}
+
+/// What a failed sign-in means. Class 28 is "invalid authorization specification".
+fn refused(access: &Access, database: &str, error: &tokio_postgres::Error) -> Error {
+    let about_login = |sqlstate: Option<String>, message: String| {
+        Error::from(SignInError {
+            sqlstate,
+            message,
+            endpoint: access.endpoint.to_string(),
+            database: database.to_owned(),
+            user: access.user.clone(),
+            user_source: access.user_source.clone(),
+            password_source: access.password_source.clone(),
+            encrypted: access.sslmode != crate::engine::settings::access::SslMode::Disable,
+        })
+    };
+    if let Some(db) = error.as_db_error() {
+        if db.code().code().starts_with("28") {
+            return about_login(Some(db.code().code().to_owned()), db.message().to_owned());
+        }
+        return ServerError {
+            statement: "(signing in)".to_owned(),
+            database: database.to_owned(),
+            user: access.user.clone(),
+            ..server_error(db, |text| text.to_owned())
+        }
+        .into();
+    }
+    let message = words(error);
+    if message.contains("authentication") || message.contains("password missing") {
+        return about_login(None, message);
+    }
+    let reach = match error_source::<io::Error>(error) {
+        Some(io) if io.kind() != io::ErrorKind::InvalidData => reach(io, access.connect_timeout),
+        _ if error.is_closed() => Reach::HungUp,
+        _ => Reach::Network(message),
+    };
+    unreachable(access, reach)
+}
+
+/// The fields of an error that the warehouse sent, each text passed through `scrub`.
+pub(super) fn server_error(db: &DbError, scrub: impl Fn(&str) -> String) -> ServerError {
+    ServerError {
+        sqlstate: db.code().code().to_owned(),
+        message: scrub(db.message()),
+        detail: db.detail().map(&scrub),
+        hint: db.hint().map(&scrub),
+        ..ServerError::default()
+    }
+}
+
+/// An error of the client library in words, its cause included.
+pub(super) fn words(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => cause.to_string(),
+        None => error.to_string(),
+    }
+}
+
+fn error_source<T: std::error::Error + 'static>(error: &tokio_postgres::Error) -> Option<&T> {
+    std::error::Error::source(error).and_then(|cause| cause.downcast_ref())
+}
+
+fn reach(error: &io::Error, limit: Duration) -> Reach {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Reach::Refused,
+        io::ErrorKind::TimedOut => Reach::TimedOut(limit),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Reach::HungUp,
+        _ => Reach::Network(error.to_string()),
+    }
+}
+
+pub(super) fn unreachable(access: &Access, reach: Reach) -> Error {
+    Error::Unreachable {
+        endpoint: access.endpoint.to_string(),
+        hostaddr: access.hostaddr.as_ref().map(ToString::to_string),
+        reach,
+    }
+}

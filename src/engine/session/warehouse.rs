@@ -1,0 +1,341 @@
+//! A warehouse and one login to it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::ClientConfig;
+use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::catalog::Catalog;
+use crate::engine::error::{Error, Reach, ServerError};
+use crate::engine::names::fold_ascii;
+use crate::engine::session::connect::{self, unreachable};
+use crate::engine::session::facts::{Facts, NAMESPACE, OPENING};
+use crate::engine::session::memory::Memory;
+use crate::engine::session::pool::Pool;
+use crate::engine::session::tls;
+use crate::engine::session::{Live, Session};
+use crate::engine::settings::access::Access;
+use crate::engine::settings::endpoint::Endpoint;
+use crate::engine::sql::Sql;
+
+/// How often a sign-in is tried while the warehouse has no session to spare (53300), and the first wait between.
+const CROWDED: (u32, Duration) = (5, Duration::from_millis(250));
+
+/// What an engine is told once.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The name under which an administrator sees the sessions.
+    pub application_name: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { application_name: concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")).to_owned() }
+    }
+}
+
+/// All warehouses that one set of settings leads to. What is cached in them lives as long as it does.
+pub struct Engine {
+    options: Options,
+    statements: Arc<AtomicU64>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    warehouses: Vec<Arc<Warehouse>>,
+    turns: HashMap<Endpoint, Arc<Turns>>,
+}
+
+impl Engine {
+    /// An engine that knows no warehouse yet.
+    pub fn new(options: Options) -> Self {
+        Self { options, statements: Arc::default(), known: Mutex::default() }
+    }
+
+    /// The warehouse for an access: the same one for the same access. Accesses that differ in the first database only
+    /// share sessions, turns and catalogue; all accesses to one endpoint share turns.
+    pub fn warehouse(&self, access: Access) -> Arc<Warehouse> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.warehouses.iter().find(|warehouse| warehouse.access.same(&access)) {
+            return found.clone();
+        }
+        let relative = known.warehouses.iter().find(|warehouse| warehouse.access.same_login(&access));
+        let login = match relative {
+            Some(warehouse) => warehouse.login.clone(),
+            None => {
+                let turns = known.turns.entry(access.endpoint.clone()).or_default().clone();
+                let application = self.options.application_name.clone();
+                Arc::new(Login::new(access.clone(), turns, application, self.statements.clone()))
+            }
+        };
+        let warehouse = Arc::new(Warehouse { access, login, facts: OnceCell::new() });
+        known.warehouses.push(warehouse.clone());
+        warehouse
+    }
+
+    /// How many statements were sent so far, to all warehouses.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+}
+
+/// A warehouse as one login sees it.
+pub struct Warehouse {
+    access: Access,
+    login: Arc<Login>,
+    facts: OnceCell<Arc<Facts>>,
+}
+
+/// What accesses of one login share.
+struct Login {
+    access: Arc<Access>,
+    application: String,
+    pool: Pool,
+    catalog: Catalog,
+    turns: Arc<Turns>,
+    memory: Memory,
+    tls: OnceCell<Option<Arc<ClientConfig>>>,
+    statements: Arc<AtomicU64>,
+    /// Held while signing in, until it worked once: a wrong password is tried once, not by everyone who waits.
+    first: AsyncMutex<()>,
+    works: AtomicBool,
+}
+
+#[derive(Default)]
+struct Turns {
+    databases: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
+    shared: Arc<AsyncMutex<()>>,
+}
+
+/// A turn; dropping it gives it back.
+#[must_use = "a turn ends when its guard is dropped"]
+pub struct TurnGuard(#[allow(dead_code)] OwnedMutexGuard<()>);
+
+impl Warehouse {
+    /// A session with `database`, from the pool or new; waits while `max_sessions` are out. `cancel` stops the waiting,
+    /// and later whatever the session does: the statement in flight is cancelled in the warehouse, an open transaction
+    /// rolled back and the line closed. Only a COMMIT in flight is waited for. A session in which something failed needs
+    /// no ROLLBACK: dropping it closes the line. Never hold a session while asking for another of the same database.
+    pub async fn session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
+        self.login.session(database, cancel).await
+    }
+
+    /// The facts of the first sign-in to the access's own database.
+    pub async fn facts(&self, cancel: &CancellationToken) -> Result<Arc<Facts>, Error> {
+        let read = || async { Ok(self.session(&self.access.database, cancel).await?.shared_facts()) };
+        self.facts.get_or_try_init(read).await.cloned()
+    }
+
+    /// The turn for DDL in one database, among all logins to this endpoint.
+    pub async fn turn(&self, database: &str) -> TurnGuard {
+        let turn = {
+            let mut databases = self.login.turns.databases.lock().unwrap_or_else(PoisonError::into_inner);
+            databases.entry(fold_ascii(database)).or_default().clone()
+        };
+        TurnGuard(turn.lock_owned().await)
+    }
+
+    /// The turn for statements on shared objects (users, groups, roles, memberships, rights on databases), among all
+    /// logins to this endpoint. Always taken after a database's turn, never before.
+    pub async fn shared_turn(&self) -> TurnGuard {
+        TurnGuard(self.login.turns.shared.clone().lock_owned().await)
+    }
+
+    /// What this warehouse was made from.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// What is cached of its catalogue.
+    pub fn catalog(&self) -> &Catalog {
+        &self.login.catalog
+    }
+}
+
+impl Login {
+    fn new(access: Access, turns: Arc<Turns>, application: String, statements: Arc<AtomicU64>) -> Self {
+        Self {
+            pool: Pool::new(access.max_sessions),
+            access: Arc::new(access),
+            application,
+            catalog: Catalog::default(),
+            turns,
+            memory: Memory::default(),
+            tls: OnceCell::new(),
+            statements,
+            first: AsyncMutex::default(),
+            works: AtomicBool::new(false),
+        }
+    }
+
+    async fn session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
+        let shelf = self.pool.shelf(database);
+        let permit = shelf.permit(cancel).await?;
+        let live = match shelf.take() {
+            Some(live) => live,
+            None => tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Error::Cancelled),
+                live = self.sign_in(database) => live?,
+            },
+        };
+        Ok(Session::new(live, cancel.clone(), shelf, permit))
+    }
+
+    async fn sign_in(&self, database: &str) -> Result<Live, Error> {
+        let _gate = if self.works.load(Ordering::Acquire) { None } else { Some(self.first.lock().await) };
+        if let Some(error) = self.memory.recall(database, Instant::now()) {
+            return Err(error);
+        }
+        let started = Instant::now();
+        let outcome = self.sign_in_patiently(database).await;
+        match &outcome {
+            Ok(_) => self.works.store(true, Ordering::Release),
+            Err(error) => self.memory.note(database, error, started.elapsed(), Instant::now()),
+        }
+        outcome
+    }
+
+    /// Signs in; while the warehouse has no session to spare, again after a wait that doubles, with jitter.
+    async fn sign_in_patiently(&self, database: &str) -> Result<Live, Error> {
+        let mut wait = CROWDED.1;
+        for _ in 1..CROWDED.0 {
+            match self.sign_in_once(database).await {
+                Err(error) if error.sqlstate() == Some("53300") => {
+                    let jitter = rand::random_range(0.5..1.5);
+                    tracing::debug!(database, "too many connections, waiting");
+                    sleep(wait.mul_f64(jitter)).await;
+                    wait *= 2;
+                }
+                outcome => return outcome,
+            }
+        }
+        self.sign_in_once(database).await
+    }
+
+    async fn sign_in_once(&self, database: &str) -> Result<Live, Error> {
+        let limit = self.access.connect_timeout;
+        match timeout(limit, self.open(database)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(unreachable(&self.access, Reach::TimedOut(limit))),
+        }
+    }
+
+    /// One sign-in with its opening statements.
+    async fn open(&self, database: &str) -> Result<Live, Error> {
+        let access = &self.access;
+        let read = || tls::client_config(access.sslmode, access.sslrootcert.as_ref());
+        let tls = self.tls.get_or_try_init(read).await?.clone();
+        let line = connect::open_line(access, tls.as_ref()).await?;
+        let wired = connect::sign_in(access, database, line, &self.application).await?;
+        let unknown = Facts {
+            user: access.user.clone(),
+            session_user: access.user.clone(),
+            database: database.to_owned(),
+            server_version: String::new(),
+            backend_pid: 0,
+            user_id: 0,
+            superuser: false,
+            createdb: false,
+            case_sensitive: false,
+            namespace: None,
+        };
+        let mut live =
+            Live { wired, facts: Arc::new(unknown), access: access.clone(), tls, statements: self.statements.clone() };
+        live.opening(&format!("SET statement_timeout TO {}", access.statement_timeout.as_millis())).await?;
+        let rows = live.opening(OPENING).await?;
+        let namespace = match live.opening(NAMESPACE).await {
+            Ok(rows) => rows.first().and_then(|row| row.get(0)).map(str::to_owned),
+            Err(Error::Server(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let facts = Facts::read(&rows, namespace)?;
+        if let Some(written) = access.preserve_case.filter(|written| *written != facts.case_sensitive) {
+            let session = if facts.case_sensitive { "on" } else { "off" };
+            return Err(Error::setting(
+                "preserve_case",
+                format!(
+                    "preserve_case is {written}, but enable_case_sensitive_identifier is {session} in the session. Write what the warehouse does, or leave it out."
+                ),
+            ));
+        }
+        tracing::debug!(endpoint = %access.endpoint, database, user = %facts.user, pid = facts.backend_pid, "signed in");
+        live.facts = Arc::new(facts);
+        Ok(live)
+    }
+}
+
+impl Live {
+    /// One of the statements that open a session.
+    async fn opening(&mut self, text: &str) -> Result<Vec<crate::engine::session::row::Row>, Error> {
+        let sql = Sql::from(text);
+        match self.ask(&sql).await {
+            Ok((rows, _)) => Ok(rows),
+            Err(error) => match error.as_db_error() {
+                Some(db) => Err(ServerError {
+                    statement: text.to_owned(),
+                    database: self.facts.database.clone(),
+                    user: self.access.user.clone(),
+                    ..connect::server_error(db, str::to_owned)
+                }
+                .into()),
+                None => {
+                    let reason = self.wired.reason().await;
+                    tracing::debug!(%reason, "the line ended while a session was opened");
+                    Err(unreachable(&self.access, Reach::HungUp))
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::settings::access::sample;
+
+    #[tokio::test]
+    async fn the_same_access_is_the_same_warehouse() {
+        let engine = Engine::new(Options::default());
+        let one = engine.warehouse(sample());
+        assert!(Arc::ptr_eq(&one, &engine.warehouse(sample())));
+        let sales = engine.warehouse(Access { database: "sales".into(), ..sample() });
+        assert!(!Arc::ptr_eq(&one, &sales));
+        assert!(Arc::ptr_eq(&one.login, &sales.login));
+        let bob = engine.warehouse(Access { user: "bob".into(), ..sample() });
+        assert!(!Arc::ptr_eq(&one.login, &bob.login));
+        assert!(Arc::ptr_eq(&one.login.turns, &bob.login.turns));
+    }
+
+    #[tokio::test]
+    async fn turns_are_taken_one_at_a_time_per_database_and_endpoint() {
+        let engine = Engine::new(Options::default());
+        let alice = engine.warehouse(sample());
+        let bob = engine.warehouse(Access { user: "bob".into(), ..sample() });
+        let turn = alice.turn("Dev").await;
+        let mut waiting = Box::pin(bob.turn("dev"));
+        assert!(futures::poll!(waiting.as_mut()).is_pending());
+        drop(bob.turn("other").await);
+        drop(bob.shared_turn().await);
+        drop(turn);
+        assert!(futures::poll!(waiting.as_mut()).is_ready());
+        let elsewhere = Access { endpoint: Endpoint { host: "g".into(), port: 1 }, ..sample() };
+        let _ours = alice.shared_turn().await;
+        drop(engine.warehouse(elsewhere).shared_turn().await);
+    }
+
+    #[test]
+    fn administrators_see_name_and_version() {
+        let name = Options::default().application_name;
+        assert!(
+            name.starts_with("terraform-provider-redshift/") && name.ends_with(env!("CARGO_PKG_VERSION")),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! Connection strings: `postgresql://`, `postgres://`, `redshift://`, `jdbc:redshift://`, `jdbc:redshift:iam://`.
+
+use secrecy::SecretString;
+
+use crate::engine::error::Error;
+use crate::engine::settings::access::SslMode;
+use crate::engine::settings::endpoint::split_port;
+use crate::engine::settings::uri::decode;
+use crate::engine::settings::{PASSWORD_ONLY, Settings};
+
+const SETTING: &str = "connection_string";
+
+/// Parameters of AWS's drivers that sign in through AWS (AWS: Options for JDBC driver version 2.x configuration).
+const THROUGH_AWS: &[&str] = &[
+    "accesskeyid",
+    "autocreate",
+    "clusterid",
+    "dbgroups",
+    "dbuser",
+    "iam",
+    "iamduration",
+    "plugin_name",
+    "profile",
+    "region",
+    "secretaccesskey",
+    "sessiontoken",
+    "serverlessworkgroup",
+    "serverlessacctid",
+    "isserverless",
+];
+
+/// Whether a connection string holds a password. A string that cannot be read holds one if it might.
+pub fn has_password(text: &str) -> bool {
+    match read(text) {
+        Ok(settings) => settings.password.is_some(),
+        Err(_) => might_hold_password(text),
+    }
+}
+
+/// The settings in a connection string. Errors: a Setting error of `connection_string`, which repeats nothing of a
+/// string that might hold a password but the names of its parameters.
+pub fn parse(text: &str) -> Result<Settings, Error> {
+    read(text).map_err(|mut problem| {
+        if might_hold_password(text) {
+            problem.push_str(" (A character of a password that has a meaning in URLs must be percent-encoded: @ is %40, / is %2F, ? is %3F, # is %23, % is %25.)");
+        }
+        Error::setting(SETTING, problem)
+    })
+}
+
+fn might_hold_password(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    let after = lower.split_once("://").map_or(lower.as_str(), |(_, rest)| rest);
+    let login = after.rsplit_once('@').is_some_and(|(login, _)| login.contains(':') || login.contains(['/', '?', '#']));
+    login || lower.contains("password=") || lower.contains("pwd=")
+}
+
+/// Reads, with the problem as a sentence that repeats no value.
+fn read(text: &str) -> Result<Settings, String> {
+    let (scheme, rest) = text.split_once("://").ok_or("The connection string has no scheme.").map_err(forms)?;
+    let jdbc = match scheme.to_ascii_lowercase().as_str() {
+        "postgresql" | "postgres" | "redshift" => false,
+        "jdbc:redshift" => true,
+        "jdbc:redshift:iam" => return Err(format!("jdbc:redshift:iam:// signs in through AWS; {PASSWORD_ONLY}.")),
+        _ => return Err(forms("The scheme of the connection string is not known.")),
+    };
+    if rest.contains('#') {
+        return Err("The connection string holds a #, which starts no part of it.".into());
+    }
+    let (rest, query) = match rest.find(|c| c == '?' || (jdbc && c == ';')) {
+        Some(at) => (&rest[..at], &rest[at + 1..]),
+        None => (rest, ""),
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if path.contains('@') || query.contains('@') {
+        return Err("The connection string holds an @ after the host.".into());
+    }
+    let mut settings = Settings::default();
+    let (login, place) = authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
+    if let Some(login) = login {
+        let (user, password) = login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
+        settings.username = part(user, "user")?;
+        settings.password = part(password.unwrap_or_default(), "password")?.map(SecretString::from);
+    }
+    if !place.is_empty() {
+        let (host, port) =
+            split_port(place).map_err(|_| "The port in the connection string is no port (1 to 65535).")?;
+        settings.host = part(host, "host")?;
+        settings.port = port;
+    }
+    if path.contains('/') {
+        return Err("The connection string has more than one / after the host.".into());
+    }
+    settings.database = part(path, "database")?;
+    parameters(query, jdbc, &mut settings)?;
+    if let Some(host) = &settings.host {
+        crate::engine::settings::host::parse_host(host)
+            .map_err(|_| "The host in the connection string is neither a DNS name nor an IP address.")?;
+    }
+    Ok(settings)
+}
+
+fn forms(problem: &str) -> String {
+    format!(
+        "{problem} The forms are postgresql://, postgres://, redshift:// and jdbc:redshift://, then [user@]host[:port][/database][?sslmode=verify-full]."
+    )
+}
+
+/// A decoded part; none if it is empty.
+fn part(text: &str, what: &str) -> Result<Option<String>, String> {
+    let text =
+        decode(text).ok_or_else(|| format!("The {what} in the connection string is not percent-encoded UTF-8."))?;
+    Ok((!text.is_empty()).then_some(text))
+}
+
+fn parameters(query: &str, jdbc: bool, settings: &mut Settings) -> Result<(), String> {
+    let mut ssl = None;
+    for pair in query.split(|c| c == '&' || (jdbc && c == ';')).filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').ok_or("A parameter of the connection string has no value.")?;
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err("A parameter of the connection string has no proper name.".into());
+        }
+        let value = part(value, "value of a parameter")?
+            .ok_or_else(|| format!("The parameter \"{name}\" of the connection string is empty."))?;
+        // JDBC's names know no case; libpq's are lower case.
+        let known = if jdbc { name.to_ascii_lowercase() } else { name.to_owned() };
+        match known.as_str() {
+            "host" => put(&mut settings.host, value, name)?,
+            "port" => {
+                let port = crate::engine::settings::endpoint::parse_port(&value)
+                    .map_err(|_| "The port in the connection string is no port (1 to 65535).")?;
+                put(&mut settings.port, port, name)?;
+            }
+            "dbname" | "databasename" => put(&mut settings.database, value, name)?,
+            "user" | "uid" => put(&mut settings.username, value, name)?,
+            "password" | "pwd" => put(&mut settings.password, SecretString::from(value), name)?,
+            "sslmode" => {
+                let mode = SslMode::parse(&value.to_ascii_lowercase()).map_err(|error| error.sentence())?;
+                put(&mut settings.sslmode, mode.as_str().to_owned(), name)?;
+            }
+            "sslrootcert" => put(&mut settings.sslrootcert, value, name)?,
+            "connect_timeout" | "logintimeout" => {
+                let seconds: u32 = value.parse().map_err(|_| format!("\"{name}\" must be a number of seconds."))?;
+                put(&mut settings.connect_timeout, format!("{seconds}s"), name)?;
+            }
+            "ssl" => match value.to_ascii_lowercase().as_str() {
+                "true" => put(&mut ssl, true, name)?,
+                "false" => put(&mut ssl, false, name)?,
+                _ => return Err("The parameter \"ssl\" must be true or false.".into()),
+            },
+            other if THROUGH_AWS.contains(&other) => {
+                return Err(format!("The parameter \"{name}\" signs in through AWS; {PASSWORD_ONLY}."));
+            }
+            _ => {
+                return Err(format!(
+                    "The connection string has an unknown parameter, \"{name}\". Known are user, password, sslmode, sslrootcert, connect_timeout, ssl and, for JDBC, UID, PWD and loginTimeout."
+                ));
+            }
+        }
+    }
+    match (ssl, settings.sslmode.as_deref()) {
+        (Some(true), Some("disable")) | (Some(false), Some("require" | "verify-ca" | "verify-full")) => {
+            return Err("\"ssl\" and \"sslmode\" contradict each other in the connection string.".into());
+        }
+        // AWS's JDBC driver takes ssl=true for verify-ca; libpq takes it for require.
+        (Some(true), None) => settings.sslmode = Some(if jdbc { "verify-ca" } else { "require" }.to_owned()),
+        (Some(false), None) => settings.sslmode = Some("disable".to_owned()),
+        _ => {}
+    }
+    Ok(())
+}
+
+fn put<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), String> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(format!("The connection string says twice what \"{name}\" says.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+    use crate::engine::settings::uri::encode;
+
+    type Parts<'a> = (Option<&'a str>, Option<u16>, Option<&'a str>, Option<&'a str>, Option<&'a str>, Option<&'a str>);
+
+    fn parts(settings: &Settings) -> Parts<'_> {
+        (
+            settings.host.as_deref(),
+            settings.port,
+            settings.database.as_deref(),
+            settings.username.as_deref(),
+            settings.password.as_ref().map(|password| password.expose_secret()),
+            settings.sslmode.as_deref(),
+        )
+    }
+
+    /// Proves: F9, F10
+    #[test]
+    fn the_forms_are_read() {
+        let some = Some::<&str>;
+        for (text, expected) in [
+            (
+                "postgresql://user:password@host:5439/dev?sslmode=require",
+                (some("host"), Some(5439), some("dev"), some("user"), some("password"), some("require")),
+            ),
+            ("postgres://h", (some("h"), None, None, None, None, None)),
+            ("redshift://u@h/d", (some("h"), None, some("d"), some("u"), None, None)),
+            ("REDSHIFT://u%40x:p%40%2F%3f%25@h", (some("h"), None, None, some("u@x"), some("p@/?%"), None)),
+            ("postgresql://[::1]:5440/d%20b", (some("::1"), Some(5440), some("d b"), None, None, None)),
+            ("postgresql:///db", (None, None, some("db"), None, None, None)),
+            ("postgresql://h?user=u&password=p%26q", (some("h"), None, None, some("u"), some("p&q"), None)),
+            ("jdbc:redshift://h:5439/dev", (some("h"), Some(5439), some("dev"), None, None, None)),
+            (
+                "jdbc:redshift://h:1/dev;UID=u;PWD=p;ssl=true",
+                (some("h"), Some(1), some("dev"), some("u"), some("p"), some("verify-ca")),
+            ),
+            (
+                "jdbc:redshift://h/dev?User=u&sslMode=VERIFY-FULL&SSL=true",
+                (some("h"), None, some("dev"), some("u"), None, some("verify-full")),
+            ),
+            ("postgresql://h/d?ssl=true", (some("h"), None, some("d"), None, None, some("require"))),
+            ("postgresql://h/d?ssl=false", (some("h"), None, some("d"), None, None, some("disable"))),
+        ] {
+            let settings = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(parts(&settings), expected, "{text}");
+            assert_eq!(has_password(text), expected.4.is_some(), "{text}");
+        }
+        let settings = parse("jdbc:redshift://h/d?loginTimeout=10&sslRootCert=%2Fca.pem").expect("settings");
+        assert_eq!(settings.connect_timeout.as_deref(), Some("10s"));
+        assert_eq!(settings.sslrootcert.as_deref(), Some("/ca.pem"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, words) in [
+            ("h:5439/dev", "no scheme"),
+            ("mysql://h", "not known"),
+            (
+                "jdbc:redshift:iam://cluster:region/dev",
+                "signs in through AWS; this version signs in with a password only",
+            ),
+            ("jdbc:redshift://h/d?DbUser=x", "\"DbUser\" signs in through AWS"),
+            ("postgresql://h/d?colour=red", "unknown parameter, \"colour\""),
+            ("postgresql://h/d?UID=red", "unknown parameter, \"UID\""),
+            ("postgresql://h/d?sslmode=prefer", "fall back to clear text"),
+            ("postgresql://h/d?ssl=yes", "true or false"),
+            ("postgresql://h/d?ssl=true&sslmode=disable", "contradict"),
+            ("postgresql://u@h/d?user=v", "says twice what \"user\" says"),
+            ("postgresql://h:0/d", "no port"),
+            ("postgresql://h/d?port=x", "no port"),
+            ("postgresql://h/d/e", "more than one /"),
+            ("postgresql://h/d#x", "#"),
+            ("postgresql://h%zz/d", "percent-encoded"),
+            ("postgresql://h1,h2/d", "neither"),
+            ("postgresql://h/d?sslmode", "no value"),
+            ("postgresql://h/d?sslmode=", "empty"),
+            ("postgresql://h/d?connect_timeout=soon", "seconds"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(matches!(error, Error::Setting { setting: SETTING, .. }));
+            assert!(error.to_string().contains(words), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        /// A password written raw, however it breaks the string, is not repeated and does not pass unseen.
+        #[test]
+        fn an_unencoded_password_is_never_shown(password in "CANARY[a-z/?#@:%&=;]{1,12}CANARY") {
+            for text in [
+                format!("postgresql://u:{password}@h:5439/d"),
+                format!("jdbc:redshift://h/d;UID=u;PWD={password}"),
+                format!("redshift://h/d?password={password}&colour=red"),
+                format!("postgresql://u:{password}@h:x/d"),
+            ] {
+                prop_assert!(has_password(&text), "{}", text);
+                if let Err(error) = parse(&text) {
+                    prop_assert!(!error.to_string().contains("CANARY"), "{error}");
+                }
+            }
+        }
+
+        #[test]
+        fn an_encoded_string_reads_back(user in "\\PC{1,12}", password in "\\PC{1,12}", database in "\\PC{1,12}", port in 1u16..) {
+            let text = format!("redshift://{}:{}@h.example.com:{port}/{}", encode(&user), encode(&password), encode(&database));
+            let settings = parse(&text).expect("settings");
+            prop_assert_eq!(parts(&settings), (Some("h.example.com"), Some(port), Some(database.as_str()), Some(user.as_str()), Some(password.as_str()), None));
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(text in ".*") {
+            let _ = parse(&text);
+            let _ = parse(&format!("jdbc:redshift://{text}"));
+        }
+    }
+}

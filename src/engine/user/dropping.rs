@@ -1,0 +1,296 @@
+//! Dropping a user. Redshift itself looks only in the current database for what he owns and holds, and leaves the rest
+//! dangling; so every database is looked at before anything is changed in any.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::catalog::At;
+use crate::engine::catalog::principals::Group;
+use crate::engine::datastore::owners::Warning;
+use crate::engine::datastore::steps::{Step, table};
+use crate::engine::error::Error;
+use crate::engine::run::{self, Retry};
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::sql::{Sql, ident, literal};
+use crate::engine::user::blockers::{blockers, check};
+use crate::engine::user::handover::{Owners, clearing_steps, outside_steps};
+use crate::engine::user::inventory::{Inventory, Outside, look};
+
+/// A user is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dropped {
+    pub warnings: Vec<Warning>,
+}
+
+/// The databases of the warehouse itself: not shared ones, not the system's. In order.
+pub async fn local_databases(at: At<'_>) -> Result<Vec<String>, Error> {
+    const DATABASES: &str = "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' \
+        AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog')";
+    let mut session = at.warehouse.session(at.database, at.cancel).await?;
+    let rows = session.query(&Sql::from(DATABASES)).await?;
+    let mut names =
+        rows.iter().map(|row| Ok(row.text(0)?.trim_end().to_owned())).collect::<Result<Vec<String>, Error>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// Drops the user. What he owns and holds in any database but those in `skip_databases` blocks that, and is listed;
+/// with `force` it is handed to the login and revoked. Memberships never block, they are revoked. A user who is gone
+/// already is fine.
+pub async fn drop_user(
+    warehouse: &Warehouse,
+    name: &str,
+    force: bool,
+    skip_databases: &[String],
+    cancel: &CancellationToken,
+) -> Result<Dropped, Error> {
+    let home = warehouse.access().database.clone();
+    let at = At::new(warehouse, &home, cancel);
+    let catalog = warehouse.catalog();
+    // Somebody else may have made him since the users were read.
+    catalog.forget_principals();
+    let principals = catalog.principals(at).await?;
+    let Some(user) = principals.user(name).cloned() else { return Ok(Dropped::default()) };
+    let facts = warehouse.facts(cancel).await?;
+    if facts.user == name {
+        return Err(Error::refused(
+            format!("User {} is the login itself", ident(name)),
+            "A user cannot drop himself. Sign in as somebody else.",
+        ));
+    }
+
+    let mut retry = Retry::default();
+    loop {
+        let ran = drop_once(at, name, user.id, force, skip_databases).await;
+        catalog.forget_principals();
+        match ran {
+            Ok(()) => break,
+            Err(error) => retry.after(error, cancel).await?,
+        }
+    }
+    let principals = catalog.principals(At { cancel: &CancellationToken::new(), ..at }).await?;
+    if principals.user(name).is_some() {
+        return Err(Error::refused(
+            format!("User {} was not dropped", ident(name)),
+            "The warehouse accepted DROP USER, but pg_user still lists the user.",
+        ));
+    }
+    Ok(Dropped { warnings: blind_spots(warehouse, name, skip_databases, cancel).await })
+}
+
+/// Looks everywhere, then changes one database after the other, and drops the user last.
+async fn drop_once(at: At<'_>, name: &str, id: i64, force: bool, skip_databases: &[String]) -> Result<(), Error> {
+    let warehouse = at.warehouse;
+    if warehouse.catalog().principals(at).await?.user(name).is_none() {
+        // An earlier attempt did it, and its answer was lost.
+        return Ok(());
+    }
+    let found = look_everywhere(warehouse, name, id, skip_databases, at.cancel).await?;
+    let outside = outside(at, name).await?;
+    check(name, &found, &outside, force)?;
+    for inventory in &found {
+        clear(warehouse, inventory, name, id, at.cancel).await?;
+    }
+    let mut last = Vec::new();
+    if force {
+        last.extend(outside_steps(at.database, name, &outside));
+    }
+    for role in &outside.roles {
+        let sql = format!("REVOKE ROLE {} FROM {}", ident(role), ident(name));
+        last.push(Step::shared(at.database, sql, "a role"));
+    }
+    for group in &outside.groups {
+        let sql = format!("ALTER GROUP {} DROP USER {}", ident(group), ident(name));
+        last.push(Step::shared(at.database, sql, "a group"));
+    }
+    last.push(Step::shared(at.database, format!("DROP USER {}", ident(name)), "the user"));
+    run_in(warehouse, at.database, &last, at.cancel).await
+}
+
+/// Takes away what the user has in one database, and looks again.
+async fn clear(
+    warehouse: &Warehouse,
+    inventory: &Inventory,
+    name: &str,
+    id: i64,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let at = At::new(warehouse, &inventory.database, cancel);
+    let login = warehouse.facts(cancel).await?.user.clone();
+    let mut left = inventory.clone();
+    // What is revoked can leave an empty row of default privileges behind, which is the second round's.
+    for _ in 0..2 {
+        let owners = Owners::load(at).await?;
+        let steps = clearing_steps(&left, name, &login, &owners);
+        if steps.is_empty() {
+            return Ok(());
+        }
+        run_in(warehouse, &inventory.database, &steps, cancel).await?;
+        left = look_in(warehouse, &inventory.database, name, id, cancel).await?;
+    }
+    let lines = blockers(&[left], &Outside::default(), name, false);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        format!("User {} could not be cleared out of database {}", ident(name), ident(&inventory.database)),
+        format!("After the commit there is still:\n- {}\nThe user was not dropped.", lines.join("\n- ")),
+    ))
+}
+
+async fn run_in(
+    warehouse: &Warehouse,
+    database: &str,
+    steps: &[Step],
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let mut turns = run::turn(warehouse, database, cancel).await?;
+    turns.with_shared(warehouse, steps, cancel).await?;
+    let ran = run::run(warehouse, database, steps, cancel).await;
+    warehouse.catalog().forget(database);
+    ran.map_err(|stopped| stopped.error)
+}
+
+/// Says what could not be looked at.
+async fn blind_spots(
+    warehouse: &Warehouse,
+    name: &str,
+    skip_databases: &[String],
+    cancel: &CancellationToken,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if !skip_databases.is_empty() {
+        warnings.push(Warning {
+            summary: format!("User {} was dropped without a look into {}", ident(name), skip_databases.join(", ")),
+            detail:
+                "What the user owned or held there is now owned by nobody (Redshift shows the owner as \"unknown\")."
+                    .to_owned(),
+        });
+    }
+    if warehouse.facts(cancel).await.is_ok_and(|facts| !facts.superuser) {
+        warnings.push(Warning {
+            summary: format!("Not everything about user {} could be seen", ident(name)),
+            detail:
+                "A login that is no superuser does not see the default privileges and the column, IAM and database \
+                     rights of others."
+                    .to_owned(),
+        });
+    }
+    warnings
+}
+
+async fn look_everywhere(
+    warehouse: &Warehouse,
+    name: &str,
+    id: i64,
+    skip_databases: &[String],
+    cancel: &CancellationToken,
+) -> Result<Vec<Inventory>, Error> {
+    let home = warehouse.access().database.clone();
+    let mut all = Vec::new();
+    for database in local_databases(At::new(warehouse, &home, cancel)).await? {
+        if skip_databases.contains(&database) {
+            continue;
+        }
+        let found = look_in(warehouse, &database, name, id, cancel).await;
+        all.push(found.map_err(|error| cannot_look(error, &database, name))?);
+    }
+    Ok(all)
+}
+
+async fn look_in(
+    warehouse: &Warehouse,
+    database: &str,
+    name: &str,
+    id: i64,
+    cancel: &CancellationToken,
+) -> Result<Inventory, Error> {
+    let mut inventory = {
+        let mut session = warehouse.session(database, cancel).await?;
+        look(&mut session, name, id).await?
+    };
+    let at = At::new(warehouse, database, cancel);
+    let scopes = warehouse.catalog().user_scopes(at, None).await?;
+    let his = scopes.0.iter().filter(|((user, _), _)| user == name);
+    inventory.scoped = his.map(|((_, schema), rights)| (schema.clone(), *rights)).collect();
+    Ok(inventory)
+}
+
+fn cannot_look(error: Error, database: &str, name: &str) -> Error {
+    if matches!(error, Error::Cancelled) {
+        return error;
+    }
+    Error::refused(
+        format!("Cannot look into database {}", ident(database)),
+        format!(
+            "Before user {} is dropped, every database is searched for what he owns and holds, and nothing was changed \
+             yet. {}: {}\nIf this database is not to be searched, name it in skip_databases.",
+            ident(name),
+            error.summary(),
+            error.detail()
+        ),
+    )
+}
+
+async fn outside(at: At<'_>, name: &str) -> Result<Outside, Error> {
+    let catalog = at.warehouse.catalog();
+    let mut outside = Outside::default();
+    let roles = catalog.roles(at, None).await?;
+    outside.roles = roles.of_users.iter().filter(|(user, _)| user == name).map(|(_, role)| role.clone()).collect();
+    let principals = catalog.principals(at).await?;
+    if let Some(user) = principals.user(name) {
+        outside.groups = principals.groups_of(user.id).map(|Group { name, .. }| name.clone()).collect();
+    }
+    let who = literal(name);
+    let iam =
+        format!("SELECT iam_arn, command_type, identity_type FROM svv_iam_privileges WHERE identity_name = {who}");
+    for row in optional(at, &iam).await?.iter().filter(|row| is_user(row.get(2))) {
+        outside.iam.push((trimmed(row.text(0)?), trimmed(row.text(1)?)));
+    }
+    let databases = format!(
+        "SELECT database_name, privilege_type, identity_name, identity_type, privilege_scope FROM svv_database_privileges WHERE identity_name = {who}"
+    );
+    let local = local_databases(at).await?;
+    for row in optional(at, &databases).await?.iter().filter(|row| is_user(row.get(3))) {
+        let (database, privilege) = (trimmed(row.text(0)?), trimmed(row.text(1)?));
+        let scope = row.get(4).map(trimmed).unwrap_or_default();
+        // Plain rights on local databases are in their access control lists.
+        if !local.contains(&database) || !matches!(scope.to_ascii_uppercase().as_str(), "" | "DATABASE") {
+            outside.databases.push((database, privilege, scope));
+        }
+    }
+    let shares = format!(
+        "SELECT datashare_name, privilege_type, identity_type FROM svv_datashare_privileges WHERE identity_name = {who}"
+    );
+    for row in optional(at, &shares).await?.iter().filter(|row| is_user(row.get(2))) {
+        outside.datashares.push((trimmed(row.text(0)?), trimmed(row.text(1)?)));
+    }
+    let rows =
+        format!("SELECT polname, relschema, relname, granteekind FROM svv_rls_attached_policy WHERE grantee = {who}");
+    let masks = format!(
+        "SELECT policy_name, schema_name, table_name, grantee_type FROM svv_attached_masking_policy WHERE grantee = {who}"
+    );
+    for (kind, sql) in [("row-level security policy", rows), ("masking policy", masks)] {
+        for row in optional(at, &sql).await?.iter().filter(|row| is_user(row.get(3))) {
+            let (policy, on) = (trimmed(row.text(0)?), table(&trimmed(row.text(1)?), &trimmed(row.text(2)?)));
+            outside.policies.push(format!("{kind} {} on {on}", ident(&policy)));
+        }
+    }
+    Ok(outside)
+}
+
+/// A view that not every login may read, nor every release has: what it does not show is not looked at.
+async fn optional(at: At<'_>, sql: &str) -> Result<Vec<crate::engine::session::row::Row>, Error> {
+    let mut session = at.warehouse.session(at.database, at.cancel).await?;
+    match session.query(&Sql::from(sql)).await {
+        Err(error) if matches!(error.sqlstate(), Some("42501" | "42P01")) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+fn is_user(kind: Option<&str>) -> bool {
+    kind.is_none_or(|kind| kind.trim().eq_ignore_ascii_case("user"))
+}
+
+fn trimmed(text: &str) -> String {
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,300 @@
+//! What one user owns and holds in one database, and in the warehouse as a whole.
+
+use crate::engine::catalog::acl::{Acl, Entry, Grantee};
+use crate::engine::error::Error;
+use crate::engine::rights::Rights;
+use crate::engine::session::{Row, Session};
+use crate::engine::sql::{Sql, literal};
+
+/// Everything about a user in one database that a DROP USER there would stumble over, or leave dangling elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    pub database: String,
+    pub owns: Vec<Owned>,
+    pub holds: Vec<Hold>,
+    /// Default privileges of his own making.
+    pub defaults_by: Vec<DefaultBy>,
+    /// Default privileges of others that name him.
+    pub defaults_to: Vec<DefaultTo>,
+    /// Rights on columns: schema, table, column, privilege.
+    pub columns: Vec<(String, String, String, String)>,
+    /// Scoped rights on the tables of a schema.
+    pub scoped: Vec<(String, Rights)>,
+}
+
+/// An object that he owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owned {
+    /// `database`, `schema`, `table`, `view`, `mview`, `function`, `procedure`, `library`.
+    pub kind: String,
+    pub schema: String,
+    /// Of a routine: with its argument types, as the server writes it.
+    pub name: String,
+}
+
+/// A right on an object that is not his: given to him, or by him to others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// `database`, `schema`, `relation`, `function`, `procedure`, `language`.
+    pub kind: String,
+    pub schema: String,
+    pub name: String,
+    pub to: Grantee,
+    pub rights: Rights,
+    pub grantor: Option<String>,
+}
+
+impl Hold {
+    /// Whether this was given to the user; else it was given by him to somebody else.
+    pub fn is_to(&self, name: &str) -> bool {
+        matches!(&self.to, Grantee::User(user) if user == name)
+    }
+}
+
+/// What a user holds outside of single databases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// ARN and command.
+    pub iam: Vec<(String, String)>,
+    /// Database, privilege, scope: rights on other databases than the local ones, and scoped ones.
+    pub databases: Vec<(String, String, String)>,
+    /// Datashare and privilege.
+    pub datashares: Vec<(String, String)>,
+    /// Policies that are attached to him, in words. They are for a security administrator to detach.
+    pub policies: Vec<String>,
+    pub roles: Vec<String>,
+    pub groups: Vec<String>,
+}
+
+/// Default privileges that he set for what he makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultBy {
+    pub objects: Objects,
+    /// Empty: in every schema.
+    pub schema: String,
+    /// To others. None: the row is empty, and blocks a drop all the same.
+    pub to: Vec<Grantee>,
+}
+
+/// Default privileges that give him rights on what somebody else makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultTo {
+    pub objects: Objects,
+    pub schema: String,
+    pub owner: String,
+    pub rights: Rights,
+}
+
+/// `defaclobjtype`, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objects {
+    Tables,
+    Functions,
+    Procedures,
+}
+
+impl Objects {
+    /// The word in ALTER DEFAULT PRIVILEGES.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Objects::Tables => "TABLES",
+            Objects::Functions => "FUNCTIONS",
+            Objects::Procedures => "PROCEDURES",
+        }
+    }
+
+    fn parse(text: &str) -> Objects {
+        match text.trim() {
+            "f" => Objects::Functions,
+            "p" => Objects::Procedures,
+            _ => Objects::Tables,
+        }
+    }
+}
+
+impl Inventory {
+    /// Whether nothing is there that anybody would miss; an empty row of default privileges is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.owns.is_empty()
+            && self.holds.is_empty()
+            && self.defaults_by.iter().all(|row| row.to.is_empty())
+            && self.defaults_to.is_empty()
+            && self.columns.is_empty()
+            && self.scoped.is_empty()
+    }
+}
+
+/// Looks at one database.
+pub async fn look(session: &mut Session, name: &str, id: i64) -> Result<Inventory, Error> {
+    let rows = session.query(&Sql::from(query(name, id))).await?;
+    let mut inventory = read(&session.facts().database, name, &rows)?;
+    let columns = format!(
+        "SELECT namespace_name, relation_name, column_name, privilege_type, identity_type FROM svv_column_privileges WHERE identity_name = {}",
+        literal(name)
+    );
+    for row in session.query(&Sql::from(columns)).await?.iter().filter(|row| is_user(row, 4)) {
+        let text = |column: usize| row.text(column).map(|text| text.trim_end().to_owned());
+        inventory.columns.push((text(0)?, text(1)?, text(2)?, text(3)?));
+    }
+    Ok(inventory)
+}
+
+fn is_user(row: &Row, column: usize) -> bool {
+    row.get(column).is_none_or(|kind| kind.trim().eq_ignore_ascii_case("user"))
+}
+
+/// One query over the leader's catalogues. Names in access control lists are looked for by LIKE first; the lists that
+/// come back are read here.
+pub fn query(name: &str, id: i64) -> String {
+    let like = literal(&format!("%{}%", like_escape(&name.replace('"', "\"\""))));
+    let acl = |column: &str| format!("array_to_string({column}, chr(9))");
+    let (defaults, databases, schemas) = (acl("d.defaclacl"), acl("d.datacl"), acl("n.nspacl"));
+    let (relations, routines, languages) = (acl("c.relacl"), acl("p.proacl"), acl("l.lanacl"));
+    let routine = "textin(regprocedureout(p.oid::regprocedure))::varchar";
+    let routine_kind = "CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END";
+    let no_temporary = r"n.nspname NOT LIKE 'pg\\_temp\\_%'";
+    [
+        format!("SELECT 'owns' AS what, 'database' AS kind, '' AS nsp, d.datname::varchar AS obj, '' AS acl FROM pg_database d WHERE d.datdba = {id}"),
+        format!("SELECT 'owns','schema','', n.nspname::varchar, '' FROM pg_namespace n WHERE n.nspowner = {id} AND {no_temporary}"),
+        format!("SELECT 'owns', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'mview' ELSE 'table' END, n.nspname::varchar, c.relname::varchar, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relowner = {id} AND c.relkind IN ('r','v','m') AND {no_temporary}"),
+        format!("SELECT 'owns', {routine_kind}, n.nspname::varchar, {routine}, '' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner = {id}"),
+        format!("SELECT 'owns','library','', l.name::varchar, '' FROM pg_library l WHERE l.owner = {id}"),
+        format!("SELECT 'default by', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), '', {defaults} FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE d.defacluser = {id}"),
+        format!("SELECT 'default to', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), pg_get_userbyid(d.defacluser)::varchar, {defaults} FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE {defaults} LIKE {like}"),
+        format!("SELECT 'acl','database','', d.datname::varchar, {databases} FROM pg_database d WHERE {databases} LIKE {like}"),
+        format!("SELECT 'acl','schema','', n.nspname::varchar, {schemas} FROM pg_namespace n WHERE {schemas} LIKE {like}"),
+        format!("SELECT 'acl','relation', n.nspname::varchar, c.relname::varchar, {relations} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {relations} LIKE {like}"),
+        format!("SELECT 'acl', {routine_kind}, n.nspname::varchar, {routine}, {routines} FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {routines} LIKE {like}"),
+        format!("SELECT 'acl','language','', l.lanname::varchar, {languages} FROM pg_language l WHERE {languages} LIKE {like}"),
+    ]
+    .join(" UNION ALL ")
+}
+
+fn like_escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if matches!(letter, '\\' | '%' | '_') {
+            escaped.push('\\');
+        }
+        escaped.push(letter);
+    }
+    escaped
+}
+
+fn read(database: &str, name: &str, rows: &[Row]) -> Result<Inventory, Error> {
+    let mut inventory = Inventory { database: database.to_owned(), ..Inventory::default() };
+    for row in rows {
+        let (kind, schema, object) = (row.text(1)?.trim_end(), row.text(2)?, row.text(3)?);
+        let acl = || {
+            Acl::parse(row.get(4).unwrap_or(""))
+                .map_err(|error| Error::refused("Unexpected answer from the warehouse", error.to_string()))
+        };
+        match row.text(0)?.trim_end() {
+            "owns" => inventory.owns.push(Owned { kind: kind.into(), schema: schema.into(), name: object.into() }),
+            "default by" => inventory.defaults_by.push(default_by(kind, schema, name, &acl()?)),
+            "default to" => {
+                let rights = acl()?.of(&Grantee::User(name.to_owned()));
+                // His own rows come as "default by".
+                if !rights.is_empty() && object != name {
+                    let objects = Objects::parse(kind);
+                    inventory.defaults_to.push(DefaultTo {
+                        objects,
+                        schema: schema.into(),
+                        owner: object.into(),
+                        rights,
+                    });
+                }
+            }
+            _ => inventory.holds.extend(acl()?.0.into_iter().filter(|entry| concerns(entry, name)).map(|entry| Hold {
+                kind: kind.into(),
+                schema: schema.into(),
+                name: object.into(),
+                to: entry.grantee,
+                rights: entry.rights,
+                grantor: entry.grantor,
+            })),
+        }
+    }
+    let owns = std::mem::take(&mut inventory.owns);
+    // What he has on his own objects goes with them; backing tables go with their view.
+    inventory.holds.retain(|hold| {
+        !owns.iter().any(|owned| {
+            let kind = if matches!(owned.kind.as_str(), "table" | "view" | "mview") { "relation" } else { &owned.kind };
+            kind == hold.kind && owned.schema == hold.schema && owned.name == hold.name
+        })
+    });
+    inventory.owns = owns.into_iter().filter(|owned| !owned.name.starts_with("mv_tbl__")).collect();
+    Ok(inventory)
+}
+
+fn concerns(entry: &Entry, name: &str) -> bool {
+    let is_to_him = matches!(&entry.grantee, Grantee::User(user) if user == name);
+    is_to_him || entry.grantor.as_deref() == Some(name)
+}
+
+fn default_by(kind: &str, schema: &str, name: &str, acl: &Acl) -> DefaultBy {
+    let mut to: Vec<Grantee> = Vec::new();
+    for entry in &acl.0 {
+        let is_himself = matches!(&entry.grantee, Grantee::User(user) if user == name);
+        if !is_himself && !entry.rights.is_empty() && !to.contains(&entry.grantee) {
+            to.push(entry.grantee.clone());
+        }
+    }
+    DefaultBy { objects: Objects::parse(kind), schema: schema.to_owned(), to }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_quotes_the_name_for_lists_and_for_like() {
+        let sql = query(r#"o_d%d "x\'"#, 101);
+        // In a list `"` is doubled; LIKE's own signs are escaped; the literal doubles `\` and `'`.
+        assert!(sql.contains(r#"LIKE '%o\\_d\\%d ""x\\\\''%'"#), "{sql}");
+        assert_eq!(sql.matches("101").count(), 6);
+        assert_eq!(sql.matches("UNION ALL").count(), 11);
+    }
+
+    #[test]
+    fn rows_become_an_inventory() {
+        let row = |cells: [&str; 5]| Row::new(cells.map(Some));
+        let rows = [
+            row(["owns", "table", "s", "t", ""]),
+            row(["owns", "table", "s", "mv_tbl__m__0", ""]),
+            row(["owns", "function", "s", "s.f(integer)", ""]),
+            row(["acl", "relation", "s", "t", "bob=arwd/bob\teve=r/bob"]),
+            row(["acl", "relation", "s", "other", "bobby=r/o\tbob=r*/o\teve=r/bob\tann=r/o"]),
+            row(["acl", "schema", "", "s", "\"bob\"=U/o"]),
+            row(["acl", "schema", "", "looks_like_bob", "bobby=U/o"]),
+            row(["default by", "r", "s", "", "eve=r/bob\tbob=r/bob\tgroup g=r/bob"]),
+            row(["default by", "f", "", "", ""]),
+            row(["default to", "r", "s", "o", "bob=r/o"]),
+            row(["default to", "r", "s", "bob", "bob=r/bob"]),
+            row(["default to", "r", "s", "o", "bobby=r/o"]),
+        ];
+        let found = read("dev", "bob", &rows).expect("reads");
+        let owned: Vec<&str> = found.owns.iter().map(|owned| owned.name.as_str()).collect();
+        assert_eq!(owned, ["t", "s.f(integer)"]);
+        let holds: Vec<String> = found
+            .holds
+            .iter()
+            .map(|hold| format!("{} {} {:?} {}", hold.kind, hold.name, hold.to, hold.rights))
+            .collect();
+        assert_eq!(
+            holds,
+            [
+                "relation other User(\"bob\") SELECT",
+                "relation other User(\"eve\") SELECT",
+                "schema s User(\"bob\") USAGE"
+            ]
+        );
+        assert_eq!(found.defaults_by[0].to, [Grantee::User("eve".into()), Grantee::Group("g".into())]);
+        assert_eq!((found.defaults_by[1].objects, found.defaults_by[1].to.len()), (Objects::Functions, 0));
+        assert_eq!(found.defaults_to.len(), 1);
+        assert!(!found.is_empty());
+        let harmless = read("dev", "bob", &rows[8..9]).expect("reads");
+        assert!(harmless.is_empty() && harmless.defaults_by.len() == 1);
+        assert!(read("dev", "bob", &[row(["acl", "schema", "", "s", "bob"])]).is_err());
+    }
+}
