@@ -6,7 +6,6 @@
 //! not kept for those who ask later.
 
 pub mod acl;
-pub(in crate::engine) mod cell;
 pub mod effective;
 pub mod principals;
 pub mod roles;
@@ -23,12 +22,12 @@ use futures::future::BoxFuture;
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::catalog::cell::{Cell, lock};
 use crate::engine::catalog::effective::Effective;
 use crate::engine::catalog::principals::Principals;
 use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
 use crate::engine::catalog::snapshot::{Defaults, ExternalSchemas, Snapshot};
 use crate::engine::catalog::sync::Columns;
+use crate::engine::cell::{Cell, lock};
 use crate::engine::error::Error;
 use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;

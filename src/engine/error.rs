@@ -5,9 +5,11 @@ use std::fmt;
 use std::time::Duration;
 
 mod advice;
+mod aws;
 mod engine_detail;
 
 pub use advice::Hints;
+pub use aws::{AwsError, AwsProblem};
 
 /// An error of the engine. It never holds a secret: statements in it are in their printed form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +71,17 @@ pub enum Error {
         endpoint: String,
         /// Where a password for them can be given.
         detail: String,
+    },
+    /// AWS did not answer as hoped.
+    Aws(Box<AwsError>),
+    /// AWS knows the warehouse, but it cannot be used at present.
+    Away {
+        /// Which one.
+        what: String,
+        /// Its status, as AWS calls it.
+        status: String,
+        /// What to do.
+        advice: String,
     },
     /// A refusal of our own, before or after asking the warehouse.
     Refused {
@@ -187,11 +200,21 @@ impl Error {
         }
     }
 
+    /// The same error, said of the secret that it was found in.
+    #[must_use]
+    pub fn about_secret(self) -> Self {
+        match self {
+            Self::Setting { message, .. } => Self::setting("secret_id", format!("In the secret: {message}")),
+            other => other,
+        }
+    }
+
     /// The setting it is about, if it is about one.
     pub fn setting_name(&self) -> Option<&'static str> {
         match self {
             Self::Setting { setting, .. } => Some(setting),
             Self::Refused { about, .. } => *about,
+            Self::Aws(error) => error.about,
             _ => match self.sqlstate() {
                 Some("3D000") => Some("database"),
                 Some("3F000") => Some("schema"),
@@ -233,6 +256,8 @@ impl Error {
             Self::Cancelled => "Cancelled".to_owned(),
             Self::TimedOut { .. } => "No answer from the warehouse".to_owned(),
             Self::Setting { setting, .. } => format!("Bad {setting}"),
+            Self::Aws(error) => error.summary(),
+            Self::Away { what, status, .. } => format!("The {what} is {status}"),
             Self::NoPassword { user, endpoint, .. } => format!("No password for \"{user}\" at {endpoint}"),
             Self::Refused { summary, .. } => summary.clone(),
         }
@@ -263,6 +288,8 @@ impl Error {
                 humantime::format_duration(*after)
             ),
             Self::Setting { message, .. } => message.clone(),
+            Self::Aws(error) => error.detail(),
+            Self::Away { .. } => "So AWS says, and nothing was asked of the warehouse.".to_owned(),
             Self::NoPassword { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
         }
     }
@@ -285,7 +312,7 @@ impl Error {
     /// Whether the warehouse is not there at present (network, paused, restarting), rather than refusing something.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::TimedOut { .. } => true,
+            Self::Unreachable { .. } | Self::Lost { .. } | Self::TimedOut { .. } | Self::Away { .. } => true,
             Self::Server(error) => matches!(error.sqlstate.as_str(), "57P01" | "57P02" | "57P03"),
             _ => false,
         }

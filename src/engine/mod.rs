@@ -7,7 +7,9 @@
 //! - [`run`] executes steps, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
 //!   [`error`] is what can go wrong, in Redshift's terms.
 
+pub mod aws;
 pub mod catalog;
+mod cell;
 pub mod datastore;
 pub mod error;
 pub mod names;

@@ -1,6 +1,7 @@
 //! Connection settings as they are written, and the rules for each of them.
 
 pub mod access;
+pub(in crate::engine) mod aws;
 pub mod connection_string;
 pub mod defaults;
 pub mod endpoint;
@@ -9,6 +10,7 @@ pub mod host;
 pub mod hostaddr;
 pub mod id;
 pub mod logins;
+pub mod needs;
 pub(in crate::engine) mod uri;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,11 +27,15 @@ use crate::engine::settings::endpoint::{Endpoint, bracketed, check_cluster, chec
 use crate::engine::settings::host::parse_host;
 use crate::engine::settings::uri::encode;
 
-/// The end of a sentence about what signs in through AWS.
-pub(super) const PASSWORD_ONLY: &str = "this version signs in with a password only";
-
-/// The only way to sign in.
+/// A database user and its password.
 pub const BASIC: &str = "BASIC";
+/// Temporary credentials, asked for by whoever runs this.
+pub const IAM: &str = "IAM";
+/// Temporary credentials, asked for by a role that is assumed first.
+pub const IAM_ROLE: &str = "IAM_ROLE";
+
+/// How long temporary credentials may be used to sign in, where nothing is written.
+pub const DEFAULT_PASSWORD_DURATION: Duration = Duration::from_secs(900);
 
 /// The database first connected to, where none is written (AWS: the default of clusters and workgroups).
 pub const DEFAULT_DATABASE: &str = "dev";
@@ -47,13 +53,17 @@ pub struct Settings {
     pub port: Option<u16>,
     /// The database first connected to.
     pub database: Option<String>,
-    /// `BASIC`.
+    /// `BASIC`, `IAM`, `IAM_ROLE`.
     pub authentication_type: Option<String>,
     /// The database user.
     pub username: Option<String>,
     /// The user's password.
     #[serde(deserialize_with = "secret")]
     pub password: Option<SecretString>,
+    /// The name of an SSM parameter that holds the password.
+    pub password_ssm_parameter: Option<String>,
+    /// The name or ARN of a secret whose JSON fills what is absent.
+    pub secret_id: Option<String>,
     /// A connection string; may hold a password.
     #[serde(deserialize_with = "secret")]
     pub connection_string: Option<SecretString>,
@@ -61,6 +71,16 @@ pub struct Settings {
     pub cluster_identifier: Option<String>,
     /// The serverless workgroup behind the host, where its name does not tell.
     pub workgroup_name: Option<String>,
+    /// The AWS region.
+    pub region: Option<String>,
+    /// The role to assume.
+    pub role_arn: Option<String>,
+    /// What the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// The name of the assumed role's session.
+    pub role_session_name: Option<String>,
+    /// How long temporary credentials may be used to sign in, such as `15m`.
+    pub password_duration: Option<String>,
     /// `disable`, `require`, `verify-ca`, `verify-full`.
     pub sslmode: Option<String>,
     /// The path of a PEM file, or PEM text.
@@ -82,8 +102,25 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretStr
 }
 
 /// What a connection string can say.
-const IN_CONNECTION_STRING: [&str; 8] =
-    ["host", "port", "database", "username", "password", "sslmode", "sslrootcert", "connect_timeout"];
+const IN_CONNECTION_STRING: [&str; 13] = [
+    "host",
+    "port",
+    "database",
+    "authentication_type",
+    "username",
+    "password",
+    "cluster_identifier",
+    "workgroup_name",
+    "region",
+    "password_duration",
+    "sslmode",
+    "sslrootcert",
+    "connect_timeout",
+];
+
+/// Settings that speak of who signs in.
+pub(super) const LOGIN: [&str; 5] =
+    ["authentication_type", "username", "password_ssm_parameter", "secret_id", "role_arn"];
 
 impl Settings {
     /// The settings in a connection string, its password included.
@@ -100,9 +137,16 @@ impl Settings {
             ("authentication_type", self.authentication_type.is_some()),
             ("username", self.username.is_some()),
             ("password", self.password.is_some()),
+            ("password_ssm_parameter", self.password_ssm_parameter.is_some()),
+            ("secret_id", self.secret_id.is_some()),
             ("connection_string", self.connection_string.is_some()),
             ("cluster_identifier", self.cluster_identifier.is_some()),
             ("workgroup_name", self.workgroup_name.is_some()),
+            ("region", self.region.is_some()),
+            ("role_arn", self.role_arn.is_some()),
+            ("external_id", self.external_id.is_some()),
+            ("role_session_name", self.role_session_name.is_some()),
+            ("password_duration", self.password_duration.is_some()),
             ("sslmode", self.sslmode.is_some()),
             ("sslrootcert", self.sslrootcert.is_some()),
             ("connect_timeout", self.connect_timeout.is_some()),
@@ -131,7 +175,12 @@ impl Settings {
             return Ok(all);
         }
         let Some(text) = all.connection_string.take() else { return Ok(all) };
-        let parts = connection_string::parse(text.expose_secret())?;
+        let mut parts = connection_string::parse(text.expose_secret())?;
+        // jdbc:redshift:iam:// says that AWS gives the credentials, not which identity asks.
+        let by_iam = parts.authentication_type.is_some();
+        if by_iam && (self.authentication_type.as_deref() == Some(IAM_ROLE) || self.writes(&["role_arn"])) {
+            parts.authentication_type = None;
+        }
         if let Some(twice) = parts.written().into_iter().find(|name| self.writes(&[name])) {
             return Err(Error::setting(
                 "connection_string",
@@ -144,8 +193,13 @@ impl Settings {
         all.host = all.host.or(parts.host);
         all.port = all.port.or(parts.port);
         all.database = all.database.or(parts.database);
+        all.authentication_type = all.authentication_type.or(parts.authentication_type);
         all.username = all.username.or(parts.username);
         all.password = all.password.or(parts.password);
+        all.cluster_identifier = all.cluster_identifier.or(parts.cluster_identifier);
+        all.workgroup_name = all.workgroup_name.or(parts.workgroup_name);
+        all.region = all.region.or(parts.region);
+        all.password_duration = all.password_duration.or(parts.password_duration);
         all.sslmode = all.sslmode.or(parts.sslmode);
         all.sslrootcert = all.sslrootcert.or(parts.sslrootcert);
         all.connect_timeout = all.connect_timeout.or(parts.connect_timeout);
@@ -171,16 +225,24 @@ impl Settings {
         test(&settings.username, |text| name("username", text));
         test(&settings.cluster_identifier, check_cluster);
         test(&settings.workgroup_name, check_workgroup);
+        test(&settings.password_ssm_parameter, aws::parameter_name);
+        test(&settings.secret_id, aws::secret_id);
+        test(&settings.region, aws::region);
+        test(&settings.role_arn, aws::role_arn);
+        test(&settings.external_id, aws::external_id);
+        test(&settings.role_session_name, aws::role_session_name);
+        test(&settings.password_duration, |text| password_duration(text).map(drop));
         test(&settings.sslmode, |text| SslMode::parse(text).map(drop));
         test(&settings.sslrootcert, |text| root_cert(text).map(drop));
         test(&settings.connect_timeout, |text| connect_timeout(text).map(drop));
         if settings.port == Some(0) {
             found.push(Error::setting("port", "The port must be a number from 1 to 65535."));
         }
-        if settings.writes(&["cluster_identifier"]) && settings.writes(&["workgroup_name"]) {
+        if settings.cluster_identifier.is_some() && settings.workgroup_name.is_some() {
             let message = "A warehouse is a cluster or a serverless workgroup: write cluster_identifier or workgroup_name, not both.";
             found.push(Error::setting("workgroup_name", message));
         }
+        found.extend(aws::contradictions(&settings));
         found
     }
 }
@@ -195,18 +257,34 @@ pub fn name(setting: &'static str, text: &str) -> Result<(), Error> {
     check_name(text).map_err(|error| Error::setting(setting, format!("{setting}: {error}.")))
 }
 
-/// A way to sign in: `BASIC`. The others that the wire would allow get their own sentence.
+/// A way to sign in: `BASIC`, `IAM` or `IAM_ROLE`, spelt so.
 pub fn authentication_type(text: &str) -> Result<(), Error> {
-    match text {
-        BASIC => Ok(()),
-        "IAM" | "IAM_ROLE" => Err(Error::setting(
-            "authentication_type",
-            format!("{text} signs in through AWS; {PASSWORD_ONLY} ({BASIC})."),
-        )),
-        _ => {
-            Err(Error::setting("authentication_type", format!("authentication_type must be {BASIC}; {PASSWORD_ONLY}.")))
-        }
+    if [BASIC, IAM, IAM_ROLE].contains(&text) {
+        return Ok(());
     }
+    let message = format!(
+        "authentication_type must be {BASIC} (a database user and its password), {IAM} (temporary credentials from AWS) or {IAM_ROLE} (the same, asked for by an assumed role)."
+    );
+    Err(Error::setting("authentication_type", message))
+}
+
+/// `password_duration`: digits and `s`, `m` or `h`; a bare number is seconds. 900 to 3600 seconds (AWS:
+/// GetClusterCredentials, DurationSeconds).
+pub fn password_duration(text: &str) -> Result<Duration, Error> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => 0,
+    };
+    let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    seconds.filter(|seconds| (900..=3600).contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
+        Error::setting(
+            "password_duration",
+            "password_duration must be digits with s, m or h, such as \"15m\" (a bare number is seconds), from 900 seconds to one hour.",
+        )
+    })
 }
 
 /// `connect_timeout`: 1 second to 10 minutes.
@@ -253,9 +331,10 @@ pub fn root_cert_path(text: &str) -> Result<RootCert, Error> {
     }
 }
 
-/// The URL that a JDBC client takes, with a login by password: no user, no password.
-pub fn jdbc_url(endpoint: &Endpoint, database: &str) -> String {
-    format!("jdbc:redshift://{}:{}/{}", bracketed(&endpoint.host), endpoint.port, encode(database))
+/// The URL that a JDBC client takes, in its IAM form where AWS gives the credentials: no user, no password.
+pub fn jdbc_url(endpoint: &Endpoint, database: &str, authentication_type: &str) -> String {
+    let scheme = if authentication_type == BASIC { "jdbc:redshift" } else { "jdbc:redshift:iam" };
+    format!("{scheme}://{}:{}/{}", bracketed(&endpoint.host), endpoint.port, encode(database))
 }
 
 #[cfg(test)]
@@ -281,6 +360,13 @@ mod tests {
         };
         assert_eq!(messages(&good), Vec::<String>::new());
         let bad = Settings {
+            role_arn: Some("role".into()),
+            region: Some("here".into()),
+            external_id: Some("?".into()),
+            role_session_name: Some("a b".into()),
+            password_duration: Some("1d".into()),
+            secret_id: Some("a b".into()),
+            password_ssm_parameter: Some("a b".into()),
             host: Some("a b".into()),
             port: Some(0),
             database: Some("x".repeat(256)),
@@ -309,8 +395,16 @@ mod tests {
                 "cluster_identifier",
                 "connect_timeout",
                 "database",
+                "external_id",
                 "host",
+                "password_duration",
+                "password_ssm_parameter",
+                "password_ssm_parameter",
                 "port",
+                "region",
+                "role_arn",
+                "role_session_name",
+                "secret_id",
                 "sslmode",
                 "sslrootcert",
                 "username",
@@ -320,12 +414,42 @@ mod tests {
         );
     }
 
+    /// Proves: Q12
     #[test]
-    fn signing_in_through_aws_is_refused_in_words() {
-        for text in ["IAM", "IAM_ROLE"] {
-            let error = authentication_type(text).expect_err(text).to_string();
-            assert!(error.contains("this version signs in with a password only"), "{error}");
+    fn the_ways_to_sign_in_have_one_spelling_each() {
+        for text in ["BASIC", "IAM", "IAM_ROLE"] {
+            assert_eq!(authentication_type(text), Ok(()));
         }
+        for text in ["basic", "IAMROLE", "iam", ""] {
+            let error = authentication_type(text).expect_err(text).to_string();
+            assert!(error.contains("BASIC") && error.contains("IAM_ROLE"), "{error}");
+        }
+    }
+
+    /// Proves: L10, L11, L12, L13
+    #[test]
+    fn the_duration_of_credentials_keeps_to_the_limits_of_aws() {
+        let seconds = |text: &str| password_duration(text).map(|duration| duration.as_secs());
+        for (text, expected) in [("900", 900), ("900s", 900), ("15m", 900), ("60m", 3600), ("1h", 3600), ("1234s", 1234)] {
+            assert_eq!(seconds(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "899", "3601", "14m", "61m", "2h", "h", "1d", "15 m", "-900", "15m0s", "1.5h", "99999999999999999999"] {
+            let error = password_duration(bad).expect_err(bad);
+            assert_eq!(error.summary(), "Bad password_duration", "{bad}");
+        }
+        assert_eq!(DEFAULT_PASSWORD_DURATION.as_secs(), 900);
+    }
+
+    #[test]
+    fn a_connection_string_of_the_iam_form_leaves_the_identity_open() {
+        let text = SecretString::from("jdbc:redshift:iam://main:eu-west-1/dev");
+        let settings = Settings { connection_string: Some(text), ..Settings::default() };
+        assert_eq!(settings.expand().expect("settings").authentication_type.as_deref(), Some(IAM));
+        let role = Settings { role_arn: Some("arn:aws:iam::123456789012:role/x".into()), ..settings.clone() };
+        assert_eq!(role.expand().expect("settings").authentication_type, None);
+        assert_eq!(messages(&role), Vec::<String>::new());
+        let basic = Settings { authentication_type: Some(BASIC.into()), ..settings };
+        assert!(basic.expand().is_err_and(|error| error.to_string().contains("authentication_type")));
     }
 
     #[test]
@@ -361,14 +485,14 @@ mod tests {
         };
         let all = settings.expand().expect("settings");
         assert!(all.pending.contains("host") && all.pending.contains("password") && !all.pending.contains("database"));
-        assert!(all.writes(&["host"]) && !all.writes(&["cluster_identifier"]));
+        assert!(all.writes(&["host", "cluster_identifier"]) && !all.writes(&["role_arn"]));
     }
 
     #[test]
     fn a_login_by_password_has_the_plain_jdbc_url() {
         let at = |host: &str| Endpoint { host: host.into(), port: 5439 };
-        assert_eq!(jdbc_url(&at("h"), "dev"), "jdbc:redshift://h:5439/dev");
-        assert_eq!(jdbc_url(&at("::1"), "a b/c"), "jdbc:redshift://[::1]:5439/a%20b%2Fc");
+        assert_eq!(jdbc_url(&at("h"), "dev", BASIC), "jdbc:redshift://h:5439/dev");
+        assert_eq!(jdbc_url(&at("::1"), "a b/c", IAM), "jdbc:redshift:iam://[::1]:5439/a%20b%2Fc");
     }
 
     #[test]

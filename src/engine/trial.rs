@@ -7,6 +7,7 @@ use redshift_standin::{SUPERUSER, Standin, StandinOptions};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::aws::AwsOptions;
 use crate::engine::session::warehouse::{Engine, Options, Warehouse};
 use crate::engine::settings::access::{Access, RootCert, SslMode};
 use crate::engine::settings::endpoint::Endpoint;
@@ -38,7 +39,7 @@ impl Trial {
 
     /// The same for somebody else.
     pub fn sign_in(&self, user: &str, password: &str) -> Arc<Warehouse> {
-        Engine::new(Options::default()).warehouse(Access {
+        Engine::new(Options::default(), AwsOptions::default()).warehouse(Access {
             endpoint: Endpoint { host: self.standin.host(), port: self.standin.port() },
             hostaddr: None,
             database: "dev".into(),
@@ -46,6 +47,7 @@ impl Trial {
             user_source: "a test".into(),
             password: Some(SecretString::from(password)),
             password_source: "a test".into(),
+            iam: None,
             sslmode: SslMode::VerifyFull,
             sslrootcert: Some(RootCert::Path(self.standin.ca_file().display().to_string())),
             connect_timeout: Duration::from_secs(10),

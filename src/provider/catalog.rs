@@ -44,7 +44,7 @@ impl DataSource for Catalog {
 
     async fn read(data: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let explain = |error: Error| errors::on_attribute(&error, &data.hints(), cx.config());
-        let warehouse = data.warehouse(&link::known(cx.config())?).map_err(explain)?;
+        let warehouse = data.warehouse(&link::known(cx.config())?, cx.cancelled()).await.map_err(explain)?;
         let datasets = wanted.datasets.unwrap_or_default();
         let found = sync::sync(&warehouse, &wanted.database, &wanted.schema, &datasets, cx.cancelled())
             .await

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 
 use super::errors;
 use super::link::Link;
 use super::settings::{self, Place};
+use crate::engine::aws::{AwsOptions, Service};
 use crate::engine::error::{Error, Hints};
 use crate::engine::session::warehouse::{Engine, Options, Warehouse};
 use crate::engine::settings::Settings;
@@ -17,6 +19,7 @@ use crate::engine::settings::defaults::{Defaults, Settled, Written};
 use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::settings::env::Environment;
 use crate::engine::settings::logins::{Credential, Credentials};
+use crate::engine::settings::needs::Findings;
 use crate::terraform::{Configure, Diagnostic, Diagnostics, Schema, Value, map, map_of, number, string};
 
 /// What every type of this provider works with.
@@ -50,6 +53,15 @@ pub(super) fn schema() -> Schema<()> {
                 "Logins for other warehouses and users, by where they belong: `user@host:port`, `user@host`, `host:port` or \
                  `host`. The most specific one counts.",
             ),
+        )
+        .setting(
+            "profile",
+            string().doc("Profile of the shared AWS configuration files. Default: that of the environment (`AWS_PROFILE`)."),
+        )
+        .block(
+            "endpoints",
+            "Addresses of AWS services in place of their own: for VPC endpoints, and for tests.",
+            Service::ALL.map(|(name, _)| (name, string().check(url).doc("A URL such as `https://…`."))),
         )
         .setting(
             "max_sessions",
@@ -129,6 +141,26 @@ fn written(config: &Value) -> Result<(Written, bool), Diagnostic> {
     Ok((written, strict))
 }
 
+/// What the provider block says of AWS itself. What is not known yet is as if it were not written: what needs AWS then
+/// fails by itself.
+fn aws(config: &Value) -> AwsOptions {
+    let endpoints = config.at("endpoints");
+    let url = |name: &str| endpoints.attribute(name).as_str().map(str::to_owned);
+    AwsOptions {
+        profile: config.at("profile").as_str().map(str::to_owned),
+        endpoints: Service::ALL.into_iter().filter_map(|(name, service)| Some((service, url(name)?))).collect(),
+    }
+}
+
+fn url(value: &Value) -> Result<(), String> {
+    let text = value.as_str().unwrap_or_default();
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains([' ', '@'])) {
+        return Ok(());
+    }
+    Err("It must be a URL such as https://vpce-1.sts.eu-west-1.vpce.amazonaws.com, without a login.".to_owned())
+}
+
 fn credentials(value: &Value) -> Result<Credentials, Diagnostic> {
     let entries = match value {
         Value::Unknown => return Ok(Credentials::unknown()),
@@ -156,9 +188,9 @@ impl Configured {
         for (setting, source) in defaults.sources() {
             tracing::debug!(setting, source, "a setting of the provider");
         }
-        let engine = Engine::new(Options {
-            application_name: format!("terraform-provider-redshift/{}", env!("CARGO_PKG_VERSION")),
-        });
+        let options =
+            Options { application_name: format!("terraform-provider-redshift/{}", env!("CARGO_PKG_VERSION")) };
+        let engine = Engine::new(options, aws(&request.config));
         Ok((Configured { defaults, engine, strict, reads: AtomicBool::new(false) }, Diagnostics::new()))
     }
 
@@ -167,45 +199,75 @@ impl Configured {
         self.defaults.hints()
     }
 
-    /// Where settings lead, with what they inherit.
+    /// Where settings lead, with what they inherit, as far as that shows without asking anybody.
     pub(super) fn endpoint(&self, settings: &Settings) -> Result<Settled<Endpoint>, Error> {
-        self.defaults.endpoint(settings)
+        self.defaults.endpoint(settings, self.engine.aws().found())
+    }
+
+    /// The same, asking AWS where a name alone is written.
+    pub(super) async fn look_up(&self, settings: &Settings, cancel: &CancellationToken) -> Result<Endpoint, Error> {
+        self.settle(|found| self.defaults.endpoint(settings, found), cancel).await
     }
 
     /// The values of `resolved`, `endpoint`, `type` and `jdbc_url`, or what of them is not known yet. What is wrong with
     /// the settings is another call's to say.
     pub(super) fn resolved(&self, settings: &Settings) -> Option<crate::engine::settings::defaults::Resolved> {
-        self.defaults.resolve(settings).ok().and_then(Settled::known)
+        self.defaults.resolve(settings, self.engine.aws().found()).ok().and_then(Settled::known)
     }
 
     /// Complains if the login that settings need is certainly missing.
     pub(super) fn require_login(&self, link: &Link) -> Result<(), Error> {
-        if link.enabled { self.defaults.access(&link.settings).map(drop) } else { Ok(()) }
+        if !link.enabled {
+            return Ok(());
+        }
+        self.defaults.access(&link.settings, self.engine.aws().found()).map(drop)
     }
 
     /// The warehouse that settings lead to.
-    pub(super) fn warehouse(&self, link: &Link) -> Result<Arc<Warehouse>, Error> {
+    pub(super) async fn warehouse(&self, link: &Link, cancel: &CancellationToken) -> Result<Arc<Warehouse>, Error> {
         enabled(link)?;
-        self.open(self.defaults.access(&link.settings)?)
+        let access = self.settle(|found| self.defaults.access(&link.settings, found), cancel).await?;
+        Ok(self.engine.warehouse(access))
     }
 
     /// The warehouse at a remembered endpoint, with the login that is found for it now.
-    pub(super) fn warehouse_at(&self, link: &Link, remembered: &Endpoint) -> Result<Arc<Warehouse>, Error> {
+    pub(super) async fn warehouse_at(
+        &self,
+        link: &Link,
+        remembered: &Endpoint,
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Warehouse>, Error> {
         enabled(link)?;
-        self.open(self.defaults.access_at(&link.settings, remembered)?)
+        let access = self.settle(|found| self.defaults.access_at(&link.settings, remembered, found), cancel).await?;
+        Ok(self.engine.warehouse(access))
     }
 
-    fn open(&self, access: Settled<crate::engine::settings::access::Access>) -> Result<Arc<Warehouse>, Error> {
-        match access {
-            Settled::Known(access) => Ok(self.engine.warehouse(access)),
-            Settled::Pending(names) => Err(Error::refused(
-                "The warehouse is not known yet",
-                format!(
-                    "{} of {LABEL} is known only after apply. A data source cannot wait for that by itself: add `depends_on` \
-                     with what the value comes from.",
-                    names.join(", ")
-                ),
-            )),
+    /// Reads until everything is known, looking up in AWS what has to be.
+    async fn settle<T>(
+        &self,
+        read: impl Fn(&Findings) -> Result<Settled<T>, Error>,
+        cancel: &CancellationToken,
+    ) -> Result<T, Error> {
+        let aws = self.engine.aws();
+        loop {
+            match read(aws.found())? {
+                Settled::Known(value) => return Ok(value),
+                Settled::LookUp(need) => tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => return Err(Error::Cancelled),
+                    found = aws.find(&need) => found?,
+                },
+                Settled::Pending(names) => {
+                    return Err(Error::refused(
+                        "The warehouse is not known yet",
+                        format!(
+                            "{} of {LABEL} is known only after apply. A data source cannot wait for that by itself: add \
+                             `depends_on` with what the value comes from.",
+                            names.join(", ")
+                        ),
+                    ));
+                }
+            }
         }
     }
 

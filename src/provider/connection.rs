@@ -10,6 +10,7 @@ use super::tests_result;
 use crate::engine::error::Error;
 use crate::engine::session::validation::{Validation, validate};
 use crate::engine::settings::Settings;
+use crate::engine::settings::defaults::Resolved;
 use crate::engine::settings::id::ConnectionId;
 use crate::engine::settings::jdbc_url;
 use crate::terraform::{Change, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, string};
@@ -53,22 +54,20 @@ impl Resource for Connection {
                 id(planned)
             })
             .pure("endpoint", string().doc("`host:port` of the warehouse."), |data: &Configured, own: Settings| {
-                data.resolved(&own).map_or(Value::Unknown, |to| to.endpoint.to_string().into())
+                of_place(data, &own, "endpoint")
             })
             .pure("resolved", settings::resolved_attribute(), |data: &Configured, own: Settings| {
-                data.resolved(&own).map_or(Value::Unknown, |to| settings::resolved_value(&to))
+                of_place(data, &own, "resolved")
             })
             .pure(
                 "type",
                 string().doc("`redshift` for a cluster, `redshift-serverless` for a workgroup."),
-                |data: &Configured, own: Settings| data.resolved(&own).map_or(Value::Unknown, |to| to.product.into()),
+                |data: &Configured, own: Settings| of_place(data, &own, "type"),
             )
             .pure(
                 "jdbc_url",
-                string().doc("URL for JDBC drivers, without user and password."),
-                |data: &Configured, own: Settings| {
-                    data.resolved(&own).map_or(Value::Unknown, |to| jdbc_url(&to.endpoint, &to.database).into())
-                },
+                string().doc("URL for JDBC drivers, without user and password; `jdbc:redshift:iam://` where AWS gives the credentials."),
+                |data: &Configured, own: Settings| of_place(data, &own, "jdbc_url"),
             )
             .observed("connected", boolean().doc("Whether the last sign-in worked."))
             .observed(
@@ -96,13 +95,20 @@ impl Resource for Connection {
             && data.makes_a_plan()
         {
             let settings = link.settings.clone();
-            plan.set("endpoint", now);
             if let Some(to) = data.resolved(&settings) {
-                plan.set("resolved", settings::resolved_value(&to));
-                plan.set("type", to.product);
-                plan.set("jdbc_url", jdbc_url(&to.endpoint, &to.database));
+                for (name, value) in place_values(&to) {
+                    plan.set(name, value);
+                }
             }
             plan.replace("endpoint");
+        }
+        // What has to be looked up stays as it was found while the same settings lead there.
+        if !plan.is_create() && plan.planned().at("id") == plan.prior().at("id") {
+            for name in OF_PLACE {
+                if plan.planned().at(name).is_unknown() && !plan.prior().at(name).is_null() {
+                    plan.set(name, plan.prior().at(name).clone());
+                }
+            }
         }
         Ok(())
     }
@@ -125,6 +131,13 @@ impl Resource for Connection {
                 let same = state.validation_results.as_ref().is_some_and(|known| known.same_as(&tests));
                 cx.set("connected", true);
                 cx.set("server_version", facts.server_version.clone());
+                let own = link(cx.prior())?.settings;
+                // After an import whose look-up failed.
+                if let (true, Some(to)) = (cx.prior().at("endpoint").is_null(), data.resolved(&own)) {
+                    for (name, value) in place_values(&to) {
+                        cx.set(name, value);
+                    }
+                }
                 if !same {
                     let seen = Validation { facts: Some(facts), tests, status, error };
                     cx.set("validation_results", tests_result::value(&seen));
@@ -167,14 +180,36 @@ impl Resource for Connection {
         settings::set(id.settings(), cx);
         cx.set("enabled", id.enabled());
         cx.set("id", id.to_string());
+        if let Err(error) = data.look_up(id.settings(), cx.cancelled()).await {
+            let warning = data.unread(&error)?;
+            cx.warn(warning);
+        }
         if let Some(to) = data.resolved(id.settings()) {
-            cx.set("endpoint", to.endpoint.to_string());
-            cx.set("resolved", settings::resolved_value(&to));
-            cx.set("type", to.product);
-            cx.set("jdbc_url", jdbc_url(&to.endpoint, &to.database));
+            for (name, value) in place_values(&to) {
+                cx.set(name, value);
+            }
         }
         Ok(())
     }
+}
+
+/// What is known as soon as the settings lead somewhere.
+const OF_PLACE: [&str; 4] = ["endpoint", "resolved", "type", "jdbc_url"];
+
+fn place_values(to: &Resolved) -> [(&'static str, Value); 4] {
+    let url = jdbc_url(&to.endpoint, &to.database, to.authentication_type);
+    [
+        ("endpoint", to.endpoint.to_string().into()),
+        ("resolved", settings::resolved_value(to)),
+        ("type", to.product.into()),
+        ("jdbc_url", url.into()),
+    ]
+}
+
+fn of_place(data: &Configured, own: &Settings, name: &str) -> Value {
+    let values = data.resolved(own).map(|to| place_values(&to));
+    let value = values.into_iter().flatten().find(|(known, _)| *known == name);
+    value.map_or(Value::Unknown, |(_, value)| value)
 }
 
 fn link(value: &Value) -> Result<Link, Diagnostics> {
@@ -196,7 +231,8 @@ fn id(written: &Value) -> Value {
 
 /// Signs in and runs the tests.
 async fn sign_in(data: &Configured, link: &Link, cx: &Change<'_>) -> Result<Validation, Error> {
-    validate(data.warehouse(link)?.as_ref(), &data.hints(), cx.cancelled()).await
+    let warehouse = data.warehouse(link, cx.cancelled()).await?;
+    validate(&warehouse, &data.hints(), cx.cancelled()).await
 }
 
 /// Signs in; each test that failed is an error of its own.

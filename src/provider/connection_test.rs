@@ -45,10 +45,10 @@ impl DataSource for ConnectionTest {
     async fn read(data: &Configured, _: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let link = link::known(cx.config())?;
         let explain = |error: Error| errors::on_attribute(&error, &data.hints(), cx.config());
-        let warehouse = match data.warehouse(&link) {
+        let warehouse = match data.warehouse(&link, cx.cancelled()).await {
             Ok(warehouse) => warehouse,
             // What keeps a login from being tried is a failed test as well.
-            Err(error @ Error::NoPassword { .. }) => {
+            Err(error @ (Error::NoPassword { .. } | Error::Aws(_) | Error::Away { .. })) => {
                 cx.set("connected", false);
                 cx.set("type", data.resolved(&link.settings).map(|to| to.product));
                 cx.set("validation_results", tests_result::not_tried(&error));

@@ -49,7 +49,10 @@ impl Resource for Datastore {
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        let warehouse = data.warehouse(&link::known(cx.planned())?).map_err(|error| explain(data, &error, cx))?;
+        let warehouse = data
+            .warehouse(&link::known(cx.planned())?, cx.cancelled())
+            .await
+            .map_err(|error| explain(data, &error, cx))?;
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
         let rights = wanted.rights_to_create();
         // Read before anything is granted: if it fails, nothing was begun.

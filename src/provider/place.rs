@@ -47,6 +47,15 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
     // Whatever is updated now may find out only then where it leads.
     let updates = changes || matches!(plan.prior().at("missing"), Value::List(missing) if !missing.is_empty());
     let configured = match data.endpoint(&link.settings) {
+        // Where a name leads is asked anew, so that a cluster that was moved is noticed.
+        Ok(Settled::LookUp(_)) if !plan.is_create() && link.enabled => {
+            match data.look_up(&link.settings, plan.cancelled()).await {
+                Ok(endpoint) => Some(endpoint),
+                Err(_) if updates && data.makes_a_plan() => None,
+                // What is remembered stands until AWS can be asked.
+                Err(_) => return Ok(()),
+            }
+        }
         Ok(endpoint) => endpoint.known(),
         Err(error) if changes => {
             return Err(errors::on_attribute(&error, &data.hints(), plan.config()).into());
@@ -114,7 +123,7 @@ async fn known_again(
     grant_role: Option<&str>,
     cancel: &CancellationToken,
 ) -> Result<Option<Option<String>>, Error> {
-    let warehouse = data.warehouse(link)?;
+    let warehouse = data.warehouse(link, cancel).await?;
     let facts = warehouse.facts(cancel).await?;
     let by_id = namespace.is_some() && facts.namespace.as_deref() == namespace;
     let by_role = match grant_role {
@@ -141,7 +150,7 @@ pub(super) async fn to_update(
     made: Made<'_>,
     cancel: &CancellationToken,
 ) -> Result<Arc<Warehouse>, Error> {
-    let warehouse = data.warehouse(link)?;
+    let warehouse = data.warehouse(link, cancel).await?;
     let now = &warehouse.access().endpoint;
     match remembered(made.endpoint).ok().flatten() {
         Some(planned) if !same(now, &planned) => {
@@ -166,8 +175,8 @@ pub(super) async fn made_in(
     cancel: &CancellationToken,
 ) -> Result<Arc<Warehouse>, Error> {
     let warehouse = match remembered(made.endpoint).ok().flatten() {
-        Some(endpoint) => data.warehouse_at(link, &endpoint)?,
-        None => data.warehouse(link)?,
+        Some(endpoint) => data.warehouse_at(link, &endpoint, cancel).await?,
+        None => data.warehouse(link, cancel).await?,
     };
     expect(&warehouse, made, cancel).await?;
     Ok(warehouse)
@@ -239,23 +248,13 @@ pub(super) fn base_id(data: &Configured, link: &Link) -> Option<crate::engine::s
 
 /// The connection that an import id begins with, as `connection_id` and `endpoint` have it: null where the provider
 /// block leads there by itself.
-pub(super) fn imported(
+pub(super) async fn imported(
     data: &Configured,
     id: &crate::engine::settings::id::ConnectionId,
+    cancel: &CancellationToken,
 ) -> Result<(Link, Option<String>, String), Error> {
     let link = Link::of(id.clone());
-    let endpoint = match data.endpoint(&link.settings)? {
-        Settled::Known(endpoint) => endpoint,
-        Settled::Pending(names) => {
-            return Err(Error::refused(
-                "The warehouse is not known yet",
-                format!(
-                    "{} of the provider block is known only after apply, so nothing can be imported.",
-                    names.join(", ")
-                ),
-            ));
-        }
-    };
+    let endpoint = data.look_up(&link.settings, cancel).await?;
     let inherited = data.endpoint(&crate::engine::settings::Settings::default()).ok().and_then(Settled::known);
     let is_inherited = *id == crate::engine::settings::id::ConnectionId::at(&endpoint)
         && inherited.is_some_and(|inherited| same(&inherited, &endpoint));

@@ -48,7 +48,7 @@ impl DataSource for Schemas {
 
     async fn read(data: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let explain = |error: Error| errors::on_attribute(&error, &data.hints(), cx.config());
-        let warehouse = data.warehouse(&link::known(cx.config())?).map_err(explain)?;
+        let warehouse = data.warehouse(&link::known(cx.config())?, cx.cancelled()).await.map_err(explain)?;
         let found =
             schemas(&warehouse, &wanted.database, wanted.like.as_deref(), cx.cancelled()).await.map_err(explain)?;
         let row = |schema: &SchemaInfo| {

@@ -47,21 +47,62 @@ pub(super) fn attributes(place: Place) -> Vec<(&'static str, Attribute)> {
     all.extend([
         (
             "authentication_type",
-            string().doc("How to sign in. `BASIC`: a database user and its password. Default: `BASIC`."),
+            string().doc(
+                "How to sign in. `BASIC`: a database user and its password. `IAM`: temporary credentials from AWS. `IAM_ROLE`: \
+                 the same, asked for by the role in `role_arn`. Left out, it follows from what is written: `IAM_ROLE` with \
+                 `role_arn`, `BASIC` where there is a password, else `IAM` where the cluster or workgroup is known.",
+            ),
         ),
-        ("username", string().doc("The database user who signs in.")),
+        (
+            "username",
+            string().doc(
+                "The database user who signs in. With `IAM` or `IAM_ROLE` on a cluster: the user to get credentials for; left \
+                 out, it follows from the AWS identity, as it always does on a serverless workgroup.",
+            ),
+        ),
+        (
+            "password_ssm_parameter",
+            string().doc("Name of an SSM parameter (a SecureString) that holds the password. It is read anew in each run and never stored."),
+        ),
+        (
+            "secret_id",
+            string().doc(
+                "Name or ARN of a secret in Secrets Manager, read anew in each run and never stored. Its JSON fills only what is \
+                 absent: `username`, `password`, `host`, `port`, `dbname`, `dbClusterIdentifier`.",
+            ),
+        ),
         (
             "connection_string",
             connection_string(place).doc(
-                "Settings as one line: `postgresql://`, `postgres://`, `redshift://` or `jdbc:redshift://`. \
+                "Settings as one line: `postgresql://`, `postgres://`, `redshift://`, `jdbc:redshift://` or `jdbc:redshift:iam://`. \
                  Special characters are percent-encoded. What it says must not be written beside it.",
+            ),
+        ),
+        (
+            "cluster_identifier",
+            replaces(string().doc(
+                "The provisioned cluster. Needed where the host does not tell it (an IP address, a VPC endpoint) and AWS gives \
+                 the credentials; in place of `host`, the endpoint is looked up.",
+            )),
+        ),
+        ("workgroup_name", replaces(string().doc("The serverless workgroup, likewise."))),
+        ("region", string().doc("AWS region. Left out: told by the host, inherited, or the AWS configuration's.")),
+        ("role_arn", string().doc("ARN of the role that is assumed to get credentials; it may be in another account.")),
+        ("external_id", string().doc("External id that the role's trust policy asks for. Sent only when written.")),
+        ("role_session_name", string().doc("Name of the assumed role's session. Default: `terraform-provider-redshift`.")),
+        (
+            "password_duration",
+            string().doc(
+                "How long temporary credentials may be used to sign in: `900s` to `3600s`, as digits with `s`, `m` or `h`. They \
+                 are renewed by themselves. Default: `15m`.",
             ),
         ),
         (
             "sslmode",
             string().doc(
                 "How TLS is used: `disable` (plain text), `require` (encrypted, server not verified), `verify-ca` \
-                 (certificate verified), `verify-full` (certificate and host name verified). Default: `verify-full`.",
+                 (certificate verified), `verify-full` (certificate and host name verified). AWS's temporary credentials need TLS. \
+                 Default: `verify-full`.",
             ),
         ),
         (
@@ -115,20 +156,29 @@ fn connection_string(place: Place) -> Attribute {
 fn leads_elsewhere(prior: &Value, planned: &Value) -> bool {
     let place = |value: &Value| {
         let settings = Settings::from_connection_string(value.as_str()?).ok()?;
-        Some((settings.host, settings.port))
+        Some((settings.host, settings.port, settings.cluster_identifier, settings.workgroup_name))
     };
     place(prior) != place(planned)
 }
 
 /// The settings that a configuration may hold.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 20] = [
     "host",
     "port",
     "database",
     "authentication_type",
     "username",
     "password",
+    "password_ssm_parameter",
+    "secret_id",
     "connection_string",
+    "cluster_identifier",
+    "workgroup_name",
+    "region",
+    "role_arn",
+    "external_id",
+    "role_session_name",
+    "password_duration",
     "sslmode",
     "sslrootcert",
     "connect_timeout",
@@ -191,11 +241,11 @@ pub(super) fn check(config: &Value, prefix: &str, place: Place, d: &mut Diagnost
 pub(super) fn resolved_attribute() -> Attribute {
     object([
         ("authentication_type", string().doc("How the login signs in.")),
-        ("username", string().doc("The database user.")),
+        ("username", string().doc("The database user; null where it follows from the AWS identity.")),
         ("database", string().doc("The database first connected to.")),
-        ("cluster_identifier", string().doc("The cluster, if the host names one.")),
-        ("workgroup_name", string().doc("The serverless workgroup, if the host names one.")),
-        ("region", string().doc("The region, if the host names one.")),
+        ("cluster_identifier", string().doc("The cluster, if the settings or the host name one.")),
+        ("workgroup_name", string().doc("The serverless workgroup, if the settings or the host name one.")),
+        ("region", string().doc("The region, if the settings or the host name one.")),
         ("sslmode", string().doc("How TLS is used.")),
     ])
     .doc("What the settings come to, with what they inherit. Kept until a setting of this resource changes.")
@@ -205,7 +255,7 @@ pub(super) fn resolved_attribute() -> Attribute {
 pub(super) fn resolved_value(to: &Resolved) -> Value {
     Value::object([
         ("authentication_type", to.authentication_type.into()),
-        ("username", to.username.as_str().into()),
+        ("username", to.username.clone().into()),
         ("database", to.database.as_str().into()),
         ("cluster_identifier", to.cluster_identifier.clone().into()),
         ("workgroup_name", to.workgroup_name.clone().into()),
@@ -221,6 +271,15 @@ pub(super) fn set(settings: &Settings, cx: &mut Change<'_>) {
     cx.set("database", settings.database.clone());
     cx.set("authentication_type", settings.authentication_type.clone());
     cx.set("username", settings.username.clone());
+    cx.set("password_ssm_parameter", settings.password_ssm_parameter.clone());
+    cx.set("secret_id", settings.secret_id.clone());
+    cx.set("cluster_identifier", settings.cluster_identifier.clone());
+    cx.set("workgroup_name", settings.workgroup_name.clone());
+    cx.set("region", settings.region.clone());
+    cx.set("role_arn", settings.role_arn.clone());
+    cx.set("external_id", settings.external_id.clone());
+    cx.set("role_session_name", settings.role_session_name.clone());
+    cx.set("password_duration", settings.password_duration.clone());
     cx.set("sslmode", settings.sslmode.clone());
     cx.set("sslrootcert", settings.sslrootcert.clone());
     cx.set("connect_timeout", settings.connect_timeout.clone());

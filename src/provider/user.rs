@@ -111,7 +111,8 @@ impl Resource for User {
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
-        let warehouse = data.warehouse(&link::known(cx.planned())?).map_err(|error| explain(&error, cx))?;
+        let warehouse =
+            data.warehouse(&link::known(cx.planned())?, cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
         let user = wanted.user(password_of(&wanted, cx)?);
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
         let made = user::create(&warehouse, &user, cx.cancelled()).await;
@@ -218,8 +219,9 @@ impl Resource for User {
         let hints = data.hints();
         let explain = |error: Error| errors::diagnostic(&error, &hints);
         let id: UserId = id.parse().map_err(explain)?;
-        let (link, connection_id, endpoint) = place::imported(data, &id.connection).map_err(explain)?;
-        let warehouse = data.warehouse(&link).map_err(explain)?;
+        let (link, connection_id, endpoint) =
+            place::imported(data, &id.connection, cx.cancelled()).await.map_err(explain)?;
+        let warehouse = data.warehouse(&link, cx.cancelled()).await.map_err(explain)?;
         let facts = warehouse.facts(cx.cancelled()).await.map_err(explain)?;
         if user::find(&warehouse, &id.name, false, cx.cancelled()).await.map_err(explain)?.is_none() {
             let detail = format!("{endpoint} has no user of exactly this name. User names keep their case.");

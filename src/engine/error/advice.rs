@@ -32,6 +32,8 @@ impl Error {
                 "The network may swallow large packets (path MTU), or the warehouse is overloaded. See STV_INFLIGHT there, or raise statement_timeout."
                     .into(),
             ),
+            Self::Aws(error) => error.advice(),
+            Self::Away { advice, .. } => Some(advice.clone()),
             Self::Cancelled | Self::Setting { .. } | Self::NoPassword { .. } | Self::Refused { .. } => None,
         }
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -127,14 +127,21 @@ async fn secure(mut stream: TcpStream, access: &Access, config: Arc<ClientConfig
 }
 
 /// Signs in on a line.
-pub(super) async fn sign_in(access: &Access, database: &str, line: Line, application: &str) -> Result<Wired, Error> {
+pub(super) async fn sign_in(
+    access: &Access,
+    user: &str,
+    password: Option<&SecretString>,
+    database: &str,
+    line: Line,
+    application: &str,
+) -> Result<Wired, Error> {
     let mut config = Config::new();
-    config.user(&access.user).dbname(database).application_name(application).ssl_mode(Wire::Disable);
-    if let Some(password) = &access.password {
+    config.user(user).dbname(database).application_name(application).ssl_mode(Wire::Disable);
+    if let Some(password) = password {
         config.password(password.expose_secret());
     }
     let (client, mut connection) =
-        config.connect_raw(line, NoTls).await.map_err(|error| refused(access, database, &error))?;
+        config.connect_raw(line, NoTls).await.map_err(|error| refused(access, user, database, &error))?;
     let notices = Arc::new(Mutex::new(Vec::new()));
     let kept = notices.clone();
     let end = tokio::spawn(async move {
@@ -169,14 +176,14 @@ pub(super) async fn cancel(access: &Access, config: Option<&Arc<ClientConfig>>, 
 }
 
 /// What a failed sign-in means. Class 28 is "invalid authorization specification".
-fn refused(access: &Access, database: &str, error: &tokio_postgres::Error) -> Error {
+fn refused(access: &Access, user: &str, database: &str, error: &tokio_postgres::Error) -> Error {
     let about_login = |sqlstate: Option<String>, message: String| {
         Error::from(SignInError {
             sqlstate,
             message,
             endpoint: access.endpoint.to_string(),
             database: database.to_owned(),
-            user: access.user.clone(),
+            user: user.to_owned(),
             user_source: access.user_source.clone(),
             password_source: access.password_source.clone(),
             encrypted: access.sslmode != crate::engine::settings::access::SslMode::Disable,
@@ -189,7 +196,7 @@ fn refused(access: &Access, database: &str, error: &tokio_postgres::Error) -> Er
         return ServerError {
             statement: "(signing in)".to_owned(),
             database: database.to_owned(),
-            user: access.user.clone(),
+            user: user.to_owned(),
             ..server_error(db, |text| text.to_owned())
         }
         .into();

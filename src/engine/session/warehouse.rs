@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
+use secrecy::SecretString;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::aws::{Aws, AwsOptions};
 use crate::engine::catalog::Catalog;
 use crate::engine::error::{Error, Reach, ServerError};
 use crate::engine::names::fold_ascii;
@@ -42,6 +44,7 @@ impl Default for Options {
 /// All warehouses that one set of settings leads to. What is cached in them lives as long as it does.
 pub struct Engine {
     options: Options,
+    aws: Arc<Aws>,
     statements: Arc<AtomicU64>,
     known: Mutex<Known>,
 }
@@ -54,8 +57,13 @@ struct Known {
 
 impl Engine {
     /// An engine that knows no warehouse yet.
-    pub fn new(options: Options) -> Self {
-        Self { options, statements: Arc::default(), known: Mutex::default() }
+    pub fn new(options: Options, aws: AwsOptions) -> Self {
+        Self { options, aws: Arc::new(Aws::new(aws)), statements: Arc::default(), known: Mutex::default() }
+    }
+
+    /// AWS, as all of its warehouses see it.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
     }
 
     /// The warehouse for an access: the same one for the same access. Accesses that differ in the first database only
@@ -71,7 +79,7 @@ impl Engine {
             None => {
                 let turns = known.turns.entry(access.endpoint.clone()).or_default().clone();
                 let application = self.options.application_name.clone();
-                Arc::new(Login::new(access.clone(), turns, application, self.statements.clone()))
+                Arc::new(Login::new(access.clone(), turns, application, self.statements.clone(), self.aws.clone()))
             }
         };
         let warehouse = Arc::new(Warehouse { access, login, facts: OnceCell::new() });
@@ -95,6 +103,7 @@ pub struct Warehouse {
 /// What accesses of one login share.
 struct Login {
     access: Arc<Access>,
+    aws: Arc<Aws>,
     application: String,
     pool: Pool,
     catalog: Catalog,
@@ -159,8 +168,9 @@ impl Warehouse {
 }
 
 impl Login {
-    fn new(access: Access, turns: Arc<Turns>, application: String, statements: Arc<AtomicU64>) -> Self {
+    fn new(access: Access, turns: Arc<Turns>, application: String, statements: Arc<AtomicU64>, aws: Arc<Aws>) -> Self {
         Self {
+            aws,
             pool: Pool::new(access.max_sessions),
             access: Arc::new(access),
             application,
@@ -219,24 +229,42 @@ impl Login {
         self.sign_in_once(database).await
     }
 
+    /// One sign-in; with temporary credentials that are refused, which may have expired on the way, a second one with new
+    /// ones.
     async fn sign_in_once(&self, database: &str) -> Result<Live, Error> {
+        let Some(iam) = &self.access.iam else {
+            return self.sign_in_as(&self.access.user, self.access.password.as_ref(), database).await;
+        };
+        let minted = self.aws.mint(iam, database).await?;
+        match self.sign_in_as(&minted.user, Some(&minted.password), database).await {
+            Err(Error::SignIn(_)) => {
+                tracing::debug!(database, "temporary credentials were refused: asking for new ones");
+                self.aws.forget(iam, database);
+                let minted = self.aws.mint(iam, database).await?;
+                self.sign_in_as(&minted.user, Some(&minted.password), database).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn sign_in_as(&self, user: &str, password: Option<&SecretString>, database: &str) -> Result<Live, Error> {
         let limit = self.access.connect_timeout;
-        match timeout(limit, self.open(database)).await {
+        match timeout(limit, self.open(user, password, database)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(unreachable(&self.access, Reach::TimedOut(limit))),
         }
     }
 
     /// One sign-in with its opening statements.
-    async fn open(&self, database: &str) -> Result<Live, Error> {
+    async fn open(&self, user: &str, password: Option<&SecretString>, database: &str) -> Result<Live, Error> {
         let access = &self.access;
         let read = || tls::client_config(access.sslmode, access.sslrootcert.as_ref());
         let tls = self.tls.get_or_try_init(read).await?.clone();
         let line = connect::open_line(access, tls.as_ref()).await?;
-        let wired = connect::sign_in(access, database, line, &self.application).await?;
+        let wired = connect::sign_in(access, user, password, database, line, &self.application).await?;
         let unknown = Facts {
-            user: access.user.clone(),
-            session_user: access.user.clone(),
+            user: user.to_owned(),
+            session_user: user.to_owned(),
             database: database.to_owned(),
             server_version: String::new(),
             backend_pid: 0,
@@ -302,7 +330,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_same_access_is_the_same_warehouse() {
-        let engine = Engine::new(Options::default());
+        let engine = Engine::new(Options::default(), AwsOptions::default());
         let one = engine.warehouse(sample());
         assert!(Arc::ptr_eq(&one, &engine.warehouse(sample())));
         let sales = engine.warehouse(Access { database: "sales".into(), ..sample() });
@@ -315,7 +343,7 @@ mod tests {
 
     #[tokio::test]
     async fn turns_are_taken_one_at_a_time_per_database_and_endpoint() {
-        let engine = Engine::new(Options::default());
+        let engine = Engine::new(Options::default(), AwsOptions::default());
         let alice = engine.warehouse(sample());
         let bob = engine.warehouse(Access { user: "bob".into(), ..sample() });
         let turn = alice.turn("Dev").await;

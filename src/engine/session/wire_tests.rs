@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::aws::AwsOptions;
 use crate::engine::error::{Error, Hints, Reach, TlsProblem};
 use crate::engine::session::warehouse::{Engine, Options, Warehouse};
 use crate::engine::settings::access::{Access, SslMode, sample};
@@ -24,7 +25,7 @@ fn access(server: &Server) -> Access {
 }
 
 fn warehouse(access: Access) -> Arc<Warehouse> {
-    Engine::new(Options::default()).warehouse(access)
+    Engine::new(Options::default(), AwsOptions::default()).warehouse(access)
 }
 
 async fn open(door: Door) -> (Server, Arc<Warehouse>) {

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::engine::error::Error;
 use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::settings::hostaddr::HostAddr;
+use crate::engine::settings::needs::{Role, Target};
 
 /// How the line is protected, as libpq names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -64,6 +65,23 @@ pub enum RootCert {
     Pem(String),
 }
 
+/// How temporary credentials are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Iam {
+    /// Of which warehouse.
+    pub target: Target,
+    /// Its region; none: the AWS chain's.
+    pub region: Option<String>,
+    /// The roles to assume before, in this order; none: whoever runs this asks.
+    pub roles: Vec<Role>,
+    /// The database user; none: the one that belongs to the identity.
+    pub user: Option<String>,
+    /// How long they may be used to sign in.
+    pub duration: Duration,
+    /// Whether nothing but a missing password led here.
+    pub for_want_of_password: bool,
+}
+
 /// Everything that a sign-in needs. `Debug` does not show the password.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -73,7 +91,7 @@ pub struct Access {
     pub hostaddr: Option<HostAddr>,
     /// The database first connected to.
     pub database: String,
-    /// The database user.
+    /// The database user; with temporary credentials the one behind them, or empty where that follows from the identity.
     pub user: String,
     /// Where the user's name came from, in words.
     pub user_source: String,
@@ -81,6 +99,8 @@ pub struct Access {
     pub password: Option<SecretString>,
     /// Where the password came from, in words.
     pub password_source: String,
+    /// Where temporary credentials come from, in place of a password.
+    pub iam: Option<Iam>,
     /// How the line is protected.
     pub sslmode: SslMode,
     /// Whom to trust.
@@ -104,6 +124,7 @@ impl Access {
             && (self.connect_timeout, self.statement_timeout, self.max_sessions)
                 == (other.connect_timeout, other.statement_timeout, other.max_sessions)
             && password(self) == password(other)
+            && self.iam == other.iam
     }
 
     /// Whether both come to the same: the same login, and the same first database.
@@ -122,6 +143,7 @@ pub(in crate::engine) fn sample() -> Access {
         user_source: "REDSHIFT_USER".into(),
         password: Some(SecretString::from("CANARY")),
         password_source: "REDSHIFT_PASSWORD".into(),
+        iam: None,
         sslmode: SslMode::VerifyFull,
         sslrootcert: None,
         connect_timeout: Duration::from_secs(30),

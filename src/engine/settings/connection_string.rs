@@ -6,27 +6,20 @@ use crate::engine::error::Error;
 use crate::engine::settings::access::SslMode;
 use crate::engine::settings::endpoint::split_port;
 use crate::engine::settings::uri::decode;
-use crate::engine::settings::{PASSWORD_ONLY, Settings};
+use crate::engine::settings::{IAM, Settings};
 
 const SETTING: &str = "connection_string";
 
-/// Parameters of AWS's drivers that sign in through AWS (AWS: Options for JDBC driver version 2.x configuration).
-const THROUGH_AWS: &[&str] = &[
-    "accesskeyid",
-    "autocreate",
-    "clusterid",
-    "dbgroups",
-    "dbuser",
-    "iam",
-    "iamduration",
-    "plugin_name",
-    "profile",
-    "region",
-    "secretaccesskey",
-    "sessiontoken",
-    "serverlessworkgroup",
-    "serverlessacctid",
-    "isserverless",
+/// Parameters of AWS's drivers that have another place here, or none, with the reason (AWS: Options for JDBC driver
+/// version 2.x configuration).
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("accesskeyid", "AWS credentials belong in the environment or a profile"),
+    ("secretaccesskey", "AWS credentials belong in the environment or a profile"),
+    ("sessiontoken", "AWS credentials belong in the environment or a profile"),
+    ("profile", "write profile in the provider block"),
+    ("autocreate", "a user is never made on the way: make it with redshift_user"),
+    ("dbgroups", "groups are never joined on the way"),
+    ("plugin_name", "only AWS's own credential chain is used"),
 ];
 
 /// Whether a connection string holds a password. A string that cannot be read holds one if it might.
@@ -58,10 +51,10 @@ fn might_hold_password(text: &str) -> bool {
 /// Reads, with the problem as a sentence that repeats no value.
 fn read(text: &str) -> Result<Settings, String> {
     let (scheme, rest) = text.split_once("://").ok_or("The connection string has no scheme.").map_err(forms)?;
-    let jdbc = match scheme.to_ascii_lowercase().as_str() {
-        "postgresql" | "postgres" | "redshift" => false,
-        "jdbc:redshift" => true,
-        "jdbc:redshift:iam" => return Err(format!("jdbc:redshift:iam:// signs in through AWS; {PASSWORD_ONLY}.")),
+    let (jdbc, iam) = match scheme.to_ascii_lowercase().as_str() {
+        "postgresql" | "postgres" | "redshift" => (false, false),
+        "jdbc:redshift" => (true, false),
+        "jdbc:redshift:iam" => (true, true),
         _ => return Err(forms("The scheme of the connection string is not known.")),
     };
     if rest.contains('#') {
@@ -75,14 +68,24 @@ fn read(text: &str) -> Result<Settings, String> {
     if path.contains('@') || query.contains('@') {
         return Err("The connection string holds an @ after the host.".into());
     }
-    let mut settings = Settings::default();
+    let mut settings = Settings { authentication_type: iam.then(|| IAM.to_owned()), ..Settings::default() };
     let (login, place) = authority.rsplit_once('@').map_or((None, authority), |(login, place)| (Some(login), place));
     if let Some(login) = login {
         let (user, password) = login.split_once(':').map_or((login, None), |(user, password)| (user, Some(password)));
         settings.username = part(user, "user")?;
         settings.password = part(password.unwrap_or_default(), "password")?.map(SecretString::from);
+        if iam && settings.password.is_some() {
+            return Err("A password has no place in jdbc:redshift:iam://, where AWS gives it.".into());
+        }
     }
-    if !place.is_empty() {
+    // jdbc:redshift:iam://cluster:region/database names the cluster in place of a host.
+    let by_name = place.split_once(':').filter(|(name, region)| {
+        iam && !name.is_empty() && !name.contains('.') && region.contains('-') && !region.contains([':', '.'])
+    });
+    if let Some((cluster, region)) = by_name {
+        settings.cluster_identifier = part(cluster, "cluster")?;
+        settings.region = part(region, "region")?;
+    } else if !place.is_empty() {
         let (host, port) =
             split_port(place).map_err(|_| "The port in the connection string is no port (1 to 65535).")?;
         settings.host = part(host, "host")?;
@@ -92,7 +95,7 @@ fn read(text: &str) -> Result<Settings, String> {
         return Err("The connection string has more than one / after the host.".into());
     }
     settings.database = part(path, "database")?;
-    parameters(query, jdbc, &mut settings)?;
+    parameters(query, jdbc, iam, &mut settings)?;
     if let Some(host) = &settings.host {
         crate::engine::settings::host::parse_host(host)
             .map_err(|_| "The host in the connection string is neither a DNS name nor an IP address.")?;
@@ -102,7 +105,7 @@ fn read(text: &str) -> Result<Settings, String> {
 
 fn forms(problem: &str) -> String {
     format!(
-        "{problem} The forms are postgresql://, postgres://, redshift:// and jdbc:redshift://, then [user@]host[:port][/database][?sslmode=verify-full]."
+        "{problem} The forms are postgresql://, postgres://, redshift://, jdbc:redshift:// and jdbc:redshift:iam://, then [user@]host[:port][/database][?sslmode=verify-full]."
     )
 }
 
@@ -113,8 +116,8 @@ fn part(text: &str, what: &str) -> Result<Option<String>, String> {
     Ok((!text.is_empty()).then_some(text))
 }
 
-fn parameters(query: &str, jdbc: bool, settings: &mut Settings) -> Result<(), String> {
-    let mut ssl = None;
+fn parameters(query: &str, jdbc: bool, iam: bool, settings: &mut Settings) -> Result<(), String> {
+    let (mut ssl, mut serverless) = (None, None);
     for pair in query.split(|c| c == '&' || (jdbc && c == ';')).filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or("A parameter of the connection string has no value.")?;
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
@@ -133,6 +136,9 @@ fn parameters(query: &str, jdbc: bool, settings: &mut Settings) -> Result<(), St
             }
             "dbname" | "databasename" => put(&mut settings.database, value, name)?,
             "user" | "uid" => put(&mut settings.username, value, name)?,
+            "password" | "pwd" if iam => {
+                return Err("A password has no place in jdbc:redshift:iam://, where AWS gives it.".into());
+            }
             "password" | "pwd" => put(&mut settings.password, SecretString::from(value), name)?,
             "sslmode" => {
                 let mode = SslMode::parse(&value.to_ascii_lowercase()).map_err(|error| error.sentence())?;
@@ -148,15 +154,40 @@ fn parameters(query: &str, jdbc: bool, settings: &mut Settings) -> Result<(), St
                 "false" => put(&mut ssl, false, name)?,
                 _ => return Err("The parameter \"ssl\" must be true or false.".into()),
             },
-            other if THROUGH_AWS.contains(&other) => {
-                return Err(format!("The parameter \"{name}\" signs in through AWS; {PASSWORD_ONLY}."));
+            "dbuser" if iam => put(&mut settings.username, value, name)?,
+            "clusterid" if iam => put(&mut settings.cluster_identifier, value, name)?,
+            "serverlessworkgroup" if iam => put(&mut settings.workgroup_name, value, name)?,
+            "region" if iam => put(&mut settings.region, value, name)?,
+            "iamduration" if iam => put(&mut settings.password_duration, value, name)?,
+            // The account of a workgroup follows from the identity that asks.
+            "serverlessacctid" if iam => {}
+            "isserverless" if iam => match value.to_ascii_lowercase().as_str() {
+                "true" => put(&mut serverless, true, name)?,
+                "false" => put(&mut serverless, false, name)?,
+                _ => return Err("The parameter \"isServerless\" must be true or false.".into()),
+            },
+            "dbuser"
+            | "clusterid"
+            | "serverlessworkgroup"
+            | "region"
+            | "iamduration"
+            | "isserverless"
+            | "serverlessacctid"
+            | "iam" => {
+                return Err(format!("The parameter \"{name}\" belongs to jdbc:redshift:iam://."));
+            }
+            other if let Some((_, why)) = ELSEWHERE.iter().find(|(known, _)| *known == other) => {
+                return Err(format!("The parameter \"{name}\" has no place in the connection string: {why}."));
             }
             _ => {
                 return Err(format!(
-                    "The connection string has an unknown parameter, \"{name}\". Known are user, password, sslmode, sslrootcert, connect_timeout, ssl and, for JDBC, UID, PWD and loginTimeout."
+                    "The connection string has an unknown parameter, \"{name}\". Known are user, password, sslmode, sslrootcert, connect_timeout, ssl and, for JDBC, UID, PWD and loginTimeout, with iam: DbUser, ClusterID, Region, IAMDuration, isServerless and serverlessWorkGroup."
                 ));
             }
         }
+    }
+    if serverless == Some(true) && settings.cluster_identifier.is_some() {
+        return Err("The connection string says isServerless and names a cluster.".into());
     }
     match (ssl, settings.sslmode.as_deref()) {
         (Some(true), Some("disable")) | (Some(false), Some("require" | "verify-ca" | "verify-full")) => {
@@ -239,11 +270,13 @@ mod tests {
         for (text, words) in [
             ("h:5439/dev", "no scheme"),
             ("mysql://h", "not known"),
-            (
-                "jdbc:redshift:iam://cluster:region/dev",
-                "signs in through AWS; this version signs in with a password only",
-            ),
-            ("jdbc:redshift://h/d?DbUser=x", "\"DbUser\" signs in through AWS"),
+            ("jdbc:redshift:iam://cluster:region/dev", "no port"),
+            ("jdbc:redshift:iam://u:p@h/dev", "A password has no place"),
+            ("jdbc:redshift:iam://h/dev?PWD=p", "A password has no place"),
+            ("jdbc:redshift:iam://h/dev?AccessKeyID=p", "belong in the environment or a profile"),
+            ("jdbc:redshift:iam://h/dev?AutoCreate=true", "never made on the way"),
+            ("jdbc:redshift:iam://c:eu-west-1/dev?isServerless=true", "names a cluster"),
+            ("jdbc:redshift://h/d?DbUser=x", "\"DbUser\" belongs to jdbc:redshift:iam://"),
             ("postgresql://h/d?colour=red", "unknown parameter, \"colour\""),
             ("postgresql://h/d?UID=red", "unknown parameter, \"UID\""),
             ("postgresql://h/d?sslmode=prefer", "fall back to clear text"),
@@ -264,6 +297,24 @@ mod tests {
             assert!(matches!(error, Error::Setting { setting: SETTING, .. }));
             assert!(error.to_string().contains(words), "{text}: {error}");
         }
+    }
+
+    /// Proves: F11, F2
+    #[test]
+    fn the_iam_forms_of_jdbc_are_read() {
+        let read = |text: &str| parse(text).expect(text);
+        let by_name = read("jdbc:redshift:iam://main:us-west-2/dev?DbUser=alice&IAMDuration=900");
+        assert_eq!(
+            (by_name.cluster_identifier.as_deref(), by_name.region.as_deref(), by_name.host.as_deref()),
+            (Some("main"), Some("us-west-2"), None)
+        );
+        assert_eq!((by_name.username.as_deref(), by_name.password_duration.as_deref()), (Some("alice"), Some("900")));
+        assert_eq!(by_name.authentication_type.as_deref(), Some(IAM));
+        let by_host = read("jdbc:redshift:iam://h.example.com:5440/dev?ClusterID=main;Region=eu-west-1");
+        assert_eq!((by_host.host.as_deref(), by_host.port), (Some("h.example.com"), Some(5440)));
+        assert_eq!((by_host.cluster_identifier.as_deref(), by_host.region.as_deref()), (Some("main"), Some("eu-west-1")));
+        let serverless = read("jdbc:redshift:iam://h/dev?isServerless=true&serverlessWorkGroup=wg1&serverlessAcctId=1");
+        assert_eq!(serverless.workgroup_name.as_deref(), Some("wg1"));
     }
 
     proptest! {

@@ -11,11 +11,16 @@ use crate::engine::settings::env::Environment;
 use crate::engine::settings::host::Host;
 use crate::engine::settings::hostaddr::{HostAddr, HostAddrs};
 use crate::engine::settings::logins::{Credentials, Names};
+use crate::engine::settings::needs::{Finding, Findings, Need, SecretFields, Target};
 use crate::engine::settings::{self, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DATABASE, Settings};
 
 mod login;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_aws;
+
+use login::Proof;
 
 /// `max_sessions` where none is written.
 pub const DEFAULT_MAX_SESSIONS: usize = 4;
@@ -63,7 +68,12 @@ pub enum Settled<T> {
     Known(T),
     /// These settings must be known first.
     Pending(Vec<&'static str>),
+    /// This must be looked up in AWS first.
+    LookUp(Need),
 }
+
+/// Settings that speak of where a warehouse is.
+const ENDPOINT: [&str; 4] = ["host", "port", "cluster_identifier", "workgroup_name"];
 
 /// What a warehouse's settings come to, without its login's secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,17 +82,17 @@ pub struct Resolved {
     pub endpoint: Endpoint,
     /// `redshift` or `redshift-serverless`.
     pub product: &'static str,
-    /// `BASIC`.
+    /// `BASIC`, `IAM`, `IAM_ROLE`.
     pub authentication_type: &'static str,
-    /// The database user.
-    pub username: String,
+    /// The database user; none where it follows from the AWS identity.
+    pub username: Option<String>,
     /// The database first connected to.
     pub database: String,
     /// Written, or told by the host.
     pub cluster_identifier: Option<String>,
     /// Written, or told by the host.
     pub workgroup_name: Option<String>,
-    /// Told by the host.
+    /// Written, or told by the host.
     pub region: Option<String>,
     /// How the line is protected.
     pub sslmode: SslMode,
@@ -91,6 +101,7 @@ pub struct Resolved {
 /// Why something cannot be told: it waits for a setting, or it is wrong.
 enum Stop {
     Pending(&'static str),
+    LookUp(Need),
     Error(Error),
 }
 
@@ -105,6 +116,7 @@ fn settle<T>(read: impl FnOnce() -> Result<T, Stop>) -> Result<Settled<T>, Error
     match read() {
         Ok(value) => Ok(Settled::Known(value)),
         Err(Stop::Pending(name)) => Ok(Settled::Pending(vec![name])),
+        Err(Stop::LookUp(need)) => Ok(Settled::LookUp(need)),
         Err(Stop::Error(error)) => Err(error),
     }
 }
@@ -114,7 +126,7 @@ impl<T> Settled<T> {
     pub fn known(self) -> Option<T> {
         match self {
             Self::Known(value) => Some(value),
-            Self::Pending(_) => None,
+            Self::Pending(_) | Self::LookUp(_) => None,
         }
     }
 
@@ -123,6 +135,7 @@ impl<T> Settled<T> {
         match self {
             Self::Known(value) => Settled::Known(change(value)),
             Self::Pending(names) => Settled::Pending(names),
+            Self::LookUp(need) => Settled::LookUp(need),
         }
     }
 }
@@ -182,26 +195,28 @@ impl Defaults {
     }
 
     /// Where a warehouse with these settings of its own listens: its own endpoint as a whole, or the team's.
-    pub fn endpoint(&self, own: &Settings) -> Result<Settled<Endpoint>, Error> {
+    pub fn endpoint(&self, own: &Settings, found: &Findings) -> Result<Settled<Endpoint>, Error> {
         let own = own.expand()?;
-        settle(|| self.endpoint_of(&own))
+        settle(|| self.endpoint_of(&own, found))
     }
 
     /// What the settings come to. Errors: what is missing or wrong; a missing password is none of this call's.
-    pub fn resolve(&self, own: &Settings) -> Result<Settled<Resolved>, Error> {
+    pub fn resolve(&self, own: &Settings, found: &Findings) -> Result<Settled<Resolved>, Error> {
         let own = own.expand()?;
         settle(|| {
-            let endpoint = self.endpoint_of(&own)?;
-            let names = self.names(&own, &endpoint);
+            let endpoint = self.endpoint_of(&own, found)?;
+            let names = self.names(&own, Some(&endpoint), found)?;
             let shape = endpoint.shape();
+            let choice = self.choose(&own, &names, found)?;
+            let authentication_type = choice.kind;
             Ok(Resolved {
                 product: if names.workgroup.is_some() { "redshift-serverless" } else { product(shape.as_ref()) },
-                authentication_type: settings::BASIC,
-                username: self.user(&own, &names)?,
-                database: self.database(&own)?,
+                authentication_type,
+                username: choice.user(),
+                database: self.database(&own, found)?,
                 cluster_identifier: names.cluster,
                 workgroup_name: names.workgroup,
-                region: shape.and_then(|host| host.region),
+                region: self.region(&own, shape.as_ref())?,
                 sslmode: self.sslmode(&own)?,
                 endpoint,
             })
@@ -209,22 +224,35 @@ impl Defaults {
     }
 
     /// Everything that a sign-in needs. Errors: what is missing or wrong, [`Error::NoPassword`] among them.
-    pub fn access(&self, own: &Settings) -> Result<Settled<Access>, Error> {
+    pub fn access(&self, own: &Settings, found: &Findings) -> Result<Settled<Access>, Error> {
         let own = own.expand()?;
         settle(|| {
-            let endpoint = self.endpoint_of(&own)?;
-            self.access_to(&own, endpoint)
+            // Whether there is a way to sign in shows without the endpoint, where that has to be looked up.
+            let endpoint = self.endpoint_of(&own, found).map_err(|stop| match stop {
+                Stop::LookUp(need @ Need::Endpoint { .. }) => self
+                    .names(&own, None, found)
+                    .and_then(|names| self.login(&own, &names, found))
+                    .err()
+                    .filter(|stop| !matches!(stop, Stop::LookUp(_)))
+                    .unwrap_or(Stop::LookUp(need)),
+                stop => stop,
+            })?;
+            self.access_to(&own, endpoint, found)
         })
     }
 
     /// The same for a warehouse that is remembered, wherever the settings lead now: with the login found for it.
-    pub fn access_at(&self, own: &Settings, remembered: &Endpoint) -> Result<Settled<Access>, Error> {
+    pub fn access_at(&self, own: &Settings, remembered: &Endpoint, found: &Findings) -> Result<Settled<Access>, Error> {
         let own = own.expand()?;
-        settle(|| self.access_to(&own, remembered.clone()))
+        settle(|| self.access_to(&own, remembered.clone(), found))
     }
 
-    fn access_to(&self, own: &Settings, endpoint: Endpoint) -> Result<Access, Stop> {
-        let login = self.login(own, &self.names(own, &endpoint))?;
+    fn access_to(&self, own: &Settings, endpoint: Endpoint, found: &Findings) -> Result<Access, Stop> {
+        let login = self.login(own, &self.names(own, Some(&endpoint), found)?, found)?;
+        let (password, password_source, iam) = match login.proof {
+            Proof::Password { password, source } => (Some(password), source, None),
+            Proof::Iam(iam) => (None, "AWS".to_owned(), Some(iam)),
+        };
         let connect_timeout = match self.pick(own, "connect_timeout", |settings| settings.connect_timeout.clone())? {
             Some(text) => settings::connect_timeout(&text)?,
             None => DEFAULT_CONNECT_TIMEOUT,
@@ -233,13 +261,14 @@ impl Defaults {
         self.settled("max_sessions")?;
         self.settled("statement_timeout")?;
         Ok(Access {
-            hostaddr: self.hostaddr_for(&endpoint)?,
+            hostaddr: self.hostaddr_for(&endpoint, found)?,
             endpoint,
-            database: self.database(own)?,
+            database: self.database(own, found)?,
             user: login.user,
             user_source: login.user_source,
-            password: Some(login.password),
-            password_source: login.password_source,
+            password,
+            password_source,
+            iam,
             sslmode: self.sslmode(own)?,
             sslrootcert: root.as_deref().map(settings::root_cert).transpose()?,
             connect_timeout,
@@ -251,83 +280,198 @@ impl Defaults {
 
     /// The settings that say where the warehouse is: its own as soon as they say anything about it, else the team's.
     fn endpoint_settings<'a>(&'a self, own: &'a Settings) -> &'a Settings {
-        if own.writes(&["host", "port", "cluster_identifier", "workgroup_name"]) { own } else { &self.settings }
+        let team_says = self.settings.writes(&ENDPOINT);
+        let own_says = own.writes(&ENDPOINT) || (!team_says && own.writes(&["secret_id"]));
+        if own_says { own } else { &self.settings }
     }
 
-    fn endpoint_of(&self, own: &Settings) -> Result<Endpoint, Stop> {
+    fn endpoint_of(&self, own: &Settings, found: &Findings) -> Result<Endpoint, Stop> {
         let settings = self.endpoint_settings(own);
         for name in ["host", "port"] {
             if settings.pending.contains(name) {
                 return Err(Stop::Pending(name));
             }
         }
-        let Some(host) = &settings.host else {
-            let message = if settings.writes(&["cluster_identifier", "workgroup_name"]) {
-                format!(
-                    "A cluster's or workgroup's name alone leads to no host here, as {}: write host too.",
-                    settings::PASSWORD_ONLY
-                )
-            } else if settings.writes(&["port"]) {
-                format!(
-                    "port is written without host. Where a warehouse listens is taken from {} as a whole or not at all: write host too.",
-                    self.label
-                )
-            } else {
-                format!(
-                    "No host is written: set host (or connection_string), here or in {}, or REDSHIFT_HOST.",
-                    self.label
-                )
-            };
-            return Err(Error::setting("host", message).into());
+        if let Some(host) = &settings.host {
+            let endpoint = Endpoint::new(host, settings.port)?;
+            self.refuse_foreign_secret(own, settings, &endpoint, found)?;
+            return Ok(endpoint);
+        }
+        for name in ["cluster_identifier", "workgroup_name"] {
+            if settings.pending.contains(name) {
+                return Err(Stop::Pending(name));
+            }
+        }
+        let written = (settings.cluster_identifier.clone(), settings.workgroup_name.clone());
+        let secret = if written == (None, None) { self.secret(settings, settings, found)? } else { None };
+        let (cluster, port) = match secret {
+            Some(SecretFields { host: Some(host), port, .. }) => {
+                return Ok(Endpoint::new(&host, settings.port.or(port)).map_err(|error| error.about_secret())?);
+            }
+            Some(fields) => (fields.cluster_identifier, settings.port.or(fields.port)),
+            None => (written.0, settings.port),
         };
-        Ok(Endpoint::new(host, settings.port)?)
+        let target = match (cluster, written.1) {
+            (_, Some(name)) => Target::Workgroup(name),
+            (Some(name), None) => Target::Cluster(name.to_ascii_lowercase()),
+            (None, None) => return Err(self.no_host(settings).into()),
+        };
+        let kind = self.kind_by_name(own, &target, found)?;
+        let need = Need::Endpoint { target, region: self.region(own, None)?, roles: self.roles(own, kind)? };
+        match found.get(&need) {
+            Some(Finding::Endpoint(endpoint)) => Ok(Endpoint { port: port.unwrap_or(endpoint.port), ..endpoint }),
+            _ => Err(Stop::LookUp(need)),
+        }
+    }
+
+    /// Who is to look up an endpoint: who asks for credentials there.
+    fn kind_by_name(&self, own: &Settings, target: &Target, found: &Findings) -> Result<&'static str, Stop> {
+        let (cluster, workgroup) = match target {
+            Target::Cluster(name) => (Some(name.clone()), None),
+            Target::Workgroup(name) => (None, Some(name.clone())),
+            Target::CustomDomain(_) => (None, None),
+        };
+        Ok(self.choose(own, &Names { endpoint: None, cluster, workgroup }, found)?.kind)
+    }
+
+    /// A secret is for its own host. Its password does not go to another one that is only inherited.
+    fn refuse_foreign_secret(
+        &self,
+        own: &Settings,
+        from: &Settings,
+        endpoint: &Endpoint,
+        found: &Findings,
+    ) -> Result<(), Stop> {
+        if std::ptr::eq(from, own) || own.secret_id.is_none() {
+            return Ok(());
+        }
+        // It is looked up by whoever needs the password.
+        let Ok(Some(SecretFields { host: Some(host), port, .. })) = self.secret(own, own, found) else { return Ok(()) };
+        let theirs = Endpoint::new(&host, port).map_err(|error| error.about_secret())?;
+        if theirs.host == endpoint.host {
+            return Ok(());
+        }
+        let message = format!(
+            "The secret is for {theirs}, but {} leads to {endpoint}. Write host here to say which one is meant.",
+            self.label
+        );
+        Err(Error::setting("secret_id", message).into())
+    }
+
+    fn no_host(&self, settings: &Settings) -> Error {
+        let label = self.label;
+        let message = if settings.writes(&["secret_id"]) {
+            "The secret names neither host nor dbClusterIdentifier: write host, cluster_identifier or workgroup_name."
+                .into()
+        } else if settings.writes(&["port"]) {
+            format!(
+                "port is written without host. Where a warehouse listens is taken from {label} as a whole or not at all: write host too."
+            )
+        } else {
+            format!(
+                "No host is written: set host (or cluster_identifier, workgroup_name, connection_string), here or in {label}, or REDSHIFT_HOST."
+            )
+        };
+        Error::setting("host", message)
     }
 
     /// The team's own endpoint; none if it has none.
-    fn own_endpoint(&self) -> Result<Option<Endpoint>, Stop> {
-        match self.endpoint_of(&Settings::default()) {
+    fn own_endpoint(&self, found: &Findings) -> Result<Option<Endpoint>, Stop> {
+        match self.endpoint_of(&Settings::default(), found) {
             Err(Stop::Error(_)) => Ok(None),
             other => other.map(Some),
         }
     }
 
-    /// Whether an endpoint is the team's own.
-    fn is_own(&self, endpoint: &Endpoint) -> Result<bool, Stop> {
-        let own = self.own_endpoint()?;
+    /// Whether a warehouse is the team's own.
+    fn is_own(&self, names: &Names, found: &Findings) -> Result<bool, Stop> {
+        let team = &self.settings;
+        if team.host.is_none() && !team.pending.contains("host") {
+            // By name: nothing has to be looked up to tell.
+            let cluster = team.cluster_identifier.as_ref().map(|name| name.to_ascii_lowercase());
+            if cluster.is_some() && cluster == names.cluster
+                || team.workgroup_name.is_some() && team.workgroup_name == names.workgroup
+            {
+                return Ok(true);
+            }
+        }
+        let Some(endpoint) = &names.endpoint else { return Ok(false) };
+        let own = self.own_endpoint(found)?;
         Ok(own.is_some_and(|own| same_endpoint(&Place::Host(own), &Place::Host(endpoint.clone()))))
     }
 
-    /// All names of the warehouse at an endpoint.
-    fn names(&self, own: &Settings, endpoint: &Endpoint) -> Names {
+    /// All names of the warehouse at an endpoint; without one, of the warehouse that has to be looked up.
+    fn names(&self, own: &Settings, endpoint: Option<&Endpoint>, found: &Findings) -> Result<Names, Stop> {
         let settings = self.endpoint_settings(own);
-        let here = self.endpoint_of(own).is_ok_and(|found| found == *endpoint);
-        let written = |name: &Option<String>| name.clone().filter(|_| here);
-        let shape = endpoint.shape();
+        let shape = endpoint.and_then(Endpoint::shape);
         let told = |name: fn(&Host) -> Option<String>| shape.as_ref().and_then(name);
-        Names {
-            endpoint: endpoint.clone(),
+        let (cluster, workgroup) =
+            (told(|host| host.cluster_identifier.clone()), told(|host| host.workgroup_name.clone()));
+        let here = match (endpoint, self.endpoint_of(own, found)) {
+            (Some(endpoint), Ok(here)) => here == *endpoint,
+            // While it is not looked up, a remembered host that names another warehouse tells that it is not here.
+            (_, Err(Stop::LookUp(Need::Endpoint { .. }))) => cluster.is_none() && workgroup.is_none(),
+            (endpoint, _) => endpoint.is_none(),
+        };
+        let written = |name: &Option<String>| name.clone().filter(|_| here);
+        let from_secret = match settings.secret_id {
+            Some(_)
+                if here
+                    && settings.cluster_identifier.is_none()
+                    && settings.workgroup_name.is_none()
+                    && cluster.is_none() =>
+            {
+                match self.secret(settings, settings, found) {
+                    Ok(fields) => fields.and_then(|fields| fields.cluster_identifier),
+                    Err(_) => None,
+                }
+            }
+            _ => None,
+        };
+        Ok(Names {
+            endpoint: endpoint.cloned(),
             cluster: written(&settings.cluster_identifier)
+                .or(from_secret)
                 .map(|name| name.to_ascii_lowercase())
-                .or_else(|| told(|host| host.cluster_identifier.clone())),
-            workgroup: written(&settings.workgroup_name).or_else(|| told(|host| host.workgroup_name.clone())),
+                .or(cluster),
+            workgroup: written(&settings.workgroup_name).or(workgroup),
+        })
+    }
+
+    /// The region: its own, else the host's, else the team's, else none (the AWS chain's).
+    fn region(&self, own: &Settings, host: Option<&Host>) -> Result<Option<String>, Stop> {
+        if own.pending.contains("region") {
+            return Err(Stop::Pending("region"));
+        }
+        let told = || host.and_then(|host| host.region.clone());
+        match own.region.clone().or_else(told) {
+            Some(region) => Ok(Some(region)),
+            None => self.pick(own, "region", |settings| settings.region.clone()),
         }
     }
 
-    fn hostaddr_for(&self, endpoint: &Endpoint) -> Result<Option<HostAddr>, Stop> {
+    fn hostaddr_for(&self, endpoint: &Endpoint, found: &Findings) -> Result<Option<HostAddr>, Stop> {
         self.settled("hostaddrs")?;
         if let Some(address) = self.hostaddrs.get(endpoint) {
             return Ok(Some(address.clone()));
         }
         self.settled("hostaddr")?;
         match &self.hostaddr {
-            Some(address) if self.is_own(endpoint)? => Ok(Some(address.clone())),
+            Some(address) if self.own_endpoint(found)?.is_some_and(|own| own == *endpoint) => Ok(Some(address.clone())),
             _ => Ok(None),
         }
     }
 
-    fn database(&self, own: &Settings) -> Result<String, Stop> {
-        let written = self.pick(own, "database", |settings| settings.database.clone())?;
-        Ok(written.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()))
+    fn database(&self, own: &Settings, found: &Findings) -> Result<String, Stop> {
+        if let Some(written) = self.pick(own, "database", |settings| settings.database.clone())? {
+            return Ok(written);
+        }
+        for settings in [own, &self.settings] {
+            if let Some(SecretFields { database: Some(name), .. }) = self.secret(settings, settings, found)? {
+                return Ok(name);
+            }
+        }
+        Ok(DEFAULT_DATABASE.to_owned())
     }
 
     fn sslmode(&self, own: &Settings) -> Result<SslMode, Stop> {

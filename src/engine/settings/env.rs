@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use secrecy::SecretString;
 
 use crate::engine::error::Error;
-use crate::engine::settings::Settings;
 use crate::engine::settings::endpoint::parse_port;
+use crate::engine::settings::{BASIC, LOGIN, Settings};
 
 const HOST: &str = "REDSHIFT_HOST";
 const HOSTADDR: &str = "REDSHIFT_HOSTADDR";
@@ -75,13 +75,20 @@ impl Environment {
         }
         let (user, password) = (self.get(USER), self.get(PASSWORD).map(SecretString::from));
         let same_user = user.is_none() || (settings.username.is_some() && settings.username == user);
-        if !settings.writes(&["username", "password", "authentication_type"]) {
+        let writes_login = settings.writes(&LOGIN) || settings.writes(&["password"]);
+        // A login that is not a user and a password is no business of these two variables.
+        let by_aws = settings.writes(&["role_arn", "secret_id"])
+            || settings.authentication_type.as_deref().is_some_and(|kind| kind != BASIC);
+        if !writes_login {
             set(settings, "username", USER, user, |settings| &mut settings.username);
             set(settings, "password", PASSWORD, password, |settings| &mut settings.password);
-        } else if settings.username.is_some() && same_user && free(settings, "password") {
-            set(settings, "password", PASSWORD, password, |settings| &mut settings.password);
-        } else if free(settings, "username") && password.is_none() {
-            set(settings, "username", USER, user, |settings| &mut settings.username);
+        } else if !by_aws {
+            let no_password = free(settings, "password") && free(settings, "password_ssm_parameter");
+            if settings.username.is_some() && same_user && no_password {
+                set(settings, "password", PASSWORD, password, |settings| &mut settings.password);
+            } else if free(settings, "username") && password.is_none() {
+                set(settings, "username", USER, user, |settings| &mut settings.username);
+            }
         }
         for (name, variable, place) in [
             ("database", DATABASE, (|settings| &mut settings.database) as fn(&mut Settings) -> &mut Option<String>),

@@ -11,24 +11,13 @@ use std::str::FromStr;
 use crate::engine::datastore::grantee::GranteeKind;
 use crate::engine::error::Error;
 use crate::engine::names::check_name;
+use crate::engine::settings::Settings;
 use crate::engine::settings::endpoint::{Endpoint, Place, bracketed, same_endpoint, split_port};
 use crate::engine::settings::host::parse_host;
 use crate::engine::settings::uri::{decode, encode};
-use crate::engine::settings::{PASSWORD_ONLY, Settings};
 
 #[cfg(test)]
 mod tests;
-
-/// Settings that sign in through AWS, as they would stand in an id.
-const THROUGH_AWS: &[&str] = &[
-    "external_id",
-    "password_duration",
-    "password_ssm_parameter",
-    "region",
-    "role_arn",
-    "role_session_name",
-    "secret_id",
-];
 
 /// The id of a connection: its settings as they are written.
 #[derive(Debug, Clone)]
@@ -134,8 +123,15 @@ impl fmt::Display for ConnectionId {
         put("port", port.map(|port| port.to_string()));
         put("auth", settings.authentication_type.clone());
         put("connect_timeout", settings.connect_timeout.clone());
+        put("external_id", settings.external_id.clone());
         put("enabled", (!self.enabled).then(|| "false".to_owned()));
+        put("password_duration", settings.password_duration.clone());
+        put("password_ssm_parameter", settings.password_ssm_parameter.clone());
         put("preserve_case", settings.preserve_case.map(|keep| keep.to_string()));
+        put("region", settings.region.clone());
+        put("role_arn", settings.role_arn.clone());
+        put("role_session_name", settings.role_session_name.clone());
+        put("secret_id", settings.secret_id.clone());
         put("sslmode", settings.sslmode.clone());
         put("sslrootcert", settings.sslrootcert.clone());
         write_parameters(f, &rest)
@@ -183,19 +179,23 @@ impl FromStr for ConnectionId {
                 }
                 "connect_timeout" => settings.connect_timeout = Some(value),
                 "enabled" => enabled = flag(&name, &value)?,
+                "external_id" => settings.external_id = Some(value),
+                "password_duration" => settings.password_duration = Some(value),
+                "password_ssm_parameter" => settings.password_ssm_parameter = Some(value),
                 "port" => {
                     twice(settings.port.is_some())?;
                     settings.port = Some(crate::engine::settings::endpoint::parse_port(&value)?);
                 }
                 "preserve_case" => settings.preserve_case = Some(flag(&name, &value)?),
+                "region" => settings.region = Some(value),
+                "role_arn" => settings.role_arn = Some(value),
+                "role_session_name" => settings.role_session_name = Some(value),
+                "secret_id" => settings.secret_id = Some(value),
                 "sslmode" => settings.sslmode = Some(value),
                 "sslrootcert" => settings.sslrootcert = Some(value),
                 "workgroup_name" => {
                     twice(settings.workgroup_name.is_some())?;
                     settings.workgroup_name = Some(value);
-                }
-                aws if THROUGH_AWS.contains(&aws) => {
-                    return Err(Error::setting("id", format!("{aws} signs in through AWS; {PASSWORD_ONLY}.")));
                 }
                 "password" => return Err(wrong("An id never holds a password.")),
                 other => return Err(wrong(&format!("It has an unknown parameter, \"{other}\"."))),

@@ -45,7 +45,8 @@ enum Where {
 /// A warehouse by all the names that a key may have for it.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
-    pub(super) endpoint: Endpoint,
+    /// None while it has to be looked up.
+    pub(super) endpoint: Option<Endpoint>,
     pub(super) cluster: Option<String>,
     pub(super) workgroup: Option<String>,
 }
@@ -108,10 +109,25 @@ impl Credentials {
     }
 }
 
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.endpoint, &self.cluster, &self.workgroup) {
+            (Some(endpoint), ..) => endpoint.fmt(f),
+            (None, _, Some(name)) => write!(f, "workgroup:{name}"),
+            (None, Some(name), None) => write!(f, "cluster:{name}"),
+            (None, None, None) => f.write_str("a warehouse without a name"),
+        }
+    }
+}
+
 impl Names {
     fn places(&self) -> Vec<Where> {
-        let host = &self.endpoint.host;
-        let mut places = vec![Where::Host(host.clone(), Some(self.endpoint.port)), Where::Host(host.clone(), None)];
+        let mut places = match &self.endpoint {
+            Some(Endpoint { host, port }) => {
+                vec![Where::Host(host.clone(), Some(*port)), Where::Host(host.clone(), None)]
+            }
+            None => Vec::new(),
+        };
         places.extend(self.cluster.clone().map(Where::Cluster));
         places.extend(self.workgroup.clone().map(Where::Workgroup));
         places
@@ -164,7 +180,7 @@ mod tests {
 
     fn names(host: &str, port: u16) -> Names {
         let endpoint = Endpoint { host: host.into(), port };
-        Names { endpoint, cluster: Some("main".into()), workgroup: None }
+        Names { endpoint: Some(endpoint), cluster: Some("main".into()), workgroup: None }
     }
 
     fn found(map: &Credentials, user: Option<&str>, written: bool, port: u16) -> Option<(String, Option<String>)> {

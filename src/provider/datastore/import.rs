@@ -13,8 +13,9 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
     let hints = data.hints();
     let explain = |error: Error| errors::diagnostic(&error, &hints);
     let id: DatastoreId = id.parse().map_err(explain)?;
-    let (link, connection_id, endpoint) = place::imported(data, &id.connection).map_err(explain)?;
-    let warehouse = data.warehouse(&link).map_err(explain)?;
+    let (link, connection_id, endpoint) =
+        place::imported(data, &id.connection, cx.cancelled()).await.map_err(explain)?;
+    let warehouse = data.warehouse(&link, cx.cancelled()).await.map_err(explain)?;
     let facts = warehouse.facts(cx.cancelled()).await.map_err(explain)?;
     let grantee = id.principal.as_ref().map(|(kind, name)| (name.as_str(), Some(*kind)));
     let found = import_lookup(&warehouse, &id.database, &id.schema, grantee, id.grant_role.as_deref(), cx.cancelled())

@@ -191,10 +191,8 @@ fn url(data: &Configured, planned: &Value) -> Value {
     let (Some(database), Ok(Some(link))) = (planned.at("database").as_str(), Link::read(planned)) else {
         return Value::Unknown;
     };
-    match data.endpoint(&link.settings) {
-        Ok(endpoint) => endpoint.known().map_or(Value::Unknown, |endpoint| jdbc_url(&endpoint, database).into()),
-        Err(_) => Value::Unknown,
-    }
+    let to = data.resolved(&link.settings);
+    to.map_or(Value::Unknown, |to| jdbc_url(&to.endpoint, database, to.authentication_type).into())
 }
 
 /// Plans the role and the owners: kept where they stay, unknown where an apply decides, null where there are none.

@@ -42,12 +42,13 @@ fn user(name: &str) -> Settings {
 }
 
 fn access(defaults: &Defaults, own: &Settings) -> Access {
-    defaults.access(own).expect("settings").known().expect("known settings")
+    defaults.access(own, &Findings::default()).expect("settings").known().expect("known settings")
 }
 
 /// User, password and where the password came from.
 fn login(defaults: &Defaults, own: &Settings) -> Result<(String, String, String), String> {
-    let found = defaults.access(own).map_err(|error| error.to_string())?.known().expect("known settings");
+    let found =
+        defaults.access(own, &Findings::default()).map_err(|error| error.to_string())?.known().expect("known settings");
     let password = found.password.expect("a password").expose_secret().to_owned();
     Ok((found.user, password, found.password_source))
 }
@@ -80,7 +81,9 @@ fn what_a_warehouse_leaves_out_is_the_teams() {
 #[test]
 fn an_endpoint_is_inherited_as_a_whole_or_not_at_all() {
     let team = defaults(Settings { port: Some(5440), ..team() }, &[]);
-    let endpoint = |own: &Settings| team.endpoint(own).map(|found| found.known().map(|endpoint| endpoint.to_string()));
+    let endpoint = |own: &Settings| {
+        team.endpoint(own, &Findings::default()).map(|found| found.known().map(|endpoint| endpoint.to_string()))
+    };
     assert_eq!(endpoint(&Settings::default()), Ok(Some("team:5440".into())));
     assert_eq!(endpoint(&host("Other")), Ok(Some("other:5439".into())));
     let zero = Settings { port: Some(0), ..host("h") };
@@ -88,9 +91,13 @@ fn an_endpoint_is_inherited_as_a_whole_or_not_at_all() {
     let port = Settings { port: Some(1), ..Settings::default() };
     assert!(endpoint(&port).is_err_and(|error| error.to_string().contains("write host too")));
     let cluster = Settings { cluster_identifier: Some("main".into()), ..Settings::default() };
-    assert!(endpoint(&cluster).is_err_and(|error| error.to_string().contains("password only: write host too")));
+    assert!(matches!(team.endpoint(&cluster, &Findings::default()), Ok(Settled::LookUp(Need::Endpoint { .. }))));
     let nothing = defaults(Settings::default(), &[]);
-    assert!(nothing.endpoint(&Settings::default()).is_err_and(|error| error.to_string().contains("REDSHIFT_HOST")));
+    assert!(
+        nothing
+            .endpoint(&Settings::default(), &Findings::default())
+            .is_err_and(|error| error.to_string().contains("REDSHIFT_HOST"))
+    );
 }
 
 /// Proves: Q14, Q15
@@ -152,12 +159,14 @@ fn a_cluster_is_found_by_its_name_and_by_its_host() {
 fn a_remembered_warehouse_gets_the_login_found_for_it() {
     let moved = defaults(team(), &[("alice@old", None)]);
     let old = "old:5439".parse::<Endpoint>().expect("an endpoint");
-    let found = moved.access_at(&Settings::default(), &old).expect("settings").known().expect("known");
+    let found =
+        moved.access_at(&Settings::default(), &old, &Findings::default()).expect("settings").known().expect("known");
     assert_eq!((found.endpoint, found.password_source.as_str()), (old.clone(), "credentials[\"alice@old\"]"));
     let forgotten = defaults(team(), &[]);
-    let error = forgotten.access_at(&Settings::default(), &old).expect_err("no login");
+    let error = forgotten.access_at(&Settings::default(), &old, &Findings::default()).expect_err("no login");
     assert!(matches!(error, Error::NoPassword { .. }), "{error}");
-    let back = forgotten.access_at(&host("elsewhere"), &"team:5439".parse().expect("an endpoint"));
+    let back =
+        forgotten.access_at(&host("elsewhere"), &"team:5439".parse().expect("an endpoint"), &Findings::default());
     assert!(back.is_ok_and(|found| found.known().is_some()));
 }
 
@@ -166,12 +175,13 @@ fn what_is_pending_is_waited_for_and_only_where_it_matters() {
     let pending =
         |name: &'static str, settings: Settings| defaults(Settings { pending: [name].into(), ..settings }, &[]);
     let nowhere = pending("host", Settings { host: None, ..team() });
-    assert_eq!(nowhere.endpoint(&Settings::default()), Ok(Settled::Pending(vec!["host"])));
-    assert!(nowhere.endpoint(&host("other")).is_ok_and(|found| found.known().is_some()));
-    let waits = |defaults: &Defaults, own: &Settings| match defaults.access(own).expect("settings") {
-        Settled::Pending(names) => names,
-        Settled::Known(_) => Vec::new(),
-    };
+    assert_eq!(nowhere.endpoint(&Settings::default(), &Findings::default()), Ok(Settled::Pending(vec!["host"])));
+    assert!(nowhere.endpoint(&host("other"), &Findings::default()).is_ok_and(|found| found.known().is_some()));
+    let waits =
+        |defaults: &Defaults, own: &Settings| match defaults.access(own, &Findings::default()).expect("settings") {
+            Settled::Pending(names) => names,
+            Settled::Known(_) | Settled::LookUp(_) => Vec::new(),
+        };
     assert_eq!(waits(&nowhere, &Settings { username: Some("alice".into()), ..host("other") }), ["host"]);
     assert_eq!(waits(&pending("password", Settings { password: None, ..team() }), &Settings::default()), ["password"]);
     assert_eq!(waits(&pending("credentials", team()), &Settings::default()), ["credentials"]);
@@ -179,7 +189,7 @@ fn what_is_pending_is_waited_for_and_only_where_it_matters() {
     let own = Settings { pending: ["username"].into(), ..Settings::default() };
     assert_eq!(waits(&defaults(team(), &[]), &own), ["username"]);
     let missing = pending("password", Settings { password: None, ..team() });
-    assert!(missing.access(&host("other")).is_err());
+    assert!(missing.access(&host("other"), &Findings::default()).is_err());
     let entry = Credential { pending: true, ..Credential::default() };
     let credentials = Credentials::parse([("alice@team".to_owned(), entry)]).expect("credentials");
     let half =
@@ -198,10 +208,10 @@ fn what_the_settings_come_to() {
         },
         &[],
     );
-    let resolved = team.resolve(&Settings::default()).expect("settings").known().expect("known");
+    let resolved = team.resolve(&Settings::default(), &Findings::default()).expect("settings").known().expect("known");
     assert_eq!(
-        (resolved.product, resolved.username.as_str(), resolved.database.as_str()),
-        ("redshift-serverless", "alice", "sales")
+        (resolved.product, resolved.username.as_deref(), resolved.database.as_str()),
+        ("redshift-serverless", Some("alice"), "sales")
     );
     assert_eq!((resolved.workgroup_name.as_deref(), resolved.region.as_deref()), (Some("wg1"), Some("eu-west-1")));
     assert_eq!((resolved.authentication_type, resolved.sslmode), ("BASIC", SslMode::VerifyFull));

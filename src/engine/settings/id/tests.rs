@@ -50,6 +50,10 @@ fn ids_read_back() {
         "redshift://?port=5440",
         "redshift://h?enabled=false",
         "redshift://IAM%3Aalice@h:5439",
+        "redshift://cluster:main/db?region=eu-west-1&role_arn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fx",
+        "redshift://?password_duration=1h&password_ssm_parameter=%2Fa%2Fb",
+        "redshift://?secret_id=s",
+        "redshift://h?external_id=a%2Fb&role_arn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fx&role_session_name=tf",
     ] {
         assert_eq!(connection(text).to_string(), text);
     }
@@ -68,8 +72,9 @@ fn what_is_no_id_is_refused_with_the_reason() {
         ("h:5439", "does not begin"),
         ("redshift://u:CANARY@h", "never holds a password"),
         ("redshift://h?password=CANARY", "never holds a password"),
-        ("redshift://h?auth=IAM", "this version signs in with a password only"),
-        ("redshift://h?role_arn=a", "role_arn signs in through AWS; this version signs in with a password only"),
+        ("redshift://h?auth=iam", "authentication_type must be BASIC"),
+        ("redshift://h?role_arn=a", "role_arn must be the ARN of a role"),
+        ("redshift://h?external_id=ab", "which is not written beside it"),
         ("redshift://h?colour=red", "unknown parameter, \"colour\""),
         ("redshift://h?sslmode=require&sslmode=require", "sslmode twice"),
         ("redshift://h:1?port=2", "port twice"),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::engine::error::Error;
 
 /// One thing that is read once and shared.
-pub(super) struct Cell<T> {
+pub(in crate::engine) struct Cell<T> {
     kept: Mutex<Kept<T>>,
     /// Held by whoever is loading.
     gate: tokio::sync::Mutex<()>,
@@ -28,7 +28,12 @@ impl<T> Default for Cell<T> {
 
 impl<T> Cell<T> {
     /// The value of a load that began after `since`, by the clock.
-    pub(super) async fn get<F>(&self, clock: &AtomicU64, since: u64, load: impl FnOnce() -> F) -> Result<Arc<T>, Error>
+    pub(in crate::engine) async fn get<F>(
+        &self,
+        clock: &AtomicU64,
+        since: u64,
+        load: impl FnOnce() -> F,
+    ) -> Result<Arc<T>, Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
@@ -80,7 +85,7 @@ impl<T> Cell<T> {
 }
 
 /// A lock, also after a panic: what it holds is changed in one assignment each time, so it is whole.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(in crate::engine) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

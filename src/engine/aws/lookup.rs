@@ -1,0 +1,222 @@
+//! Endpoints, secrets and parameters.
+
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::problem::{Asked, failed};
+use super::{Aws, Service};
+use crate::engine::error::Error;
+use crate::engine::settings::aws::Arn;
+use crate::engine::settings::endpoint::Endpoint;
+use crate::engine::settings::needs::{Finding, Need, Role, SecretFields, Target};
+
+/// Looks a need up.
+pub(super) async fn find(aws: &Aws, need: &Need) -> Result<Finding, Error> {
+    match need {
+        Need::Endpoint { target, region, roles } => {
+            endpoint(aws, target, region.as_deref(), roles).await.map(Finding::Endpoint)
+        }
+        Need::Secret { id, region } => secret(aws, id, region.as_deref()).await.map(Finding::Secret),
+        Need::Parameter { name, region } => parameter(aws, name, region.as_deref()).await.map(Finding::Parameter),
+    }
+}
+
+async fn endpoint(aws: &Aws, target: &Target, region: Option<&str>, roles: &[Role]) -> Result<Endpoint, Error> {
+    let region = aws.region(region).await?;
+    let identity = aws.identity(roles, &region).await?;
+    tracing::debug!(%target, region, "looking up the endpoint");
+    let asked = |call, resource: String, about| Asked {
+        call,
+        identity: identity.name.clone(),
+        target: format!("{target} in {region}"),
+        resources: vec![resource],
+        about,
+        ..Asked::default()
+    };
+    let (address, port, status) = match target {
+        Target::Workgroup(name) => {
+            let config = aws.service(Service::RedshiftServerless, &region, identity.credentials.clone()).await?;
+            let asked = asked("redshift-serverless:GetWorkgroup", "workgroup/<id>".into(), "workgroup_name");
+            let answer = aws_sdk_redshiftserverless::Client::new(&config)
+                .get_workgroup()
+                .workgroup_name(name)
+                .send()
+                .await
+                .map_err(|error| failed(&asked, &error))?;
+            let Some(workgroup) = answer.workgroup() else { return Err(asked.no_answer("workgroup")) };
+            let endpoint = workgroup.endpoint();
+            let status = workgroup.status().map(|status| status.as_str().to_owned());
+            (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status)
+        }
+        Target::Cluster(name) | Target::CustomDomain(name) => {
+            let config = aws.service(Service::Redshift, &region, identity.credentials.clone()).await?;
+            let asked = asked("redshift:DescribeClusters", format!("cluster:{name}"), "cluster_identifier");
+            let answer = aws_sdk_redshift::Client::new(&config)
+                .describe_clusters()
+                .cluster_identifier(name)
+                .send()
+                .await
+                .map_err(|error| failed(&asked, &error))?;
+            let Some(cluster) = answer.clusters().first() else { return Err(asked.no_answer("cluster")) };
+            let endpoint = cluster.endpoint();
+            let status = cluster.cluster_status().map(str::to_owned);
+            (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status)
+        }
+    };
+    let status = status.unwrap_or_default().to_ascii_lowercase();
+    match address.filter(|address| !address.is_empty()) {
+        Some(address) => {
+            if status.contains("paus") {
+                return Err(not_there(
+                    target,
+                    &status,
+                    "Resume it in the console or with `aws redshift resume-cluster`, and run this again.",
+                ));
+            }
+            Endpoint::new(&address, port.and_then(|port| u16::try_from(port).ok()))
+        }
+        None => Err(not_there(
+            target,
+            &status,
+            "It has no endpoint yet: wait until its status is available, and run this again.",
+        )),
+    }
+}
+
+fn not_there(target: &Target, status: &str, advice: &str) -> Error {
+    let status = if status.is_empty() { "not available" } else { status };
+    Error::Away { what: target.to_string(), status: status.to_owned(), advice: advice.to_owned() }
+}
+
+async fn secret(aws: &Aws, id: &str, region: Option<&str>) -> Result<SecretFields, Error> {
+    let region = aws.region(region_of(id).as_deref().or(region)).await?;
+    let identity = aws.identity(&[], &region).await?;
+    let config = aws.service(Service::SecretsManager, &region, identity.credentials).await?;
+    tracing::debug!(secret_id = id, region, "secretsmanager:GetSecretValue");
+    let asked = Asked {
+        call: "secretsmanager:GetSecretValue",
+        identity: identity.name,
+        target: format!("secret \"{id}\" in {region}"),
+        resources: vec![if id.starts_with("arn:") { id.to_owned() } else { format!("secret:{id}-??????") }],
+        about: "secret_id",
+        ..Asked::default()
+    };
+    let answer = aws_sdk_secretsmanager::Client::new(&config)
+        .get_secret_value()
+        .secret_id(id)
+        .send()
+        .await
+        .map_err(|error| failed(&asked, &error))?;
+    match answer.secret_string() {
+        Some(text) => fields(id, text),
+        None => Err(wrong_secret(id, "it is binary. It must be text: JSON such as {\"username\": …, \"password\": …}")),
+    }
+}
+
+fn wrong_secret(id: &str, why: &str) -> Error {
+    Error::setting("secret_id", format!("The secret \"{id}\" cannot be used: {why}."))
+}
+
+/// The fields of a secret's JSON (AWS: JSON structure of Secrets Manager secrets). No value of it gets into an error.
+fn fields(id: &str, text: &str) -> Result<SecretFields, Error> {
+    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
+        return Err(wrong_secret(id, "it is no JSON object. It must be such as {\"username\": …, \"password\": …}"));
+    };
+    let text = |name: &str| match object.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(wrong_secret(id, &format!("its field \"{name}\" is no text"))),
+    };
+    let port = match object.get("port") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let written = value.as_str().map(str::to_owned).unwrap_or_else(|| value.to_string());
+            let port = crate::engine::settings::endpoint::parse_port(&written);
+            Some(port.map_err(|_| wrong_secret(id, "its field \"port\" is no port (1 to 65535)"))?)
+        }
+    };
+    Ok(SecretFields {
+        username: text("username")?,
+        password: text("password")?.map(SecretString::from),
+        host: text("host")?,
+        port,
+        database: text("dbname")?,
+        cluster_identifier: text("dbClusterIdentifier")?,
+    })
+}
+
+async fn parameter(aws: &Aws, name: &str, region: Option<&str>) -> Result<SecretString, Error> {
+    let region = aws.region(region_of(name).as_deref().or(region)).await?;
+    let identity = aws.identity(&[], &region).await?;
+    let config = aws.service(Service::Ssm, &region, identity.credentials).await?;
+    tracing::debug!(parameter = name, region, "ssm:GetParameter");
+    let asked = Asked {
+        call: "ssm:GetParameter",
+        identity: identity.name,
+        target: format!("parameter \"{name}\" in {region}"),
+        resources: vec![if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            format!("parameter/{}", name.trim_start_matches('/'))
+        }],
+        about: "password_ssm_parameter",
+        ..Asked::default()
+    };
+    let answer = aws_sdk_ssm::Client::new(&config)
+        .get_parameter()
+        .name(name)
+        .with_decryption(true)
+        .send()
+        .await
+        .map_err(|error| failed(&asked, &error))?;
+    let Some(parameter) = answer.parameter() else { return Err(asked.no_answer("parameter")) };
+    if parameter.r#type() != Some(&aws_sdk_ssm::types::ParameterType::SecureString) {
+        let kind = parameter.r#type().map_or("unknown", aws_sdk_ssm::types::ParameterType::as_str);
+        return Err(Error::setting(
+            "password_ssm_parameter",
+            format!(
+                "The parameter \"{name}\" is of type {kind}, which anyone who may read it sees in clear. Make it a SecureString."
+            ),
+        ));
+    }
+    match parameter.value() {
+        Some(value) if !value.is_empty() => Ok(SecretString::from(value.to_owned())),
+        _ => Err(Error::setting("password_ssm_parameter", format!("The parameter \"{name}\" is empty."))),
+    }
+}
+
+/// The region in an ARN.
+fn region_of(id: &str) -> Option<String> {
+    id.parse::<Arn>().ok().map(|arn| arn.region).filter(|region| !region.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_as_aws_writes_it() {
+        let all = r#"{"engine":"redshift","username":"u","password":"CANARY","host":"h","port":5440,"dbname":"d","dbClusterIdentifier":"c"}"#;
+        let read = fields("s", all).expect("fields");
+        assert_eq!(read.password.as_ref().map(|p| p.expose_secret().to_owned()).as_deref(), Some("CANARY"));
+        assert_eq!((read.username.as_deref(), read.host.as_deref(), read.port), (Some("u"), Some("h"), Some(5440)));
+        assert_eq!((read.database.as_deref(), read.cluster_identifier.as_deref()), (Some("d"), Some("c")));
+        assert!(!format!("{read:?}").contains("CANARY"));
+        assert_eq!(
+            fields("s", r#"{"port":"5441","username":""}"#).map(|f| (f.port, f.username)),
+            Ok((Some(5441), None))
+        );
+    }
+
+    #[test]
+    fn what_is_no_such_secret_is_refused_without_its_value() {
+        for text in ["CANARY", "[\"CANARY\"]", "{\"password\": 1234567}", "{\"port\": \"CANARY\"}", "\"CANARY\"", ""] {
+            let error = fields("s", text).expect_err(text);
+            assert_eq!(error.setting_name(), Some("secret_id"));
+            assert!(!error.to_string().contains("CANARY") && !error.to_string().contains("1234567"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What a call's failure means.
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::engine::error::{AwsError, AwsProblem, Error};
+
+/// What was asked of AWS, for whoever has to explain a failure.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asked {
+    /// `service:Action`, as policies write it.
+    pub(super) call: &'static str,
+    /// Who asked.
+    pub(super) identity: String,
+    /// About what.
+    pub(super) target: String,
+    /// What a policy must name.
+    pub(super) resources: Vec<String>,
+    /// The setting that led there.
+    pub(super) about: &'static str,
+    /// Whether only a missing password led there.
+    pub(super) for_want_of_password: bool,
+}
+
+impl Asked {
+    fn error(&self, problem: AwsProblem, code: &str, message: String) -> Error {
+        Error::Aws(Box::new(AwsError {
+            call: self.call,
+            identity: self.identity.clone(),
+            target: self.target.clone(),
+            resources: self.resources.clone(),
+            about: (!self.about.is_empty()).then_some(self.about),
+            for_want_of_password: self.for_want_of_password,
+            code: code.to_owned(),
+            problem,
+            message,
+        }))
+    }
+
+    /// An answer that lacks what was asked for.
+    pub(super) fn no_answer(&self, what: &str) -> Error {
+        self.error(AwsProblem::Refused, "", format!("The answer has no {what}."))
+    }
+}
+
+/// What a failed call means.
+pub(super) fn failed<E>(asked: &Asked, error: &SdkError<E, Response>) -> Error
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    match error {
+        SdkError::ServiceError(answer) => {
+            let status = answer.raw().status().as_u16();
+            let code = answer.err().code().unwrap_or_default();
+            let message = match answer.err().message() {
+                Some(text) => text.to_owned(),
+                None => format!("HTTP status {status}, without a message."),
+            };
+            let problem = match code {
+                "Throttling"
+                | "ThrottlingException"
+                | "TooManyRequestsException"
+                | "RequestLimitExceeded"
+                | "SlowDown" => AwsProblem::Throttled,
+                _ if message.contains("Rate exceeded") => AwsProblem::Throttled,
+                _ => AwsProblem::Refused,
+            };
+            asked.error(problem, code, message)
+        }
+        SdkError::TimeoutError(_) => asked.error(AwsProblem::Unreachable, "", "No answer came in time.".into()),
+        SdkError::DispatchFailure(failure) => {
+            let message = failure.as_connector_error().map_or_else(|| words(error), |cause| words(cause));
+            asked.error(AwsProblem::Unreachable, "", message)
+        }
+        SdkError::ResponseError(answer) => {
+            let status = answer.raw().status().as_u16();
+            asked.error(AwsProblem::Refused, "", format!("The answer (HTTP status {status}) is not what AWS sends."))
+        }
+        other => asked.error(AwsProblem::Refused, "", words(other)),
+    }
+}
+
+/// An error and its causes as one sentence, each cause once.
+pub(super) fn words(error: &dyn std::error::Error) -> String {
+    let mut all = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !all.iter().any(|known| known.contains(&text)) {
+            all.push(text);
+        }
+        cause = next.source();
+    }
+    all.join(": ")
+}
+
+/// Whether AWS knows nothing of that name.
+pub(super) fn is_not_found(error: &Error) -> bool {
+    matches!(error, Error::Aws(error) if error.code.contains("NotFound"))
+}
