@@ -430,10 +430,14 @@ mod tests {
     #[test]
     fn the_duration_of_credentials_keeps_to_the_limits_of_aws() {
         let seconds = |text: &str| password_duration(text).map(|duration| duration.as_secs());
-        for (text, expected) in [("900", 900), ("900s", 900), ("15m", 900), ("60m", 3600), ("1h", 3600), ("1234s", 1234)] {
+        for (text, expected) in
+            [("900", 900), ("900s", 900), ("15m", 900), ("60m", 3600), ("1h", 3600), ("1234s", 1234)]
+        {
             assert_eq!(seconds(text), Ok(expected), "{text}");
         }
-        for bad in ["", "899", "3601", "14m", "61m", "2h", "h", "1d", "15 m", "-900", "15m0s", "1.5h", "99999999999999999999"] {
+        for bad in
+            ["", "899", "3601", "14m", "61m", "2h", "h", "1d", "15 m", "-900", "15m0s", "1.5h", "99999999999999999999"]
+        {
             let error = password_duration(bad).expect_err(bad);
             assert_eq!(error.summary(), "Bad password_duration", "{bad}");
         }

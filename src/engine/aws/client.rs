@@ -6,6 +6,7 @@ use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
@@ -31,7 +32,9 @@ impl Aws {
         let load = || async {
             let http = http_client()?;
             let region = self.region_chain().or_else(hint.map(|name| Region::new(name.to_owned())));
-            let region = region.or_else(ImdsRegionProvider::builder().build()).region().await;
+            let instance = ProviderConfig::without_region().with_http_client(http.clone());
+            let instance = ImdsRegionProvider::builder().configure(&instance).build();
+            let region = region.or_else(instance).region().await;
             let mut loader = aws_config::defaults(BehaviorVersion::latest());
             if let Some(name) = &self.options.profile {
                 loader = loader.profile_name(name);

@@ -55,7 +55,7 @@ where
             let code = answer.err().code().unwrap_or_default();
             let message = match answer.err().message() {
                 Some(text) => text.to_owned(),
-                None => format!("HTTP status {status}, without a message."),
+                None => format!("HTTP status {status}, without a message ({}).", words(answer.err())),
             };
             let problem = match code {
                 "Throttling"

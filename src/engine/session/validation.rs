@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::error::{Error, Hints};
 use crate::engine::session::Facts;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::settings::access::SslMode;
+use crate::engine::settings::access::{Iam, SslMode};
 use crate::engine::sql::Sql;
 
 /// How a test ended.
@@ -59,6 +59,7 @@ pub struct Validation {
 /// The name of the test that opens a session.
 pub const CONNECTION: &str = "Initial Validation: Basic Connection Test";
 const DATABASE: &str = "Database";
+const CREDENTIALS: &str = "Temporary credentials";
 const ENCRYPTION: &str = "Encryption";
 const USER: &str = "Database user";
 const CASE: &str = "Case of identifiers";
@@ -79,6 +80,7 @@ pub async fn validate(warehouse: &Warehouse, hints: &Hints, cancel: &Cancellatio
         user: &access.user,
         sslmode: access.sslmode,
         preserve_case: access.preserve_case,
+        iam: access.iam.as_ref(),
     };
     match tried.await {
         Err(Error::Cancelled) => Err(Error::Cancelled),
@@ -92,6 +94,14 @@ struct Asked<'a> {
     user: &'a str,
     sslmode: SslMode,
     preserve_case: Option<bool>,
+    iam: Option<&'a Iam>,
+}
+
+impl Asked<'_> {
+    /// The test of what AWS gives, where AWS is asked.
+    fn credentials(&self) -> Option<TestResult> {
+        self.iam.map(|iam| passed_with(CREDENTIALS, iam.to_string()))
+    }
 }
 
 fn judge(asked: &Asked<'_>, outcome: Result<Facts, Error>, hints: &Hints) -> Validation {
@@ -100,10 +110,11 @@ fn judge(asked: &Asked<'_>, outcome: Result<Facts, Error>, hints: &Hints) -> Val
         // The line and the login are right, the session's way with names is not what was written.
         Err(Error::Setting { setting: "preserve_case", message }) => {
             let signed_in = [passed_with(CONNECTION, asked.endpoint.clone()), encryption(asked.sslmode)];
+            let signed_in = asked.credentials().into_iter().chain(signed_in);
             let failed =
                 TestResult { name: CASE, status: Status::Failed, message: Some(message.clone()), result: None };
             let rest = [DATABASE, USER, VERSION, NAMESPACE].map(|name| skipped(name, "The session was not used."));
-            signed_in.into_iter().chain([failed]).chain(rest).collect()
+            signed_in.chain([failed]).chain(rest).collect()
         }
         Err(error) => {
             let failed = |name| {
@@ -116,13 +127,18 @@ fn judge(asked: &Asked<'_>, outcome: Result<Facts, Error>, hints: &Hints) -> Val
                 _ if error.sqlstate() == Some("3D000") => DATABASE,
                 Error::SignIn(_) => USER,
                 Error::Tls { .. } => ENCRYPTION,
+                Error::Aws(_) | Error::Away { .. } if asked.iam.is_some() => CREDENTIALS,
                 _ => CONNECTION,
             };
             let reached = at_fault == DATABASE || at_fault == USER;
-            [CONNECTION, ENCRYPTION, USER, DATABASE, CASE, VERSION, NAMESPACE]
+            let first = asked.iam.is_some().then_some(CREDENTIALS);
+            first
                 .into_iter()
+                .chain([CONNECTION, ENCRYPTION, USER, DATABASE, CASE, VERSION, NAMESPACE])
                 .map(|name| match name {
                     name if name == at_fault => failed(name),
+                    // Nobody signs in without them, and whoever is out of reach may have got them.
+                    CREDENTIALS if reached => asked.credentials().unwrap_or_else(|| skipped(name, "")),
                     CONNECTION if reached || at_fault == ENCRYPTION => passed_with(name, asked.endpoint.clone()),
                     ENCRYPTION if reached => encryption(asked.sslmode),
                     name => skipped(name, &format!("\"{at_fault}\" failed.")),
@@ -149,7 +165,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
             result: Some(facts.database.clone()),
         }
     };
-    let user = if facts.user == asked.user {
+    let user = if facts.user == asked.user || (asked.user.is_empty() && asked.iam.is_some()) {
         passed_with(USER, facts.user.clone())
     } else {
         TestResult {
@@ -177,7 +193,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
         Some(namespace) => passed_with(NAMESPACE, namespace.clone()),
         None => skipped(NAMESPACE, "The warehouse does not tell its namespace."),
     };
-    vec![
+    let rest = [
         passed_with(CONNECTION, asked.endpoint.clone()),
         encryption(asked.sslmode),
         user,
@@ -185,7 +201,8 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
         case,
         passed_with(VERSION, server_version(&facts.server_version)),
         namespace,
-    ]
+    ];
+    asked.credentials().into_iter().chain(rest).collect()
 }
 
 fn encryption(sslmode: SslMode) -> TestResult {
@@ -227,7 +244,7 @@ mod tests {
     use crate::engine::error::{Reach, ServerError, SignInError};
 
     fn asked(sslmode: SslMode) -> Asked<'static> {
-        Asked { endpoint: "h:5439".into(), database: "dev", user: "alice", sslmode, preserve_case: None }
+        Asked { endpoint: "h:5439".into(), database: "dev", user: "alice", sslmode, preserve_case: None, iam: None }
     }
 
     fn facts() -> Facts {
@@ -257,6 +274,29 @@ mod tests {
         let version = validation.tests.iter().find(|test| test.name == VERSION).and_then(|test| test.result.clone());
         assert_eq!(version.as_deref(), Some("1.0.71629"));
         assert_eq!(server_version("something else"), "something");
+    }
+
+    /// Proves: Q38
+    #[test]
+    fn what_aws_does_not_allow_is_told_from_what_the_warehouse_does_not() {
+        let iam = Iam {
+            target: crate::engine::settings::needs::Target::Cluster("main".into()),
+            region: None,
+            roles: Vec::new(),
+            user: None,
+            duration: std::time::Duration::from_secs(900),
+            for_want_of_password: false,
+        };
+        let asked = Asked { user: "", iam: Some(&iam), ..asked(SslMode::VerifyFull) };
+        let good = judge(&asked, Ok(facts()), &Hints::default());
+        assert_eq!((good.status, good.tests[0].name), (Status::Passed, CREDENTIALS));
+        let denied = Error::Aws(Box::default());
+        let denied = judge(&asked, Err(denied), &Hints::default());
+        assert_eq!(statuses(&denied)[0], (CREDENTIALS, Status::Failed));
+        assert!(statuses(&denied)[1..].iter().all(|(_, status)| *status == Status::Skipped));
+        let missing = judge(&asked, Err(ServerError::new("3D000", "no database").into()), &Hints::default());
+        let failed = |name: &str| missing.tests.iter().find(|test| test.name == name).map(|test| test.status);
+        assert_eq!((failed(CREDENTIALS), failed(DATABASE)), (Some(Status::Passed), Some(Status::Failed)));
     }
 
     #[test]

@@ -82,6 +82,16 @@ pub struct Iam {
     pub for_want_of_password: bool,
 }
 
+impl fmt::Display for Iam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "for {}", self.target)?;
+        match self.roles.last() {
+            Some(role) => write!(f, " by {}", role.arn),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Everything that a sign-in needs. `Debug` does not show the password.
 #[derive(Debug, Clone)]
 pub struct Access {

@@ -312,7 +312,10 @@ mod tests {
         assert_eq!(by_name.authentication_type.as_deref(), Some(IAM));
         let by_host = read("jdbc:redshift:iam://h.example.com:5440/dev?ClusterID=main;Region=eu-west-1");
         assert_eq!((by_host.host.as_deref(), by_host.port), (Some("h.example.com"), Some(5440)));
-        assert_eq!((by_host.cluster_identifier.as_deref(), by_host.region.as_deref()), (Some("main"), Some("eu-west-1")));
+        assert_eq!(
+            (by_host.cluster_identifier.as_deref(), by_host.region.as_deref()),
+            (Some("main"), Some("eu-west-1"))
+        );
         let serverless = read("jdbc:redshift:iam://h/dev?isServerless=true&serverlessWorkGroup=wg1&serverlessAcctId=1");
         assert_eq!(serverless.workgroup_name.as_deref(), Some("wg1"));
     }

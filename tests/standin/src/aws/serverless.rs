@@ -65,7 +65,7 @@ fn workgroup(context: &Context<'_>) -> Result<Reply, Failure> {
         "baseCapacity": 8,
         "publiclyAccessible": false,
         "enhancedVpcRouting": false,
-        "creationDate": clock::epoch(context.account.shared.logins.clock.now()),
+        "creationDate": clock::extended(context.account.shared.logins.clock.now()),
     });
     if workgroup.status != "CREATING" {
         let port = workgroup.port.unwrap_or(context.account.port);
