@@ -152,6 +152,8 @@ pub enum Reach {
     TimedOut(Duration),
     /// The other side hung up before the session was open.
     HungUp,
+    /// The answer was not the wire protocol's: what it was.
+    NotAWarehouse(&'static str),
     /// Another complaint of the network.
     Network(String),
 }
@@ -163,6 +165,8 @@ pub enum TlsProblem {
     PlainServer,
     /// The answer was not the wire protocol's; it is another kind of server.
     NotAWarehouse,
+    /// The server asked for the password in clear on a line that is not encrypted.
+    PasswordInClear,
     /// The certificate is for other names.
     WrongName {
         /// The name that was expected.
@@ -346,6 +350,9 @@ impl fmt::Display for Reach {
                 write!(f, "The connection timed out after {}", humantime::format_duration(*after))
             }
             Self::HungUp => f.write_str("The other side closed the connection before the session was open"),
+            Self::NotAWarehouse(what) => {
+                write!(f, "What answers there does not speak the warehouse's protocol: it sent {what}")
+            }
             Self::Network(words) => write!(f, "The network says: {words}"),
         }
     }
@@ -356,6 +363,9 @@ impl fmt::Display for TlsProblem {
         match self {
             Self::PlainServer => f.write_str("the server does not offer TLS"),
             Self::NotAWarehouse => f.write_str("the server does not speak the warehouse's protocol"),
+            Self::PasswordInClear => f.write_str(
+                "the server asks for the password in clear on a line that is not encrypted, and it was not sent",
+            ),
             Self::WrongName { expected, presented } if presented.is_empty() => {
                 write!(f, "the server's certificate is not for {expected}")
             }

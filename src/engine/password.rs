@@ -44,7 +44,8 @@ pub fn sha256_salted(password: &SecretString, salt: &[u8; 32]) -> SecretString {
     SecretString::from(format!("sha256|{}|{}", hex(&digest), hex(salt)))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower case hex digits.
+pub(in crate::engine) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -5,6 +5,7 @@
 
 pub(in crate::engine) mod connect;
 pub(in crate::engine) mod facts;
+mod handshake;
 pub(in crate::engine) mod memory;
 pub(in crate::engine) mod pool;
 pub mod row;

@@ -57,7 +57,7 @@ pub enum PasswordHash {
     /// `md5`: every client can sign in.
     #[default]
     Md5,
-    /// `sha256`: clients that know it can sign in; those made with libpq cannot.
+    /// `sha256`: clients that know it can sign in, as this one does; those made with libpq cannot.
     Sha256,
 }
 

@@ -66,7 +66,7 @@ impl Resource for User {
                 "password_hash",
                 string().default("md5").one_of(&["md5", "sha256"]).doc(
                     "Form in which the password is sent and stored: `md5`, with which every client can sign in, or `sha256`, which \
-                     drivers made with libpq cannot use. It takes effect with the next password.",
+                     drivers made with libpq cannot use. This provider signs in with both. It takes effect with the next password.",
                 ),
             )
             .setting("connection_limit", number().between(0, i64::from(i32::MAX)).doc("Most sessions at a time. Left out: not managed."))

@@ -59,6 +59,39 @@ fn the_sha256_form_works_too() {
     workspace.plan().assert_empty();
 }
 
+/// Terraform makes the user, and a second provider signs in as him: the warehouse asks it for the digest.
+#[test]
+fn a_user_stored_as_sha256_signs_in_with_this_provider() {
+    let warehouse = Warehouse::start();
+    let mut workspace = Workspace::on(&warehouse);
+    let log = workspace.log("DEBUG");
+    let tool = format!("{PASSWORD}\n  password_hash = \"sha256\"");
+    workspace.write(&format!(
+        "{}\nprovider \"redshift\" {{\n  alias = \"tool\"\n  username = \"tool\"\n  password = \"Tool-secret-1\"\n}}\nresource \"redshift_connection\" \"tool\" {{\n  provider = redshift.tool\n  name = \"tool\"\n  depends_on = [redshift_user.tool]\n}}\n",
+        user(&tool)
+    ));
+    workspace.apply();
+    assert!(warehouse.statements().iter().any(|statement| statement.contains("PASSWORD 'sha256|")));
+    assert_eq!(workspace.values("redshift_connection.tool")["database_user"], json!("tool"));
+    let logged = std::fs::read_to_string(log).expect("the log");
+    assert!(logged.contains("request=sha256"), "the digest was asked for");
+    assert!(!logged.contains("Tool-secret-1"));
+    workspace.plan().assert_empty();
+    // An entry of `credentials` does it as well, and a wrong password is told as any other.
+    let entry = |password: &str| {
+        format!(
+            "provider \"redshift\" {{\n  credentials = {{\n    \"tool@{}\" = {{ password = \"{password}\" }}\n  }}\n}}\nresource \"redshift_user\" \"tool\" {{\n  name = \"tool\"\n{tool}\n}}\nresource \"redshift_connection\" \"tool\" {{\n  name = \"tool\"\n  username = \"tool\"\n  depends_on = [redshift_user.tool]\n}}\n",
+            warehouse.host()
+        )
+    };
+    workspace.write(&entry("Tool-secret-1"));
+    workspace.apply();
+    assert_eq!(workspace.values("redshift_connection.tool")["database_user"], json!("tool"));
+    workspace.write(&entry("Tool-secret-2"));
+    let refused = workspace.plan().outcome.text();
+    assert!(refused.contains("password authentication failed for user \"tool\""), "{refused}");
+}
+
 #[test]
 fn without_a_password_the_user_cannot_sign_in_by_one() {
     let warehouse = Warehouse::start();

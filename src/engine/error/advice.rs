@@ -111,9 +111,9 @@ fn sign_in(error: &SignInError) -> String {
     if message.contains("ssl off") || message.contains("no pg_hba.conf entry") && !error.encrypted {
         return "The warehouse takes encrypted connections only: leave sslmode out, or set it to verify-full.".into();
     }
-    if message.contains("authentication tag") || message.contains("authentication method") {
+    if message.contains("authentication request") {
         return format!(
-            "The password of user {0} seems to be stored as sha256, which few clients can answer. Store it anew in the md5 form (ALTER USER {0} PASSWORD 'md5...'), or use another user.",
+            "This way to sign in is not known here: a password is given in clear, as md5 or as sha256, whichever the warehouse asks for. Users of an identity provider have no password; give {} one, or use another user.",
             ident(&error.user)
         );
     }
@@ -152,6 +152,7 @@ fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hi
             )
         }
         Reach::HungUp => "A load balancer or proxy without a warehouse behind it does this, and so does a warehouse that is restarting. Check `host` and `port`.".into(),
+        Reach::NotAWarehouse(_) => "Check `host` and `port`: something else listens there.".into(),
         Reach::Network(_) => "Check `host` and `port`, and the route from this machine to the warehouse.".into(),
     }
 }
@@ -162,6 +163,7 @@ fn tls(endpoint: &str, problem: &TlsProblem) -> String {
             "Redshift offers TLS always, so {endpoint} may be something else (a proxy, a local server). If it is meant, set sslmode = \"disable\": everything is then sent in clear."
         ),
         TlsProblem::NotAWarehouse => "Check `host` and `port`: something else listens there.".into(),
+        TlsProblem::PasswordInClear => "Somebody else may be answering in the warehouse's place. If the server is meant, set sslmode = \"disable\": everything is then sent in clear, the password included.".into(),
         TlsProblem::WrongName { .. } => {
             "If this is the warehouse under another name (a CNAME, a balancer), use its own name as `host`, with hostaddr for a tunnel; or set sslmode = \"verify-ca\", which checks the authority but not the name.".into()
         }
@@ -239,8 +241,8 @@ mod tests {
         assert!(sign_in(&error).contains("sslmode must not be disable"));
         error.message = "no pg_hba.conf entry for host \"::1\", user \"alice\", database \"dev\", SSL off".into();
         assert!(sign_in(&error).contains("encrypted connections only"));
-        error.message = "unknown authentication tag `13`".into();
-        assert!(sign_in(&error).contains("sha256"));
+        error.message = "authentication request 14 (an identity provider's token)".into();
+        assert!(sign_in(&error).contains("not known here"));
     }
 
     #[test]
@@ -257,6 +259,7 @@ mod tests {
         for problem in [
             TlsProblem::PlainServer,
             TlsProblem::NotAWarehouse,
+            TlsProblem::PasswordInClear,
             TlsProblem::WrongName { expected: "a".into(), presented: vec!["b".into()] },
             TlsProblem::UnknownIssuer,
             TlsProblem::Expired,

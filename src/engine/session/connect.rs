@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,13 +19,18 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
 use crate::engine::error::{Error, Reach, ServerError, SignInError, TlsProblem};
+use crate::engine::session::handshake::{self, Hello, Stop};
 use crate::engine::session::row::Notice;
 use crate::engine::session::tls;
-use crate::engine::settings::access::Access;
+use crate::engine::settings::access::{Access, SslMode};
 use crate::engine::settings::endpoint::bracketed;
 
 /// A line to a warehouse: TCP, or TLS over it.
-pub(super) type Line = Box<dyn Duplex>;
+pub(super) struct Line {
+    pub(super) stream: Box<dyn Duplex>,
+    /// Whether it is TLS.
+    pub(super) encrypted: bool,
+}
 
 /// What a line can do.
 pub(super) trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -64,7 +69,7 @@ impl Wired {
 pub(super) async fn open_line(access: &Access, config: Option<&Arc<ClientConfig>>) -> Result<Line, Error> {
     let stream = open_tcp(access).await?;
     match config {
-        None => Ok(Box::new(stream)),
+        None => Ok(Line { stream: Box::new(stream), encrypted: false }),
         Some(config) => secure(stream, access, config.clone()).await,
     }
 }
@@ -118,7 +123,7 @@ async fn secure(mut stream: TcpStream, access: &Access, config: Arc<ClientConfig
     let name = ServerName::try_from(access.endpoint.host.clone())
         .map_err(|error| Error::setting("host", format!("The host cannot stand in a certificate: {error}.")))?;
     match TlsConnector::from(config).connect(name, stream).await {
-        Ok(stream) => Ok(Box::new(stream)),
+        Ok(stream) => Ok(Line { stream: Box::new(stream), encrypted: true }),
         Err(error) if error.get_ref().is_none() || error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(unreachable(access, reach(&error, access.connect_timeout)))
         }
@@ -126,7 +131,7 @@ async fn secure(mut stream: TcpStream, access: &Access, config: Arc<ClientConfig
     }
 }
 
-/// Signs in on a line.
+/// Signs in on a line. A password goes in clear only where the line is encrypted, or the user wants none that is.
 pub(super) async fn sign_in(
     access: &Access,
     user: &str,
@@ -135,13 +140,15 @@ pub(super) async fn sign_in(
     line: Line,
     application: &str,
 ) -> Result<Wired, Error> {
+    let in_clear = line.encrypted || access.sslmode == SslMode::Disable;
+    let hello = Hello { user, database, application };
+    let begun = handshake::begin(line.stream, &hello, password, in_clear)
+        .await
+        .map_err(|stop| not_begun(access, user, database, stop))?;
     let mut config = Config::new();
-    config.user(user).dbname(database).application_name(application).ssl_mode(Wire::Disable);
-    if let Some(password) = password {
-        config.password(password.expose_secret());
-    }
+    config.user(user).ssl_mode(Wire::Disable);
     let (client, mut connection) =
-        config.connect_raw(line, NoTls).await.map_err(|error| refused(access, user, database, &error))?;
+        config.connect_raw(begun, NoTls).await.map_err(|error| refused(access, user, database, &error))?;
     let notices = Arc::new(Mutex::new(Vec::new()));
     let kept = notices.clone();
     let end = tokio::spawn(async move {
@@ -166,7 +173,7 @@ pub(super) async fn sign_in(
 pub(super) async fn cancel(access: &Access, config: Option<&Arc<ClientConfig>>, token: &CancelToken) {
     let asked = timeout(CANCEL_TIME, async {
         let line = open_line(access, config).await.map_err(|error| error.summary())?;
-        token.cancel_query_raw(line, NoTls).await.map_err(|error| words(&error))
+        token.cancel_query_raw(line.stream, NoTls).await.map_err(|error| words(&error))
     });
     match asked.await {
         Ok(Ok(())) => tracing::debug!("cancel request sent"),
@@ -175,23 +182,26 @@ pub(super) async fn cancel(access: &Access, config: Option<&Arc<ClientConfig>>, 
     }
 }
 
+/// What it means that a session did not begin.
+fn not_begun(access: &Access, user: &str, database: &str, stop: Stop) -> Error {
+    match stop {
+        Stop::Line(error) => unreachable(access, reach(&error, access.connect_timeout)),
+        Stop::Garbled(what) => unreachable(access, Reach::NotAWarehouse(what)),
+        Stop::Unknown(request) => about_login(access, user, database, None, request),
+        Stop::NoPassword => about_login(access, user, database, None, "password missing".to_owned()),
+        Stop::InClear => Error::Tls {
+            endpoint: access.endpoint.to_string(),
+            sslmode: access.sslmode.as_str(),
+            problem: TlsProblem::PasswordInClear,
+        },
+    }
+}
+
 /// What a failed sign-in means. Class 28 is "invalid authorization specification".
 fn refused(access: &Access, user: &str, database: &str, error: &tokio_postgres::Error) -> Error {
-    let about_login = |sqlstate: Option<String>, message: String| {
-        Error::from(SignInError {
-            sqlstate,
-            message,
-            endpoint: access.endpoint.to_string(),
-            database: database.to_owned(),
-            user: user.to_owned(),
-            user_source: access.user_source.clone(),
-            password_source: access.password_source.clone(),
-            encrypted: access.sslmode != crate::engine::settings::access::SslMode::Disable,
-        })
-    };
     if let Some(db) = error.as_db_error() {
         if db.code().code().starts_with("28") {
-            return about_login(Some(db.code().code().to_owned()), db.message().to_owned());
+            return about_login(access, user, database, Some(db.code().code().to_owned()), db.message().to_owned());
         }
         return ServerError {
             statement: "(signing in)".to_owned(),
@@ -201,16 +211,25 @@ fn refused(access: &Access, user: &str, database: &str, error: &tokio_postgres::
         }
         .into();
     }
-    let message = words(error);
-    if message.contains("authentication") || message.contains("password missing") {
-        return about_login(None, message);
-    }
     let reach = match error_source::<io::Error>(error) {
         Some(io) if io.kind() != io::ErrorKind::InvalidData => reach(io, access.connect_timeout),
         _ if error.is_closed() => Reach::HungUp,
-        _ => Reach::Network(message),
+        _ => Reach::Network(words(error)),
     };
     unreachable(access, reach)
+}
+
+fn about_login(access: &Access, user: &str, database: &str, sqlstate: Option<String>, message: String) -> Error {
+    Error::from(SignInError {
+        sqlstate,
+        message,
+        endpoint: access.endpoint.to_string(),
+        database: database.to_owned(),
+        user: user.to_owned(),
+        user_source: access.user_source.clone(),
+        password_source: access.password_source.clone(),
+        encrypted: access.sslmode != SslMode::Disable,
+    })
 }
 
 /// The fields of an error that the warehouse sent, each text passed through `scrub`.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use md5::{Digest, Md5};
+use sha2::Sha256;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -36,8 +37,14 @@ pub(super) enum Door {
     Refuse(&'static str, &'static str),
     /// Refuses the first so many with 53300.
     Crowded(usize),
-    /// Answers with a request that no one knows.
-    Digest,
+    /// Asks for the sha256 form of it.
+    Sha256,
+    /// Asks for nothing.
+    Open,
+    /// Sends these bytes, and hangs up.
+    Bytes(&'static [u8]),
+    /// Says nothing.
+    Silent,
     /// Answers the request for TLS with a byte, and hangs up.
     Answer(u8),
     /// Hangs up.
@@ -141,7 +148,22 @@ impl Server {
                 return send(&mut stream, b'E', &fields("FATAL", "53300", "too many connections")).await;
             }
             Door::Crowded(_) => {}
-            Door::Digest => return send(&mut stream, b'R', &[0, 0, 0, 13]).await,
+            Door::Sha256 => {
+                let (salt, nonce) = ([7; 32], [9; 16]);
+                let request = [&[0, 0, 0, 13, 0, 0, 0, 0, 0, 0, 0, 32], &salt[..], &[0, 0, 0, 16], &nonce].concat();
+                send(&mut stream, b'R', &request).await?;
+                let (tag, body) = frame(&mut stream).await?;
+                let stored = Sha256::digest([b"CANARY".as_slice(), &salt].concat());
+                let ours = body.get(40..).unwrap_or_default();
+                let expected = Sha256::digest([stored.as_slice(), &nonce, ours].concat());
+                let length = u32::try_from(ours.len()).ok()?.to_be_bytes();
+                if tag != b'd' || body != [&[0, 0, 0, 32], expected.as_slice(), &length, ours].concat() {
+                    return send(&mut stream, b'E', &fields("FATAL", "28000", "password authentication failed")).await;
+                }
+            }
+            Door::Open => {}
+            Door::Bytes(bytes) => return stream.write_all(bytes).await.ok(),
+            Door::Silent => return frame(&mut stream).await.map(drop),
             Door::Answer(_) | Door::HangUp => return None,
         }
         send(&mut stream, b'R', &[0; 4]).await?;
