@@ -154,8 +154,32 @@ pub enum Reach {
     HungUp,
     /// The answer was not the wire protocol's: what it was.
     NotAWarehouse(&'static str),
+    /// The SOCKS proxy on the way did not lead there.
+    Proxy {
+        /// `host:port` of the proxy.
+        address: String,
+        /// What happened.
+        problem: ProxyProblem,
+    },
     /// Another complaint of the network.
     Network(String),
+}
+
+/// What was wrong with a SOCKS proxy, or behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyProblem {
+    /// There is no line to the proxy itself.
+    Unreachable(Box<Reach>),
+    /// It asks for a login, and none is written.
+    WantsLogin,
+    /// It does not accept the login.
+    LoginRefused,
+    /// It opens no line to the warehouse: why, in words.
+    Refused(String),
+    /// What answers is no SOCKS5 proxy.
+    NotSocks,
+    /// It led there, and this happened to the line.
+    Beyond(Box<Reach>),
 }
 
 /// What was wrong with TLS.
@@ -352,6 +376,17 @@ impl fmt::Display for Reach {
             Self::HungUp => f.write_str("The other side closed the connection before the session was open"),
             Self::NotAWarehouse(what) => {
                 write!(f, "What answers there does not speak the warehouse's protocol: it sent {what}")
+            }
+            Self::Proxy { address, problem } => {
+                let proxy = format_args!("The SOCKS proxy at {address}");
+                match problem {
+                    ProxyProblem::Unreachable(reach) => write!(f, "{proxy} cannot be reached. {reach}"),
+                    ProxyProblem::WantsLogin => write!(f, "{proxy} wants a login"),
+                    ProxyProblem::LoginRefused => write!(f, "{proxy} refused the login"),
+                    ProxyProblem::Refused(words) => write!(f, "{proxy} refused the connection: {words}"),
+                    ProxyProblem::NotSocks => write!(f, "What answers at {address} is no SOCKS5 proxy"),
+                    ProxyProblem::Beyond(reach) => write!(f, "{reach} (through the SOCKS proxy at {address})"),
+                }
             }
             Self::Network(words) => write!(f, "The network says: {words}"),
         }

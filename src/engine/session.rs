@@ -8,6 +8,7 @@ pub(in crate::engine) mod facts;
 mod handshake;
 pub(in crate::engine) mod memory;
 pub(in crate::engine) mod pool;
+mod proxy;
 pub mod row;
 pub mod tls;
 pub mod validation;

@@ -11,6 +11,7 @@ pub mod hostaddr;
 pub mod id;
 pub mod logins;
 pub mod needs;
+pub mod proxy;
 pub(in crate::engine) mod uri;
 
 use std::collections::{BTreeMap, BTreeSet};

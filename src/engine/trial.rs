@@ -42,6 +42,7 @@ impl Trial {
         Engine::new(Options::default(), AwsOptions::default()).warehouse(Access {
             endpoint: Endpoint { host: self.standin.host(), port: self.standin.port() },
             hostaddr: None,
+            proxy: None,
             database: "dev".into(),
             user: user.into(),
             user_source: "a test".into(),

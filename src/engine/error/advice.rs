@@ -1,6 +1,6 @@
 //! The next step after an error.
 
-use super::{Error, Reach, ServerError, SignInError, TlsProblem};
+use super::{Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
 use crate::engine::sql::ident;
 
 /// What the caller knows that makes advice exact.
@@ -153,7 +153,33 @@ fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hi
         }
         Reach::HungUp => "A load balancer or proxy without a warehouse behind it does this, and so does a warehouse that is restarting. Check `host` and `port`.".into(),
         Reach::NotAWarehouse(_) => "Check `host` and `port`: something else listens there.".into(),
+        Reach::Proxy { address, problem } => proxied(endpoint, address, problem, hints),
         Reach::Network(_) => "Check `host` and `port`, and the route from this machine to the warehouse.".into(),
+    }
+}
+
+fn proxied(endpoint: &str, address: &str, problem: &ProxyProblem, hints: &Hints) -> String {
+    let direct = "To reach the warehouse without a proxy, name its host in NO_PROXY.";
+    match problem {
+        ProxyProblem::Unreachable(_) => {
+            format!("ALL_PROXY names this proxy: check that it is right, and that the proxy is running. {direct}")
+        }
+        ProxyProblem::WantsLogin => format!(
+            "Write the login into ALL_PROXY: socks5://user:password@{address}, special characters percent-encoded."
+        ),
+        ProxyProblem::LoginRefused => {
+            "Check the user and the password in ALL_PROXY. Special characters in them must be percent-encoded.".into()
+        }
+        ProxyProblem::Refused(_) => format!(
+            "The proxy of ALL_PROXY answers, and resolves the host's name itself. Check `host` and `port`, the proxy's rules, and that the warehouse is not paused. {direct}"
+        ),
+        ProxyProblem::NotSocks => format!(
+            "ALL_PROXY says that a SOCKS5 proxy listens there. An HTTP proxy (http://) is not used for warehouses. {direct}"
+        ),
+        ProxyProblem::Beyond(reach) if matches!(**reach, Reach::TimedOut(_)) => format!(
+            "Check that the proxy of ALL_PROXY is working, and that it can reach {endpoint}: the warehouse's security group sees the proxy's address, not this machine's. {direct}"
+        ),
+        ProxyProblem::Beyond(reach) => unreachable(endpoint, None, reach, hints),
     }
 }
 

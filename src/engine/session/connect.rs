@@ -18,10 +18,10 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
-use crate::engine::error::{Error, Reach, ServerError, SignInError, TlsProblem};
+use crate::engine::error::{Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
 use crate::engine::session::handshake::{self, Hello, Stop};
 use crate::engine::session::row::Notice;
-use crate::engine::session::tls;
+use crate::engine::session::{proxy, tls};
 use crate::engine::settings::access::{Access, SslMode};
 use crate::engine::settings::endpoint::bracketed;
 
@@ -65,7 +65,8 @@ impl Wired {
     }
 }
 
-/// Opens a line: TCP with keepalives to the host, or to `hostaddr` in its place, then TLS for the host's name.
+/// Opens a line: TCP with keepalives to the host, by a proxy if there is one, or to `hostaddr` in its place; then TLS for
+/// the host's name.
 pub(super) async fn open_line(access: &Access, config: Option<&Arc<ClientConfig>>) -> Result<Line, Error> {
     let stream = open_tcp(access).await?;
     match config {
@@ -75,18 +76,27 @@ pub(super) async fn open_line(access: &Access, config: Option<&Arc<ClientConfig>
 }
 
 async fn open_tcp(access: &Access) -> Result<TcpStream, Error> {
-    let (host, port) = match &access.hostaddr {
-        Some(address) => address.instead_of(&access.endpoint),
-        None => (access.endpoint.host.clone(), access.endpoint.port),
+    let opened = match (&access.hostaddr, &access.proxy) {
+        (Some(address), _) => {
+            let (host, port) = address.instead_of(&access.endpoint);
+            dial(&host, port, access.connect_timeout).await
+        }
+        (None, Some(proxy)) => proxy::open(access, proxy).await,
+        (None, None) => dial(&access.endpoint.host, access.endpoint.port, access.connect_timeout).await,
     };
-    let addresses: Vec<_> = tokio::net::lookup_host((host.as_str(), port))
+    opened.map_err(|reach| unreachable(access, reach))
+}
+
+/// Opens a TCP line with keepalives, to one address after the other within the limit.
+pub(super) async fn dial(host: &str, port: u16, limit: Duration) -> Result<TcpStream, Reach> {
+    let addresses: Vec<_> = tokio::net::lookup_host((host, port))
         .await
-        .map_err(|error| unreachable(access, Reach::NoSuchHost(format!("{}: {error}", bracketed(&host)))))?
+        .map_err(|error| Reach::NoSuchHost(format!("{}: {error}", bracketed(host))))?
         .collect();
     let started = Instant::now();
     let mut last = Reach::NoSuchHost(format!("{host} has no address"));
     for (tried, address) in addresses.iter().enumerate() {
-        let left = access.connect_timeout.saturating_sub(started.elapsed());
+        let left = limit.saturating_sub(started.elapsed());
         let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
         match timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
@@ -99,11 +109,11 @@ async fn open_tcp(access: &Access) -> Result<TcpStream, Error> {
                 }
                 return Ok(stream);
             }
-            Ok(Err(error)) => last = reach(&error, access.connect_timeout),
-            Err(_) => last = Reach::TimedOut(access.connect_timeout),
+            Ok(Err(error)) => last = reach(&error, limit),
+            Err(_) => last = Reach::TimedOut(limit),
         }
     }
-    Err(unreachable(access, last))
+    Err(last)
 }
 
 async fn secure(mut stream: TcpStream, access: &Access, config: Arc<ClientConfig>) -> Result<Line, Error> {
@@ -255,7 +265,7 @@ fn error_source<T: std::error::Error + 'static>(error: &tokio_postgres::Error) -
     std::error::Error::source(error).and_then(|cause| cause.downcast_ref())
 }
 
-fn reach(error: &io::Error, limit: Duration) -> Reach {
+pub(super) fn reach(error: &io::Error, limit: Duration) -> Reach {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Reach::Refused,
         io::ErrorKind::TimedOut => Reach::TimedOut(limit),
@@ -267,7 +277,15 @@ fn reach(error: &io::Error, limit: Duration) -> Reach {
     }
 }
 
+/// That there is no line, with the way that was taken.
 pub(super) fn unreachable(access: &Access, reach: Reach) -> Error {
+    let reach = match (&access.proxy, &access.hostaddr, reach) {
+        (Some(_), None, reach @ Reach::Proxy { .. }) => reach,
+        (Some(proxy), None, reach) => {
+            Reach::Proxy { address: proxy.to_string(), problem: ProxyProblem::Beyond(Box::new(reach)) }
+        }
+        (_, _, reach) => reach,
+    };
     Error::Unreachable {
         endpoint: access.endpoint.to_string(),
         hostaddr: access.hostaddr.as_ref().map(ToString::to_string),

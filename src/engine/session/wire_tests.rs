@@ -13,6 +13,7 @@ use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::sql::Sql;
 
 mod handshake;
+mod proxy;
 mod server;
 use server::{Door, Reply, Server};
 

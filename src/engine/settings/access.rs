@@ -9,6 +9,7 @@ use crate::engine::error::Error;
 use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::settings::hostaddr::HostAddr;
 use crate::engine::settings::needs::{Role, Target};
+use crate::engine::settings::proxy::Proxy;
 
 /// How the line is protected, as libpq names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -99,6 +100,8 @@ pub struct Access {
     pub endpoint: Endpoint,
     /// Where to connect to reach it, if elsewhere. Certificates are still checked for the endpoint's host.
     pub hostaddr: Option<HostAddr>,
+    /// The proxy by which to reach the endpoint. Certificates are still checked for the endpoint's host.
+    pub proxy: Option<Proxy>,
     /// The database first connected to.
     pub database: String,
     /// The database user; with temporary credentials the one behind them, or empty where that follows from the identity.
@@ -133,6 +136,7 @@ impl Access {
             == (&other.endpoint, &other.hostaddr, &other.user, other.sslmode, &other.sslrootcert, other.preserve_case)
             && (self.connect_timeout, self.statement_timeout, self.max_sessions)
                 == (other.connect_timeout, other.statement_timeout, other.max_sessions)
+            && self.proxy == other.proxy
             && password(self) == password(other)
             && self.iam == other.iam
     }
@@ -148,6 +152,7 @@ pub(in crate::engine) fn sample() -> Access {
     Access {
         endpoint: Endpoint { host: "h".into(), port: 5439 },
         hostaddr: None,
+        proxy: None,
         database: "dev".into(),
         user: "alice".into(),
         user_source: "REDSHIFT_USER".into(),
@@ -188,5 +193,13 @@ mod tests {
         assert!(one.same(&one.clone()) && !one.same_login(&other));
         let elsewhere = Access { database: "sales".into(), user_source: "username".into(), ..one.clone() };
         assert!(one.same_login(&elsewhere) && !one.same(&elsewhere));
+        let proxy = |password: &str| Proxy {
+            host: "p".into(),
+            port: 1080,
+            login: Some(("ann".into(), SecretString::from(password))),
+        };
+        let through = |password: &str| Access { proxy: Some(proxy(password)), ..sample() };
+        assert!(through("CANARY").same(&through("CANARY")) && !through("CANARY").same_login(&through("other")));
+        assert!(!one.same_login(&through("CANARY")) && !format!("{:?}", through("CANARY")).contains("CANARY"));
     }
 }

@@ -12,6 +12,7 @@ use crate::engine::settings::host::Host;
 use crate::engine::settings::hostaddr::{HostAddr, HostAddrs};
 use crate::engine::settings::logins::{Credentials, Names};
 use crate::engine::settings::needs::{Finding, Findings, Need, SecretFields, Target};
+use crate::engine::settings::proxy::Proxies;
 use crate::engine::settings::{self, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DATABASE, Settings};
 
 mod login;
@@ -54,6 +55,7 @@ pub struct Defaults {
     credentials: Credentials,
     hostaddr: Option<HostAddr>,
     hostaddrs: HostAddrs,
+    proxies: Proxies,
     max_sessions: usize,
     statement_timeout: Duration,
     egress_ip: Option<String>,
@@ -168,6 +170,7 @@ impl Defaults {
             credentials: written.credentials,
             hostaddr: hostaddr.as_deref().map(str::parse).transpose()?,
             hostaddrs: HostAddrs::parse(written.hostaddrs.iter().map(|(key, value)| (key.as_str(), value.as_str())))?,
+            proxies: environment.proxies()?,
             max_sessions,
             statement_timeout: match &written.statement_timeout {
                 Some(text) => settings::statement_timeout(text)?,
@@ -185,6 +188,9 @@ impl Defaults {
             self.settings.written().into_iter().map(|name| (name, self.origin(name))).collect();
         if self.hostaddr.is_some() {
             sources.insert("hostaddr", self.origin("hostaddr"));
+        }
+        if let Some(variable) = self.proxies.source() {
+            sources.insert("proxy", variable.to_owned());
         }
         sources
     }
@@ -260,8 +266,12 @@ impl Defaults {
         let root = self.pick(own, "sslrootcert", |settings| settings.sslrootcert.clone())?;
         self.settled("max_sessions")?;
         self.settled("statement_timeout")?;
+        let hostaddr = self.hostaddr_for(&endpoint, found)?;
+        // Who writes where to connect means it.
+        let proxy = if hostaddr.is_none() { self.proxies.to(&endpoint.host).cloned() } else { None };
         Ok(Access {
-            hostaddr: self.hostaddr_for(&endpoint, found)?,
+            hostaddr,
+            proxy,
             endpoint,
             database: self.database(own, found)?,
             user: login.user,

@@ -1,4 +1,4 @@
-//! Settings from the environment: `REDSHIFT_*`.
+//! Settings from the environment: `REDSHIFT_*`, and the proxy.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,6 +7,7 @@ use secrecy::SecretString;
 
 use crate::engine::error::Error;
 use crate::engine::settings::endpoint::parse_port;
+use crate::engine::settings::proxy::Proxies;
 use crate::engine::settings::{BASIC, LOGIN, Settings};
 
 const HOST: &str = "REDSHIFT_HOST";
@@ -18,8 +19,25 @@ const PASSWORD: &str = "REDSHIFT_PASSWORD";
 const SSLMODE: &str = "REDSHIFT_SSLMODE";
 const SSLROOTCERT: &str = "REDSHIFT_SSLROOTCERT";
 
+/// Where the proxy is named, and who is reached without it: the first that is set counts.
+const ALL_PROXY: [&str; 2] = ["ALL_PROXY", "all_proxy"];
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
 /// All the variables that are read.
-pub const VARIABLES: [&str; 8] = [HOST, HOSTADDR, PORT, DATABASE, USER, PASSWORD, SSLMODE, SSLROOTCERT];
+pub const VARIABLES: [&str; 12] = [
+    HOST,
+    HOSTADDR,
+    PORT,
+    DATABASE,
+    USER,
+    PASSWORD,
+    SSLMODE,
+    SSLROOTCERT,
+    ALL_PROXY[0],
+    ALL_PROXY[1],
+    NO_PROXY[0],
+    NO_PROXY[1],
+];
 
 /// The variables that are set and not empty. `Debug` shows their names only.
 #[derive(Clone, Default)]
@@ -50,6 +68,13 @@ impl Environment {
     /// `REDSHIFT_HOSTADDR`, and its name.
     pub fn hostaddr(&self) -> Option<(String, &'static str)> {
         Some((self.get(HOSTADDR)?, HOSTADDR))
+    }
+
+    /// The proxy of `ALL_PROXY`, less the hosts of `NO_PROXY`. Errors: a SOCKS5 proxy that cannot be read.
+    pub fn proxies(&self) -> Result<Proxies, Error> {
+        let all = ALL_PROXY.into_iter().find_map(|name| Some((self.get(name)?, name)));
+        let without = NO_PROXY.into_iter().find_map(|name| self.get(name));
+        Proxies::read(all.as_ref().map(|(text, name)| (text.as_str(), *name)), without.as_deref())
     }
 
     /// Fills in what is not written (nor pending). The connection string must have been taken apart before.
@@ -214,5 +239,24 @@ mod tests {
         let error = environment(&[(PORT, "x")]).fill(&mut Settings::default()).expect_err("no port");
         assert!(error.to_string().contains(PORT));
         assert_eq!(environment(&[(HOSTADDR, "127.0.0.1:1")]).hostaddr(), Some(("127.0.0.1:1".into(), HOSTADDR)));
+    }
+
+    #[test]
+    fn a_proxy_is_taken_from_either_spelling_and_the_upper_case_one_wins() {
+        let found = |values: &[(&str, &str)]| {
+            let proxies = environment(values).proxies().expect("proxies");
+            proxies.to("h").map(|proxy| format!("{proxy} of {}", proxies.source().unwrap_or_default()))
+        };
+        let (lower, upper) = (("all_proxy", "socks5://l:CANARY@lower"), ("ALL_PROXY", "socks5h://upper:1"));
+        assert_eq!(found(&[lower]), some("lower:1080 of all_proxy"));
+        assert_eq!(found(&[lower, upper]), some("upper:1 of ALL_PROXY"));
+        assert_eq!(found(&[lower, ("ALL_PROXY", "")]), some("lower:1080 of all_proxy"));
+        assert_eq!(found(&[lower, ("ALL_PROXY", "http://h:3128")]), None);
+        assert_eq!(found(&[lower, ("no_proxy", "a,h")]), None);
+        assert_eq!(found(&[lower, ("no_proxy", "a,h"), ("NO_PROXY", "b")]), some("lower:1080 of all_proxy"));
+        assert_eq!(found(&[("NO_PROXY", "b")]), None);
+        assert!(!format!("{:?} {:?}", environment(&[lower]), environment(&[lower]).proxies()).contains("CANARY"));
+        let error = environment(&[("all_proxy", "socks5://h:CANARY")]).proxies().expect_err("no port").to_string();
+        assert!(error.contains("all_proxy") && !error.contains("CANARY"), "{error}");
     }
 }

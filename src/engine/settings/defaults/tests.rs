@@ -246,6 +246,38 @@ fn a_tunnel_is_for_its_own_host() {
 }
 
 #[test]
+fn a_proxy_is_for_hosts_that_are_neither_excepted_nor_behind_a_tunnel() {
+    let written = Written {
+        settings: team(),
+        hostaddrs: BTreeMap::from([("other".to_owned(), "127.0.0.1:2".to_owned())]),
+        credentials: Credentials::parse(
+            ["other", "third", "fourth.internal"]
+                .map(|key| (key.to_owned(), Credential { password: Some("p".into()), ..Credential::default() })),
+        )
+        .expect("credentials"),
+        ..Written::default()
+    };
+    let variables = [("ALL_PROXY", "socks5://ann:CANARY@p:1081"), ("NO_PROXY", ".internal")];
+    let defaults = Defaults::new(written.clone(), &environment(&variables), LABEL).expect("defaults");
+    let by = |defaults: &Defaults, own: &Settings| access(defaults, own).proxy.map(|proxy| proxy.to_string());
+    for (own, proxy) in [
+        (Settings::default(), Some("p:1081")),
+        (host("third"), Some("p:1081")),
+        (host("other"), None),
+        (host("fourth.internal"), None),
+    ] {
+        assert_eq!(by(&defaults, &own).as_deref(), proxy, "{own:?}");
+    }
+    let shown = format!("{defaults:?} {:?} {:?}", defaults.sources(), access(&defaults, &Settings::default()));
+    assert!(defaults.sources()["proxy"] == "ALL_PROXY" && !shown.contains("CANARY"), "{shown}");
+    let tunnel = Written { hostaddr: Some("127.0.0.1:1".into()), ..written.clone() };
+    let defaults = Defaults::new(tunnel, &environment(&variables), LABEL).expect("defaults");
+    assert_eq!(by(&defaults, &Settings::default()), None);
+    let broken = Defaults::new(written, &environment(&[("ALL_PROXY", "socks5://p:0")]), LABEL).expect_err("no port");
+    assert_eq!(broken.summary(), "Bad ALL_PROXY");
+}
+
+#[test]
 fn sources_are_names_and_never_values() {
     let environment =
         environment(&[("REDSHIFT_USER", "eve"), ("REDSHIFT_PASSWORD", "CANARY"), ("REDSHIFT_DATABASE", "d")]);
