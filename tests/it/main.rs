@@ -14,6 +14,7 @@ mod grants;
 mod history;
 mod house;
 mod places;
+mod proxies;
 mod schema;
 mod secrets;
 // A harness offers more than the tests of one day use.
