@@ -6,6 +6,7 @@ mod credentials;
 mod identity;
 mod kept;
 mod lookup;
+pub mod policy;
 mod problem;
 
 use std::collections::{BTreeMap, HashMap};
