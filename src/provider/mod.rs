@@ -7,6 +7,7 @@ mod connection;
 mod connection_test;
 mod datastore;
 mod errors;
+mod iam_policy_document;
 mod link;
 mod place;
 mod schemas;
@@ -21,6 +22,7 @@ pub use configured::Configured;
 pub use connection::Connection;
 pub use connection_test::ConnectionTest;
 pub use datastore::Datastore;
+pub use iam_policy_document::IamPolicyDocument;
 pub use schemas::Schemas;
 pub use user::User;
 
@@ -56,5 +58,6 @@ impl Provider for Redshift {
             .data_source::<ConnectionTest>()
             .data_source::<Schemas>()
             .data_source::<Catalog>()
+            .data_source::<IamPolicyDocument>()
     }
 }

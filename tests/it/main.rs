@@ -13,6 +13,7 @@ mod golden;
 mod grants;
 mod history;
 mod house;
+mod iam_policy_document;
 mod places;
 mod proxies;
 mod schema;
