@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Problem, Workspace};
+use crate::support::{Problem, Workspace, tools};
 
 /// A data source with these lines.
 fn document(lines: &str) -> String {
@@ -243,4 +243,33 @@ fn bad_input_from_a_variable_is_told_by_the_plan() {
     assert!(errors[0].line.starts_with("principal_arn") && errors[0].text().contains("twelve digits"), "{errors:#?}");
     workspace.env("TF_VAR_principal", "777788889999");
     workspace.plan();
+}
+
+/// What people copy gives policies, and says nothing that would have to be looked into.
+#[test]
+fn the_example_plans_without_a_warning() {
+    let workspace = Workspace::new();
+    let example = tools::root().join("examples/data-sources/redshift_iam_policy_document/data-source.tf");
+    workspace.write(&std::fs::read_to_string(example).expect("the example"));
+    assert_eq!(workspace.apply_problems(), []);
+    let policy = workspace.output("role_policy");
+    assert!(policy.as_str().is_some_and(|text| text.contains("dbuser:analytics/quality_tool")), "{policy}");
+}
+
+/// Proves: Q39
+#[test]
+fn the_guide_on_other_accounts_shows_the_policy_that_comes_out() {
+    let page = std::fs::read_to_string(tools::root().join("docs/guides/cross-account.md")).expect("the guide");
+    let (_, rest) = page.split_once("```json\n").expect("a policy in the guide");
+    let (shown, _) = rest.split_once("\n```").expect("its end");
+    let workspace = Workspace::new();
+    let lines = r#"
+  role_arn      = "arn:aws:iam::444455556666:role/redshift-quality-tool"
+  principal_arn = "arn:aws:sts::111122223333:assumed-role/deploy/job-7"
+  external_id   = "quality-tool-42"
+"#;
+    let output = "output \"trust\" {\n  value = data.redshift_iam_policy_document.d.trust_json\n}\n";
+    workspace.write(&format!("{}{output}", document(&format!("{CLUSTER}{lines}"))));
+    workspace.apply();
+    assert_eq!(workspace.output("trust"), json!(shown));
 }
