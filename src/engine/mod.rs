@@ -4,7 +4,7 @@
 //! - [`session`]: a warehouse and one login to it, opened over TLS, asked one statement at a time, pooled;
 //! - [`catalog`]: what the warehouse was seen to hold, each view read once per database;
 //! - [`datastore`] and [`user`]: what is there against what is wanted, the steps between the two, whole lives;
-//! - [`aws`]: the IAM policies that signing in through AWS needs;
+//! - [`aws`]: temporary credentials, endpoints and secrets from AWS, and the IAM policies that they need;
 //! - [`run`] executes steps, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
 //!   [`error`] is what can go wrong, in Redshift's terms.
 

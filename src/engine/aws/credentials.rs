@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use secrecy::SecretString;
 
 use super::identity::Identity;
+use super::policy::names::is_db_name;
 use super::problem::{Asked, failed, is_not_found};
 use super::{Aws, Service, one_of};
 use crate::engine::error::Error;
@@ -23,9 +24,7 @@ pub(in crate::engine) struct Minted {
 /// A database's name as AWS takes it (AWS: GetClusterCredentials, DbName); any other is left out of the call, and the
 /// credentials are for every database.
 fn db_name(database: &str) -> Option<String> {
-    let good = (1..=64).contains(&database.len())
-        && database.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+.@-".contains(&b));
-    good.then(|| database.to_owned())
+    is_db_name(database).then(|| database.to_owned())
 }
 
 impl Aws {
@@ -172,7 +171,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_db_name_is_left_out() {
-        for (name, sent) in [("dev", true), ("my-db.1", true), ("a b", false), ("größe", false), ("", false)] {
+        for (name, sent) in [
+            ("dev", true),
+            ("my-db.1", true),
+            ("_staging", false),
+            ("user", false),
+            ("a b", false),
+            ("größe", false),
+            ("", false),
+        ] {
             assert_eq!(db_name(name).is_some(), sent, "{name}");
         }
         assert!(db_name(&"x".repeat(64)).is_some() && db_name(&"x".repeat(65)).is_none());
