@@ -33,6 +33,9 @@ use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::user::{self, Limits};
 
+/// On how many lines a view is tried to be read, where lines are lost.
+const LINES: u32 = 3;
+
 /// How long a read-back waits for changes of others that are under way, so that one read serves them all.
 const GATHER: Duration = Duration::from_secs(1);
 
@@ -265,8 +268,18 @@ impl<'a> At<'a> {
     }
 
     async fn with_session<T>(self, load: Load<T>) -> Result<T, Error> {
-        let mut session = self.warehouse.session(self.database, self.cancel).await?;
-        load(&mut session).await
+        let mut lines = 1;
+        loop {
+            let mut session = self.warehouse.session(self.database, self.cancel).await?;
+            match load(&mut session).await {
+                // Only questions were asked, so they may be asked again.
+                Err(error) if error.is_lost() && lines < LINES => {
+                    tracing::debug!(%error, "reading again on another line");
+                    lines += 1;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 }
 

@@ -18,6 +18,7 @@ mod places;
 mod proxies;
 mod schema;
 mod secrets;
+mod sign_in;
 // A harness offers more than the tests of one day use.
 #[allow(dead_code, unused_imports)]
 mod support;

@@ -256,6 +256,12 @@ pub(super) fn server_error(db: &DbError, scrub: impl Fn(&str) -> String) -> Serv
 /// An error of the client library in words, its cause included.
 pub(super) fn words(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
+        // rustls explains at length what an end without a farewell is.
+        Some(cause)
+            if cause.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) =>
+        {
+            "the connection was closed".to_owned()
+        }
         Some(cause) => cause.to_string(),
         None => error.to_string(),
     }

@@ -48,6 +48,31 @@ impl Warehouse {
         pairs.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
+    /// The variables by which the provider finds the AWS account around it; no login to the warehouse.
+    pub fn aws_environment(&self) -> Vec<(String, String)> {
+        let (id, secret) = self.0.aws().access_key();
+        let root = self.0.ca_file().display().to_string();
+        let pairs = [
+            ("AWS_ENDPOINT_URL", self.0.aws_url()),
+            ("AWS_REGION", self.0.aws().region().to_owned()),
+            ("AWS_ACCESS_KEY_ID", id.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", secret.to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("REDSHIFT_SSLROOTCERT", root),
+        ];
+        pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+
+    /// The AWS account around it.
+    pub fn aws(&self) -> &redshift_standin::Account {
+        self.0.aws()
+    }
+
+    /// Where policies, secrets and faults can be put from outside the test.
+    pub fn control_url(&self) -> String {
+        self.0.control_url()
+    }
+
     /// A name that the certificate has beside its address, so that there are two names for one warehouse.
     pub fn host(&self) -> String {
         "localhost".to_owned()

@@ -139,6 +139,13 @@ impl Workspace {
         workspace
     }
 
+    /// A folder whose provider finds the AWS account around this warehouse, and no login to the warehouse itself.
+    pub fn in_aws(warehouse: &Warehouse) -> Self {
+        let mut workspace = Self::new();
+        workspace.environment.extend(warehouse.aws_environment());
+        workspace
+    }
+
     /// Sets a variable for every command from now on.
     pub fn env(&mut self, name: &str, value: &str) -> &mut Self {
         self.environment.insert(name.to_owned(), value.to_owned());
