@@ -15,7 +15,7 @@ use crate::engine::aws::{AwsOptions, Service};
 use crate::engine::error::{Error, Hints};
 use crate::engine::session::warehouse::{Engine, Options, Warehouse};
 use crate::engine::settings::Settings;
-use crate::engine::settings::defaults::{Defaults, Settled, Written};
+use crate::engine::settings::defaults::{Defaults, Settled, StoredAt, StoredPassword, Written};
 use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::settings::env::Environment;
 use crate::engine::settings::logins::{Credential, Credentials};
@@ -221,6 +221,16 @@ impl Configured {
             return Ok(());
         }
         self.defaults.access(&link.settings, self.engine.aws().found()).map(drop)
+    }
+
+    /// A password that AWS keeps, for a user of the warehouse that settings lead to.
+    pub(super) async fn stored_password(
+        &self,
+        link: &Link,
+        at: &StoredAt,
+        cancel: &CancellationToken,
+    ) -> Result<StoredPassword, Error> {
+        self.settle(|found| self.defaults.stored_password(&link.settings, at, found), cancel).await
     }
 
     /// The warehouse that settings lead to.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use secrecy::ExposeSecret;
+mod secrets;
+
 use serde::Deserialize;
 
 use super::configured::Configured;
@@ -12,10 +13,10 @@ use super::place;
 use super::settings::Place;
 use crate::engine::error::Error;
 use crate::engine::names::check_name;
-use crate::engine::password;
 use crate::engine::session::warehouse::Warehouse;
+use crate::engine::settings::defaults::StoredAt;
 use crate::engine::settings::id::UserId;
-use crate::engine::user::{self, ConnectionLimit, Password, PasswordHash, UserFound, UserWanted, ValidUntil};
+use crate::engine::user::{self, ConnectionLimit, Password, UserFound, UserWanted, ValidUntil};
 use crate::terraform::{
     Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, number, set, string,
 };
@@ -35,6 +36,8 @@ pub struct Model {
     endpoint: Option<String>,
     namespace: Option<String>,
     password_version: Option<String>,
+    password_ssm_parameter: Option<String>,
+    secret_id: Option<String>,
 }
 
 /// Marks a user that was imported, until its password is written or disabled.
@@ -50,18 +53,8 @@ impl Resource for User {
             "A database user that a tool signs in with. Its password is hashed before it is sent, and is in no state, plan or log.",
         )
         .setting("name", string().required().check(name).doc("Name of the user. Case is kept. Another name renames the user in place."));
-        let schema = link::attributes(schema, Place::BlockWithDatabase)
-            .setting(
-                "password_wo",
-                string().write_only().holds_secret().required_with(&["password_wo_version"]).check(rules).doc(
-                    "Password of the user: 8 to 64 characters with an upper case letter, a lower case letter and a digit. \
-                     Without it the user cannot sign in by password.",
-                ),
-            )
-            .setting(
-                "password_wo_version",
-                number().required_with(&["password_wo"]).doc("Any number. `password_wo` is sent when the user is created and whenever this changes."),
-            )
+        let schema = link::attributes(schema, Place::BlockWithDatabase);
+        let schema = secrets::attributes(schema)
             .setting(
                 "password_hash",
                 string().default("md5").one_of(&["md5", "sha256"]).doc(
@@ -98,14 +91,7 @@ impl Resource for User {
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         place::plan(data, plan, None).await?;
-        // Whether it is sent or only recorded, the version is what the configuration says.
-        let version = match plan.planned().at("password_wo_version") {
-            Value::Unknown => Value::Unknown,
-            version => version.as_number().map(ToString::to_string).into(),
-        };
-        if plan.is_create() || version != *plan.prior().at("password_version") {
-            plan.set("password_version", version);
-        }
+        secrets::plan(plan);
         Ok(())
     }
 
@@ -113,16 +99,21 @@ impl Resource for User {
         let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
         let warehouse =
             data.warehouse(&link::known(cx.planned())?, cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
-        let user = wanted.user(password_of(&wanted, cx)?);
+        let secret = secrets::wanted(data, &wanted, cx).await?;
+        let user = wanted.user(secret.password);
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
         let made = user::create(&warehouse, &user, cx.cancelled()).await;
         cx.set("endpoint", warehouse.access().endpoint.to_string());
         cx.set("namespace", facts.namespace.clone());
         match made {
-            Ok(_) => cx.created(),
+            Ok(_) => {
+                cx.created();
+                cx.set("password_version", secret.version);
+            }
             Err(failed) => {
                 if failed.made {
                     cx.created();
+                    cx.set("password_version", secret.version);
                 }
                 let error = failed.error;
                 let diagnostic = explain(&error, cx);
@@ -149,7 +140,10 @@ impl Resource for User {
         };
         match found {
             Ok(None) => return Ok(Found::Gone),
-            Ok(Some(found)) => state.show_drift(&found, cx),
+            Ok(Some(found)) => {
+                state.show_drift(&found, cx);
+                secrets::look(data, &state, cx).await?;
+            }
             Err(error) => {
                 let warning = data.unread(&error)?;
                 cx.warn(warning);
@@ -161,18 +155,28 @@ impl Resource for User {
     async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
         let imported = cx.private(IMPORTED).is_some();
-        let versions = (prior.password_version.as_deref(), wanted.password_version.as_deref());
-        let password = match versions {
+        // Unknown where a secret says it: then it is read now.
+        let stored = match wanted.store() {
+            Some(_) if cx.planned().at("password_version").is_unknown() => {
+                Some(secrets::wanted(data, &wanted, cx).await?)
+            }
+            _ => None,
+        };
+        let version = stored.as_ref().map_or_else(|| wanted.password_version.clone(), |stored| stored.version.clone());
+        let password = match (prior.password_version.as_deref(), version.as_deref()) {
             // The first version after an import says what the password is, and changes nothing.
             (None, Some(version)) if imported && prior.name == wanted.name => {
                 cx.warn(recorded(version));
                 Password::Keep
             }
-            (before, Some(now)) if before != Some(now) || prior.name != wanted.name => password_of(&wanted, cx)?,
+            (before, Some(now)) if before != Some(now) || prior.name != wanted.name => match stored {
+                Some(stored) => stored.password,
+                None => secrets::wanted(data, &wanted, cx).await?.password,
+            },
             (Some(_), None) => Password::Disable,
             _ => Password::Keep,
         };
-        let is_settled = wanted.password_version.is_some() || !matches!(password, Password::Keep);
+        let is_settled = version.is_some() || !matches!(password, Password::Keep);
         let nothing_to_do =
             matches!(password, Password::Keep) && prior.name == wanted.name && !prior.differs_in_limits(&wanted);
         if !nothing_to_do || prior.endpoint != wanted.endpoint || wanted.endpoint.is_none() {
@@ -196,6 +200,10 @@ impl Resource for User {
             place::still_there(data, &link::known(cx.planned())?, wanted.endpoint.as_deref())
                 .map_err(|error| explain(&error, cx))?;
         }
+        if cx.planned().at("password_version").is_unknown() {
+            cx.set("password_version", version);
+        }
+        secrets::sent(cx);
         if is_settled {
             cx.set_private(IMPORTED, serde_json::Value::Null);
         }
@@ -247,6 +255,12 @@ impl Model {
     /// Where the update is planned: the pinned endpoint, of the warehouse that state knows.
     fn made_before<'a>(&'a self, prior: &'a Model) -> place::Made<'a> {
         place::Made { endpoint: self.endpoint.as_deref(), ..prior.made() }
+    }
+
+    /// Where AWS keeps the password.
+    fn store(&self) -> Option<StoredAt> {
+        let parameter = self.password_ssm_parameter.clone().map(StoredAt::Parameter);
+        parameter.or_else(|| self.secret_id.clone().map(StoredAt::Secret))
     }
 
     fn user(&self, password: Password) -> UserWanted {
@@ -301,21 +315,6 @@ async fn look_up(warehouse: &Warehouse, name: &str, wanted: &Model, cx: &Change<
     })
 }
 
-fn password_of(wanted: &Model, cx: &Change<'_>) -> Result<Password, Diagnostics> {
-    let hash = if wanted.password_hash == "sha256" { PasswordHash::Sha256 } else { PasswordHash::Md5 };
-    Ok(match cx.secret("password_wo")? {
-        Some(secret) => {
-            // A value that was unknown to the plan was not checked there.
-            let problems = password::problems(secret.expose_secret());
-            if !problems.is_empty() {
-                return Err(Diagnostic::error("Bad password_wo", problems.join(" ")).into());
-            }
-            Password::Set(secret, hash)
-        }
-        None => Password::Disable,
-    })
-}
-
 fn id(data: &Configured, planned: &Value) -> Value {
     let name = planned.at("name");
     let (Some(name), Ok(Some(link))) = (name.as_str(), Link::read(planned)) else { return Value::Unknown };
@@ -334,18 +333,13 @@ fn recorded(version: &str) -> Diagnostic {
         "The password was not sent",
         format!(
             "This user was imported, and version {version} of its password is the first that is written. It was recorded, and the \
-             password in the warehouse was left as it is. Raise `password_wo_version` to send it."
+             password in the warehouse was left as it is. Raise `password_wo_version` to send it, or store a new version where AWS keeps it."
         ),
     )
 }
 
 fn name(value: &Value) -> Result<(), String> {
     check_name(value.as_str().unwrap_or_default()).map_err(|problem| format!("In name: {problem}."))
-}
-
-fn rules(value: &Value) -> Result<(), String> {
-    let problems = password::problems(value.as_str().unwrap_or_default());
-    if problems.is_empty() { Ok(()) } else { Err(problems.join(" ")) }
 }
 
 fn valid_until(value: &Value) -> Result<(), String> {

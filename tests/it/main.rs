@@ -19,6 +19,7 @@ mod proxies;
 mod schema;
 mod secrets;
 mod sign_in;
+mod stored_passwords;
 // A harness offers more than the tests of one day use.
 #[allow(dead_code, unused_imports)]
 mod support;

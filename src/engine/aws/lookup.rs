@@ -8,7 +8,7 @@ use super::{Aws, Service};
 use crate::engine::error::Error;
 use crate::engine::settings::aws::Arn;
 use crate::engine::settings::endpoint::Endpoint;
-use crate::engine::settings::needs::{Finding, Need, Role, SecretFields, Target};
+use crate::engine::settings::needs::{Finding, Need, ParameterValue, Role, SecretFields, Target};
 
 /// Looks a need up.
 pub(super) async fn find(aws: &Aws, need: &Need) -> Result<Finding, Error> {
@@ -108,7 +108,10 @@ async fn secret(aws: &Aws, id: &str, region: Option<&str>) -> Result<SecretField
         .await
         .map_err(|error| failed(&asked, &error))?;
     match answer.secret_string() {
-        Some(text) => fields(id, text),
+        Some(text) => {
+            let version = answer.version_id().unwrap_or_default().to_owned();
+            Ok(SecretFields { version, ..fields(id, text)? })
+        }
         None => Err(wrong_secret(id, "it is binary. It must be text: JSON such as {\"username\": …, \"password\": …}")),
     }
 }
@@ -143,10 +146,11 @@ fn fields(id: &str, text: &str) -> Result<SecretFields, Error> {
         port,
         database: text("dbname")?,
         cluster_identifier: text("dbClusterIdentifier")?,
+        version: String::new(),
     })
 }
 
-async fn parameter(aws: &Aws, name: &str, region: Option<&str>) -> Result<SecretString, Error> {
+async fn parameter(aws: &Aws, name: &str, region: Option<&str>) -> Result<ParameterValue, Error> {
     let region = aws.region(region_of(name).as_deref().or(region)).await?;
     let identity = aws.identity(&[], &region).await?;
     let config = aws.service(Service::Ssm, &region, identity.credentials).await?;
@@ -181,7 +185,9 @@ async fn parameter(aws: &Aws, name: &str, region: Option<&str>) -> Result<Secret
         ));
     }
     match parameter.value() {
-        Some(value) if !value.is_empty() => Ok(SecretString::from(value.to_owned())),
+        Some(value) if !value.is_empty() => {
+            Ok(ParameterValue { value: SecretString::from(value.to_owned()), version: parameter.version().to_string() })
+        }
         _ => Err(Error::setting("password_ssm_parameter", format!("The parameter \"{name}\" is empty."))),
     }
 }

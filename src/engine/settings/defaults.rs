@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use crate::engine::error::{Error, Hints};
 use crate::engine::settings::access::{Access, SslMode};
 use crate::engine::settings::endpoint::{Endpoint, Place, same_endpoint};
 use crate::engine::settings::env::Environment;
-use crate::engine::settings::host::Host;
+use crate::engine::settings::host::{Host, parse_host};
 use crate::engine::settings::hostaddr::{HostAddr, HostAddrs};
 use crate::engine::settings::logins::{Credentials, Names};
 use crate::engine::settings::needs::{Finding, Findings, Need, SecretFields, Target};
@@ -98,6 +100,36 @@ pub struct Resolved {
     pub region: Option<String>,
     /// How the line is protected.
     pub sslmode: SslMode,
+}
+
+/// Where AWS keeps a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredAt {
+    /// A secret of Secrets Manager, by name or ARN.
+    Secret(String),
+    /// A parameter of SSM, by name or ARN.
+    Parameter(String),
+}
+
+impl StoredAt {
+    /// The setting that names it.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Secret(_) => "secret_id",
+            Self::Parameter(_) => "password_ssm_parameter",
+        }
+    }
+}
+
+/// A password that AWS keeps. `Debug` does not show it.
+#[derive(Debug, Clone)]
+pub struct StoredPassword {
+    /// Whose it is, where the secret says so.
+    pub username: Option<String>,
+    /// The password.
+    pub password: SecretString,
+    /// Which version of it, with the kind of its store: no secret.
+    pub version: String,
 }
 
 /// Why something cannot be told: it waits for a setting, or it is wrong.
@@ -285,6 +317,36 @@ impl Defaults {
             statement_timeout: self.statement_timeout,
             max_sessions: self.max_sessions,
             preserve_case: self.pick(own, "preserve_case", |settings| settings.preserve_case)?,
+        })
+    }
+
+    /// A password that AWS keeps for some user of the warehouse. Errors: a secret without one.
+    pub fn stored_password(
+        &self,
+        own: &Settings,
+        at: &StoredAt,
+        found: &Findings,
+    ) -> Result<Settled<StoredPassword>, Error> {
+        let own = own.expand()?;
+        settle(|| {
+            let host = self.endpoint_settings(&own).host.as_deref().and_then(|host| parse_host(host).ok());
+            let region = self.region(&own, host.as_ref())?;
+            let need = match at {
+                StoredAt::Secret(id) => Need::Secret { id: id.clone(), region },
+                StoredAt::Parameter(name) => Need::Parameter { name: name.clone(), region },
+            };
+            match found.get(&need) {
+                Some(Finding::Secret(SecretFields { username, password: Some(password), version, .. })) => {
+                    Ok(StoredPassword { username, password, version: format!("secret:{version}") })
+                }
+                Some(Finding::Secret(_)) => Err(login::no_password_in_secret().into()),
+                Some(Finding::Parameter(parameter)) => Ok(StoredPassword {
+                    username: None,
+                    password: parameter.value,
+                    version: format!("parameter:{}", parameter.version),
+                }),
+                _ => Err(Stop::LookUp(need)),
+            }
         })
     }
 

@@ -95,6 +95,17 @@ pub struct SecretFields {
     pub database: Option<String>,
     /// `dbClusterIdentifier`
     pub cluster_identifier: Option<String>,
+    /// The id of the secret's version.
+    pub version: String,
+}
+
+/// A parameter's value. `Debug` does not show it.
+#[derive(Debug, Clone)]
+pub struct ParameterValue {
+    /// The value.
+    pub value: SecretString,
+    /// The number of its version.
+    pub version: String,
 }
 
 /// What was found for a need.
@@ -105,7 +116,7 @@ pub enum Finding {
     /// The secret's fields.
     Secret(SecretFields),
     /// The parameter's value.
-    Parameter(SecretString),
+    Parameter(ParameterValue),
 }
 
 /// What was found so far. It lives as long as one configuration of the provider, so that a secret is read anew in each

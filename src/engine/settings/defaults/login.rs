@@ -9,7 +9,7 @@ use crate::engine::settings::access::Iam;
 use crate::engine::settings::aws::{DERIVED_USER, NO_CLEAR_TEXT};
 use crate::engine::settings::host::{Host, HostKind};
 use crate::engine::settings::logins::{Match, Names};
-use crate::engine::settings::needs::{Findings, Need, Role, SecretFields, Target};
+use crate::engine::settings::needs::{Finding, Findings, Need, Role, SecretFields, Target};
 use crate::engine::settings::{
     BASIC, DEFAULT_PASSWORD_DURATION, IAM, IAM_ROLE, LOGIN, Settings, access::SslMode, authentication_type,
     password_duration,
@@ -48,6 +48,12 @@ impl Choice<'_> {
     pub(super) fn user(self) -> Option<String> {
         self.user.map(|(name, _)| name)
     }
+}
+
+/// A secret is there, and no password in it.
+pub(super) fn no_password_in_secret() -> Error {
+    let message = "The secret has no field \"password\". It must be JSON such as {\"username\": …, \"password\": …}.";
+    Error::setting("secret_id", message)
 }
 
 impl Defaults {
@@ -283,7 +289,7 @@ impl Defaults {
         let Some(id) = settings.secret_id.clone() else { return Ok(None) };
         let need = Need::Secret { id, region: self.region(region_of, None)? };
         match found.get(&need) {
-            Some(crate::engine::settings::needs::Finding::Secret(fields)) => Ok(Some(fields)),
+            Some(Finding::Secret(fields)) => Ok(Some(fields)),
             _ => Err(Stop::LookUp(need)),
         }
     }
@@ -298,19 +304,13 @@ impl Defaults {
         if let Some(name) = settings.password_ssm_parameter.clone() {
             let need = Need::Parameter { name, region: self.region(region_of, None)? };
             return match found.get(&need) {
-                Some(crate::engine::settings::needs::Finding::Parameter(value)) => {
-                    Ok(Some((value, "password_ssm_parameter")))
-                }
+                Some(Finding::Parameter(found)) => Ok(Some((found.value, "password_ssm_parameter"))),
                 _ => Err(Stop::LookUp(need)),
             };
         }
         match self.secret(settings, region_of, found)? {
             Some(SecretFields { password: Some(password), .. }) => Ok(Some((password, "secret_id"))),
-            Some(_) => {
-                let message =
-                    "The secret has no field \"password\". It must be JSON such as {\"username\": …, \"password\": …}.";
-                Err(Error::setting("secret_id", message).into())
-            }
+            Some(_) => Err(no_password_in_secret().into()),
             None => Ok(None),
         }
     }

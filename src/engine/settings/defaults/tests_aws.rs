@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::engine::settings::access::Iam;
 use crate::engine::settings::logins::Credential;
-use crate::engine::settings::needs::Role;
+use crate::engine::settings::needs::{ParameterValue, Role};
 
 const CLUSTER: &str = "main.abc123.eu-west-1.redshift.amazonaws.com";
 const WORKGROUP: &str = "wg1.123456789012.eu-west-1.redshift-serverless.amazonaws.com";
@@ -35,11 +35,14 @@ fn settled(team: &Defaults, own: &Settings) -> Result<Settled<Access>, Error> {
         port: Some(5440),
         database: some("sales"),
         cluster_identifier: None,
+        version: "1".into(),
     };
     loop {
         match team.access(own, &found)? {
             Settled::LookUp(need @ Need::Secret { .. }) => found.put(need, Finding::Secret(fields.clone())),
-            Settled::LookUp(need @ Need::Parameter { .. }) => found.put(need, Finding::Parameter("of ssm".into())),
+            Settled::LookUp(need @ Need::Parameter { .. }) => {
+                found.put(need, Finding::Parameter(ParameterValue { value: "of ssm".into(), version: "1".into() }))
+            }
             other => return Ok(other),
         }
     }
