@@ -493,6 +493,7 @@ mod tests {
         assert!(all.writes(&["host", "cluster_identifier"]) && !all.writes(&["role_arn"]));
     }
 
+    /// Proves: Q19
     #[test]
     fn a_login_by_password_has_the_plain_jdbc_url() {
         let at = |host: &str| Endpoint { host: host.into(), port: 5439 };

@@ -104,7 +104,7 @@ fn assert_no_secret(warehouse: &Warehouse, workspace: &Workspace) {
     }
 }
 
-/// Proves: Q2, Q16, Q20, Q21, F13
+/// Proves: Q2, Q19, Q21, Q47, F13
 #[test]
 fn every_way_in_leads_to_a_connection_and_a_datastore_that_can_be_destroyed_alone() {
     let warehouse = warehouse();
@@ -248,6 +248,38 @@ fn asked(warehouse: &Warehouse) -> (u64, u64) {
     let calls = warehouse.counters().aws_calls;
     let count = |name: &str| calls.get(name).copied().unwrap_or_default();
     (count("sts:AssumeRole"), count("redshift:GetClusterCredentials"))
+}
+
+/// What a role's own database user lacks is said with the GRANTs for it; with them, the same configuration works.
+/// Proves: Q36, Q38, F4
+#[test]
+fn the_user_behind_a_role_needs_rights_of_its_own() {
+    let warehouse = Warehouse::start();
+    let at = warehouse.aws().fixtures();
+    warehouse.sql("dev", "CREATE SCHEMA findings");
+    let workspace = Workspace::in_aws(&warehouse);
+    workspace.write(&format!(
+        r#"
+provider "redshift" {{
+  cluster_identifier = "{}"
+  role_arn           = "{}"
+  external_id        = "{}"
+}}
+resource "redshift_datastore" "findings" {{
+  name            = "findings"
+  database        = "dev"
+  schema          = "findings"
+  enrichment_only = true
+}}
+"#,
+        at.cluster, at.role_arn, at.external_id
+    ));
+    let refused = workspace.try_apply().failed().text();
+    let grant = "GRANT USAGE, CREATE ON SCHEMA \"findings\" TO \"IAMR:warehouse-access\";";
+    assert!(refused.contains(grant), "{refused}");
+    warehouse.sql("dev", grant);
+    workspace.apply();
+    workspace.plan().assert_empty();
 }
 
 /// Proves: L30, L32

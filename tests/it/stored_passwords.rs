@@ -83,6 +83,7 @@ fn without_its_source_a_password_is_disabled_and_a_failed_look_up_changes_nothin
     workspace.plan().assert_empty();
 }
 
+/// Proves: L15
 #[test]
 fn what_is_no_password_for_the_user_is_refused_and_makes_nobody() {
     let warehouse = Warehouse::start();
