@@ -1,9 +1,9 @@
 //! The provider block, and what it was configured to: the settings that others inherit, the logins, the sessions. All of
 //! it belongs to one configuration and dies with the next.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,8 @@ pub struct Configured {
     strict: bool,
     /// Whether a resource was read.
     reads: AtomicBool,
+    /// The warehouses of links that were followed before, by the link's key and the remembered endpoint.
+    followed: Mutex<HashMap<(String, Option<Endpoint>), Arc<Warehouse>>>,
 }
 
 /// The schema of the provider block.
@@ -191,7 +193,10 @@ impl Configured {
         let options =
             Options { application_name: format!("terraform-provider-redshift/{}", env!("CARGO_PKG_VERSION")) };
         let engine = Engine::new(options, aws(&request.config));
-        Ok((Configured { defaults, engine, strict, reads: AtomicBool::new(false) }, Diagnostics::new()))
+        Ok((
+            Configured { defaults, engine, strict, reads: AtomicBool::new(false), followed: Mutex::default() },
+            Diagnostics::new(),
+        ))
     }
 
     /// What makes advice exact.
@@ -235,9 +240,7 @@ impl Configured {
 
     /// The warehouse that settings lead to.
     pub(super) async fn warehouse(&self, link: &Link, cancel: &CancellationToken) -> Result<Arc<Warehouse>, Error> {
-        enabled(link)?;
-        let access = self.settle(|found| self.defaults.access(&link.settings, found), cancel).await?;
-        Ok(self.engine.warehouse(access))
+        self.follow(link, None, cancel).await
     }
 
     /// The warehouse at a remembered endpoint, with the login that is found for it now.
@@ -247,9 +250,31 @@ impl Configured {
         remembered: &Endpoint,
         cancel: &CancellationToken,
     ) -> Result<Arc<Warehouse>, Error> {
+        self.follow(link, Some(remembered), cancel).await
+    }
+
+    /// A thousand datastores of one connection settle its settings once.
+    async fn follow(
+        &self,
+        link: &Link,
+        remembered: Option<&Endpoint>,
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Warehouse>, Error> {
         enabled(link)?;
-        let access = self.settle(|found| self.defaults.access_at(&link.settings, remembered, found), cancel).await?;
-        Ok(self.engine.warehouse(access))
+        let key = link.key().map(|key| (key, remembered.cloned()));
+        let followed = || self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = key.as_ref().and_then(|key| followed().get(key).cloned()) {
+            return Ok(known);
+        }
+        let settle = |found: &Findings| match remembered {
+            Some(endpoint) => self.defaults.access_at(&link.settings, endpoint, found),
+            None => self.defaults.access(&link.settings, found),
+        };
+        let warehouse = self.engine.warehouse(self.settle(settle, cancel).await?);
+        if let Some(key) = key {
+            followed().insert(key, warehouse.clone());
+        }
+        Ok(warehouse)
     }
 
     /// Reads until everything is known, looking up in AWS what has to be.

@@ -43,6 +43,15 @@ impl Link {
         Link { settings, enabled, connection: None }
     }
 
+    /// What tells it from other links, where that is cheap to say: a connection's id, or that everything is inherited.
+    pub(super) fn key(&self) -> Option<String> {
+        match &self.connection {
+            Some(id) => Some(id.to_string()),
+            None if self.settings.written().is_empty() => Some(String::new()),
+            None => None,
+        }
+    }
+
     /// The connection whose id was given.
     pub(super) fn connection(&self) -> Option<&ConnectionId> {
         self.connection.as_ref()

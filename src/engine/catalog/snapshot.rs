@@ -1,11 +1,13 @@
 //! What a database holds: schemas and relations with owners and access control lists, default privileges, and which
 //! schemas are external. Only catalogues of the leader node are read.
 
+use std::collections::{BTreeSet, HashMap};
+
 use futures::future::BoxFuture;
 
 use crate::engine::catalog::acl::Acl;
 use crate::engine::error::Error;
-use crate::engine::names::same_name;
+use crate::engine::names::{fold_ascii, same_name};
 use crate::engine::rights::Rights;
 use crate::engine::session::{Row, Session};
 use crate::engine::sql::Sql;
@@ -95,7 +97,11 @@ impl Relation {
 
 /// The default privileges of a database that the login sees: a regular user sees only his own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Defaults(pub Vec<DefaultAcl>);
+pub struct Defaults {
+    /// For tables and views of one schema, by its name in lower case.
+    on_tables: HashMap<String, Vec<DefaultAcl>>,
+    owners: BTreeSet<i64>,
+}
 
 /// What objects that a user will make give to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +116,23 @@ pub struct DefaultAcl {
 }
 
 impl Defaults {
+    /// Lays them out once, as a thousand datastores ask.
+    pub fn new(rows: impl IntoIterator<Item = DefaultAcl>) -> Defaults {
+        let mut defaults = Defaults::default();
+        for row in rows {
+            defaults.owners.insert(row.owner);
+            if let ('r', Some(schema)) = (row.objects, &row.schema) {
+                defaults.on_tables.entry(fold_ascii(schema)).or_default().push(row);
+            }
+        }
+        defaults
+    }
+
+    /// User ids of all who give something to others with what they will make.
+    pub fn owners(&self) -> impl Iterator<Item = i64> {
+        self.owners.iter().copied()
+    }
+
     /// What tables that the owner makes in the schema give to the grantee.
     pub fn on_tables(
         &self,
@@ -118,9 +141,10 @@ impl Defaults {
         grantee: &crate::engine::catalog::acl::Grantee,
         case_sensitive: bool,
     ) -> Rights {
-        self.0
-            .iter()
-            .filter(|row| row.owner == owner && row.objects == 'r')
+        let rows = self.on_tables.get(&fold_ascii(schema));
+        rows.into_iter()
+            .flatten()
+            .filter(|row| row.owner == owner)
             .filter(|row| row.schema.as_deref().is_some_and(|name| same_name(name, schema, case_sensitive)))
             .filter_map(|row| row.acl.as_ref())
             .fold(Rights::NONE, |rights, acl| rights.and(acl.of(grantee)))
@@ -145,7 +169,7 @@ pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Snapshot, Error>> {
 pub fn load_defaults(session: &mut Session) -> BoxFuture<'_, Result<Defaults, Error>> {
     Box::pin(async move {
         let rows = session.query(&Sql::from(DEFAULTS)).await?;
-        rows.iter().map(default_acl).collect::<Result<_, _>>().map(Defaults)
+        rows.iter().map(default_acl).collect::<Result<Vec<_>, _>>().map(Defaults::new)
     })
 }
 
@@ -257,7 +281,7 @@ mod tests {
         let row = |owner: &str, schema: Option<&str>, kind: &str, acl: &str| {
             default_acl(&Row::new([Some(owner), schema, Some(kind), Some(acl)])).expect("reads")
         };
-        let defaults = Defaults(vec![
+        let defaults = Defaults::new(vec![
             row("101", Some("sales"), "r", "svc=r/o"),
             row("101", None, "r", "svc=w/o"),
             row("101", Some("sales"), "f", "svc=X/o"),
@@ -268,5 +292,6 @@ mod tests {
         assert_eq!(defaults.on_tables(101, "Sales", &svc, true), Rights::NONE);
         assert_eq!(defaults.on_tables(102, "sales", &svc, false).to_string(), "DELETE");
         assert_eq!(defaults.on_tables(101, "sales", &Grantee::Group("svc".into()), false), Rights::NONE);
+        assert_eq!(defaults.owners().collect::<Vec<_>>(), [101, 102]);
     }
 }

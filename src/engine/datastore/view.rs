@@ -148,7 +148,7 @@ impl View {
             .collect();
         let mut concerned: BTreeSet<String> = owners.iter().chain(wanted.owners()).cloned().collect();
         concerned.extend(made.given.iter().flat_map(|given| given.defaults.keys().cloned()));
-        concerned.extend(self.defaults.0.iter().map(|row| self.principals.name_of(row.owner)));
+        concerned.extend(self.defaults.owners().map(|owner| self.principals.name_of(owner)));
         if let Some(held) =
             own_role(wanted, made).and_then(|role| self.role_rights.as_ref()?.of(role, login.case_sensitive))
         {
@@ -287,7 +287,7 @@ impl View {
     fn defaults_of(&self, grantee: &acl::Grantee, schema: &Schema, wanted: &Wanted) -> BTreeMap<String, Seen> {
         let login = &self.snapshot.login;
         let mut ids: BTreeMap<i64, String> =
-            self.defaults.0.iter().map(|row| (row.owner, self.principals.name_of(row.owner))).collect();
+            self.defaults.owners().map(|owner| (owner, self.principals.name_of(owner))).collect();
         for name in wanted.owners().iter().cloned().chain(self.owner_names(schema)) {
             if let Some(user) = self.principals.user(&name) {
                 ids.insert(user.id, name);

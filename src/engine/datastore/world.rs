@@ -195,7 +195,7 @@ impl World {
         let user_scopes = user_scopes.map(|((user, schema), given)| ((user.name.clone(), schema.clone()), *given));
         let view = View {
             snapshot: Arc::new(Snapshot { login: self.login.clone(), schemas: schemas.collect() }),
-            defaults: Arc::new(Defaults(defaults.collect())),
+            defaults: Arc::new(Defaults::new(defaults)),
             principals: Arc::new(Principals {
                 users: self.users.iter().map(|user| (user.id, user.clone())).collect(),
                 groups: self.groups.clone(),
