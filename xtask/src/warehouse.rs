@@ -42,6 +42,18 @@ impl Warehouse {
         pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
+    /// The variables by which the provider finds the AWS account around it.
+    pub fn aws_environment(&self) -> Vec<(String, String)> {
+        let (id, secret) = self.standin.aws().access_key();
+        let pairs = [
+            ("AWS_ENDPOINT_URL", self.standin.aws_url()),
+            ("AWS_REGION", self.standin.aws().region().to_owned()),
+            ("AWS_ACCESS_KEY_ID", id.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", secret.to_owned()),
+        ];
+        pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+
     /// Runs statements as the superuser, one after the other in one session.
     pub fn run(&self, database: &str, statements: &[&str]) -> Result<(), String> {
         self.runtime.block_on(async {

@@ -40,6 +40,7 @@ pub fn rows(release: &Path) -> Result<Vec<Row>, String> {
         terraform: tools::terraform()?,
         environment: warehouse.environment(),
         folder: folder.path().join("work"),
+        login: String::new(),
     };
     fs::create_dir_all(&bench.folder).map_err(|e| e.to_string())?;
     let mut rows = Vec::new();
@@ -81,6 +82,15 @@ pub fn rows(release: &Path) -> Result<Vec<Row>, String> {
     let stub_cost = bench.cost(&watched_stub, &costs)?;
     let builtin = bench.builtin(&real)?;
 
+    note("planning by an assumed role");
+    bench.login = by_role(&warehouse);
+    bench.environment.extend(warehouse.aws_environment());
+    bench.datastores(MANY)?;
+    warehouse.reset_counters();
+    bench.plan(&real)?;
+    let asked: u64 = warehouse.counters().aws_calls.values().sum();
+    rows.push(Row::bar("AWS calls in an empty plan of 1,000, by an assumed role", asked as f64, "", 2.0));
+
     rows.push(Row::bar("resident memory, peak in an empty plan of 1,000", real_cost.megabytes, "MB", 60.0));
     rows.push(Row::bar("processor time of the provider in it", real_cost.seconds, "s", 0.6));
     rows.push(Row::beside("the same of the stub provider", stub_cost.seconds, "s"));
@@ -103,11 +113,28 @@ struct Bench {
     terraform: PathBuf,
     environment: Vec<(String, String)>,
     folder: PathBuf,
+    /// What the provider block writes.
+    login: String,
+}
+
+/// A provider block that signs in to the same warehouse by an assumed role.
+fn by_role(warehouse: &Warehouse) -> String {
+    let (standin, at) = (warehouse.standin(), warehouse.standin().aws().fixtures());
+    format!(
+        "host = \"{}\"\n  port = {}\n  cluster_identifier = \"{}\"\n  username = \"{}\"\n  role_arn = \"{}\"\n  external_id = \"{}\"\n",
+        standin.host(),
+        standin.port(),
+        at.cluster,
+        at.db_user,
+        at.role_arn,
+        at.external_id
+    )
 }
 
 impl Bench {
     /// Writes a configuration of so many datastores.
     fn datastores(&self, count: usize) -> Result<(), String> {
+        let login = &self.login;
         let text = format!(
             r#"
             terraform {{
@@ -115,7 +142,9 @@ impl Bench {
                 redshift = {{ source = "terraform-redshift/redshift" }}
               }}
             }}
-            provider "redshift" {{}}
+            provider "redshift" {{
+              {login}
+            }}
             resource "redshift_datastore" "many" {{
               count           = {count}
               name            = "Datastore ${{count.index}}"
