@@ -5,11 +5,13 @@ mod standin;
 #[path = "../../../xtask/src/tools.rs"]
 pub mod tools;
 
+mod golden;
 mod proxy;
 pub mod text;
 mod workspace;
 
+pub use golden::{golden, masked};
 pub use proxy::{ConnectProxy, SocksProxy};
 pub use standin::{CLUSTER_HOST, WORKGROUP_HOST, Warehouse};
-pub use text::Problem;
-pub use workspace::Workspace;
+pub use text::{Problem, shown};
+pub use workspace::{Outcome, Workspace};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redshift_standin::{Counters, SUPERUSER, Standin, StandinOptions, Tls};
+use redshift_standin::{Account, Counters, SUPERUSER, Standin, StandinOptions, Tls};
 
 /// Host names that the certificate is also for, in Redshift's shapes.
 pub const CLUSTER_HOST: &str = "examplecluster.abc123xyz789.eu-west-1.redshift.amazonaws.com";
@@ -142,6 +142,10 @@ impl Warehouse {
     /// Lets something go wrong.
     pub fn fault(&self, fault: redshift_standin::Fault) {
         self.0.fault(fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.0.clear_faults();
     }
 
     pub fn pause(&self) {

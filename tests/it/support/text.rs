@@ -53,13 +53,30 @@ pub fn problems(output: &str) -> Vec<Problem> {
 }
 
 fn all_problems(output: &str) -> Vec<Problem> {
-    if let Ok(Value::Object(whole)) = serde_json::from_str(output)
-        && let Some(Value::Array(list)) = whole.get("diagnostics")
+    diagnostics(output).iter().map(problem).collect()
+}
+
+fn diagnostics(output: &str) -> Vec<Value> {
+    if let Ok(Value::Object(mut whole)) = serde_json::from_str(output)
+        && let Some(Value::Array(list)) = whole.get_mut("diagnostics").map(Value::take)
     {
-        return list.iter().map(problem).collect();
+        return list;
     }
     let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter_map(|line| line.get("diagnostic").map(problem)).collect()
+    lines.filter_map(|mut line| line.get_mut("diagnostic").map(Value::take)).collect()
+}
+
+/// The same diagnostics as a reader sees them, line breaks and all: where each is, on which line, and its whole text.
+pub fn shown(output: &str) -> String {
+    let one = |diagnostic: &Value| {
+        let problem = problem(diagnostic);
+        let detail = diagnostic["detail"].as_str().unwrap_or_default().trim_end();
+        let place = [&problem.address, &problem.line].into_iter().filter(|text| !text.is_empty());
+        let place: String = place.map(|text| format!("  {text}\n")).collect();
+        format!("{}: {}\n{place}\n{detail}\n", problem.severity, problem.summary)
+    };
+    let found = diagnostics(output).into_iter().filter(|diagnostic| diagnostic["summary"] != OVERRIDES);
+    found.map(|diagnostic| one(&diagnostic)).collect::<Vec<_>>().join("\n---\n\n")
 }
 
 fn problem(diagnostic: &Value) -> Problem {
