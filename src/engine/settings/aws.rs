@@ -125,12 +125,11 @@ pub(super) fn contradictions(settings: &Settings) -> Vec<Error> {
     let serverless = matches!(host.kind, HostKind::Serverless | HostKind::ServerlessVpcEndpoint);
     let provisioned = matches!(host.kind, HostKind::Provisioned | HostKind::VpcEndpoint);
     if serverless && settings.cluster_identifier.is_some() {
-        let message =
-            "The host is a serverless workgroup's, which has no cluster: write workgroup_name, or leave it out.";
+        let message = "The host is a serverless workgroup's, which has no cluster: leave cluster_identifier out. The host tells the workgroup; if it does not, write workgroup_name.";
         say("cluster_identifier", message.to_owned());
     }
     if provisioned && settings.workgroup_name.is_some() {
-        let message = "The host is a cluster's, which has no workgroup: write cluster_identifier, or leave it out.";
+        let message = "The host is a cluster's, which has no workgroup: leave workgroup_name out. The host tells the cluster; if it does not, write cluster_identifier.";
         say("workgroup_name", message.to_owned());
     }
     if (serverless || settings.workgroup_name.is_some()) && by_iam && settings.username.is_some() {
