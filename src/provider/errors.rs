@@ -41,14 +41,21 @@ pub(super) fn on_attribute(error: &Error, hints: &Hints, written: &Value) -> Dia
     let diagnostic = diagnostic(error, hints);
     let about = error.setting_name();
     let Some(about) = about.filter(|about| !MAY_HOLD_A_SECRET.contains(about)) else { return diagnostic };
-    let is_written = |path: &str| !written.at(path).is_null();
-    let inline = path("warehouse", about);
-    if is_written(about) {
-        diagnostic.at(about)
-    } else if is_written(&inline) {
-        diagnostic.at(inline.as_str())
-    } else {
-        diagnostic
+    let named = std::iter::once(about).chain(told_by(about).iter().copied());
+    let mut places = named.flat_map(|name| [name.to_owned(), path("warehouse", name)]);
+    match places.find(|place| !written.at(place).is_null()) {
+        Some(place) => diagnostic.at(place.as_str()),
+        None => diagnostic,
+    }
+}
+
+/// The settings that say a setting where it is not written itself.
+fn told_by(setting: &str) -> &'static [&'static str] {
+    match setting {
+        "cluster_identifier" | "workgroup_name" => &["host"],
+        "region" => &["cluster_identifier", "workgroup_name", "secret_id", "password_ssm_parameter", "host"],
+        "role_arn" => &["authentication_type"],
+        _ => &[],
     }
 }
 
