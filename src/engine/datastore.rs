@@ -250,7 +250,7 @@ async fn may_work(warehouse: &Warehouse, wanted: &Wanted, cancel: &CancellationT
     }
     // AWS names the user of a session by IAM so; on a new cluster he has no rights at all.
     let by_iam = if lacking.user.starts_with("IAMR:") || lacking.user.starts_with("IAM:") {
-        "\nThe connection signs in by IAM without a username, as a user of AWS's making that has no rights of its own."
+        "\nThe connection signs in by IAM without a username, as a user of AWS's making that has no rights of its own. On a cluster, username makes it another user."
     } else {
         ""
     };

@@ -11,6 +11,9 @@ mod engine_detail;
 pub use advice::Hints;
 pub use aws::{AwsError, AwsProblem};
 
+/// Where a user's name came from that AWS derives from the identity that asks.
+pub const BY_IDENTITY: &str = "the AWS identity";
+
 /// An error of the engine. It never holds a secret: statements in it are in their printed form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -82,6 +85,8 @@ pub enum Error {
         status: String,
         /// What to do.
         advice: String,
+        /// The setting that names it.
+        about: &'static str,
     },
     /// A refusal of our own, before or after asking the warehouse.
     Refused {
@@ -139,6 +144,18 @@ pub struct SignInError {
     pub password_source: String,
     /// Whether the line was encrypted.
     pub encrypted: bool,
+}
+
+impl SignInError {
+    /// Whether the login was temporary credentials from AWS.
+    pub fn by_aws(&self) -> bool {
+        self.behind_aws().is_some()
+    }
+
+    /// The database user behind temporary credentials from AWS.
+    pub(in crate::engine) fn behind_aws(&self) -> Option<&str> {
+        ["IAM:", "IAMA:", "IAMR:"].into_iter().find_map(|prefix| self.user.strip_prefix(prefix))
+    }
 }
 
 /// Why there is no line.
@@ -214,6 +231,11 @@ impl Error {
         Self::Setting { setting, message: message.into() }
     }
 
+    /// A setting that has to be written and is not; `message` says where it can be.
+    pub fn missing(setting: &'static str, message: impl Into<String>) -> Self {
+        Self::refused(format!("No {setting}"), message).about(setting)
+    }
+
     /// A refusal of our own.
     pub fn refused(summary: impl Into<String>, detail: impl Into<String>) -> Self {
         Self::Refused { summary: summary.into(), detail: detail.into(), about: None }
@@ -243,6 +265,9 @@ impl Error {
             Self::Setting { setting, .. } => Some(setting),
             Self::Refused { about, .. } => *about,
             Self::Aws(error) => error.about,
+            Self::Away { about, .. } => Some(about),
+            Self::NoPassword { .. } => Some("username"),
+            Self::SignIn(error) if error.by_aws() => Some("username"),
             _ => match self.sqlstate() {
                 Some("3D000") => Some("database"),
                 Some("3F000") => Some("schema"),
@@ -285,7 +310,12 @@ impl Error {
             Self::TimedOut { .. } => "No answer from the warehouse".to_owned(),
             Self::Setting { setting, .. } => format!("Bad {setting}"),
             Self::Aws(error) => error.summary(),
-            Self::Away { what, status, .. } => format!("The {what} is {status}"),
+            Self::Away { what, status, .. } => match status.as_str() {
+                "creating" => format!("The {what} is being created"),
+                "deleting" => format!("The {what} is being deleted"),
+                "modifying" => format!("The {what} is being modified"),
+                _ => format!("The {what} is {status}"),
+            },
             Self::NoPassword { user, endpoint, .. } => format!("No password for \"{user}\" at {endpoint}"),
             Self::Refused { summary, .. } => summary.clone(),
         }
@@ -317,7 +347,9 @@ impl Error {
             ),
             Self::Setting { message, .. } => message.clone(),
             Self::Aws(error) => error.detail(),
-            Self::Away { .. } => "So AWS says, and nothing was asked of the warehouse.".to_owned(),
+            Self::Away { status, .. } => {
+                format!("Its status is \"{status}\", says AWS, so nothing was asked of the warehouse.")
+            }
             Self::NoPassword { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
         }
     }

@@ -75,10 +75,11 @@ impl Aws {
             None => self.config(None).await?.region().cloned(),
         };
         region.map(|region| region.to_string()).ok_or_else(|| {
-            Error::setting(
-                "region",
-                "No AWS region is known: write region, here or in the provider block, or set AWS_REGION, or a region in the profile.",
+            Error::refused(
+                "No AWS region",
+                "AWS has to be asked, and it is not known in which region. Write region, here or in the provider block, or set AWS_REGION, or a region in the profile.",
             )
+            .about("region")
         })
     }
 

@@ -42,7 +42,13 @@ impl Aws {
 
     async fn ask(&self, iam: &Iam, database: Option<&str>) -> Result<(Minted, Option<SystemTime>), Error> {
         let region = self.region(iam.region.as_deref()).await?;
-        let identity = self.identity(&iam.roles, &region).await?;
+        let wanted = Asked {
+            target: format!("{} in {region}", iam.target),
+            about: iam.target.setting(),
+            for_want_of_password: iam.for_want_of_password,
+            ..Asked::default()
+        };
+        let identity = self.identity(&iam.roles, &region).await.map_err(|error| wanted.wanted(error))?;
         let seconds = i32::try_from(iam.duration.as_secs()).unwrap_or(900);
         tracing::debug!(target = %iam.target, region, user = iam.user, database, "asking for temporary credentials");
         let call = Call { aws: self, iam, region: &region, identity, database, seconds };
@@ -78,18 +84,17 @@ impl Call<'_> {
             }
             (Target::Cluster(name), None) => vec![format!("dbname:{name}/{database}")],
             (Target::Workgroup(_), _) => vec!["workgroup/<id>".to_owned()],
-            (Target::CustomDomain(_), _) => vec![format!("dbname:<cluster>/{database}")],
+            (Target::CustomDomain(_), Some(user)) => {
+                vec![format!("dbuser:<cluster>/{user}"), format!("dbname:<cluster>/{database}")]
+            }
+            (Target::CustomDomain(_), None) => vec![format!("dbname:<cluster>/{database}")],
         };
         Asked {
             call,
             identity: self.identity.name.clone(),
             target: format!("{} in {}", self.iam.target, self.region),
             resources,
-            about: match &self.iam.target {
-                Target::Cluster(_) => "cluster_identifier",
-                Target::Workgroup(_) => "workgroup_name",
-                Target::CustomDomain(_) => "host",
-            },
+            about: self.iam.target.setting(),
             for_want_of_password: self.iam.for_want_of_password,
         }
     }

@@ -34,15 +34,23 @@ impl Aws {
 
     /// How messages call whoever runs this.
     pub(super) fn caller_name(&self) -> String {
-        match &self.options.profile {
+        match self.profile() {
             Some(profile) => format!("the AWS profile \"{profile}\""),
             None => "the AWS credentials of this machine".to_owned(),
         }
     }
 
+    /// The profile that is asked for; keys in the environment come before that of the environment.
+    fn profile(&self) -> Option<String> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let of_environment = || variable("AWS_PROFILE").filter(|_| variable("AWS_ACCESS_KEY_ID").is_none());
+        self.options.profile.clone().or_else(of_environment)
+    }
+
     async fn caller_credentials(&self, region: &str) -> Result<(Credentials, Option<SystemTime>), Error> {
         let problem = |problem: AwsProblem, message: String| {
-            let error = AwsError { problem, message, identity: self.caller_name(), ..AwsError::default() };
+            let (identity, profile) = (self.caller_name(), self.profile());
+            let error = AwsError { problem, message, identity, profile, ..AwsError::default() };
             Error::Aws(Box::new(error))
         };
         let Some(provider) = self.config(Some(region)).await?.credentials_provider() else {
@@ -56,7 +64,7 @@ impl Aws {
             Err(error @ CredentialsError::CredentialsNotLoaded(_)) => {
                 Err(problem(AwsProblem::NoCredentials, words(&error)))
             }
-            Err(error) => Err(problem(AwsProblem::BadCredentials, words(&error))),
+            Err(error) => Err(problem(AwsProblem::BadCredentials, causes(&error))),
         }
     }
 
@@ -75,7 +83,10 @@ impl Aws {
         let asked = Asked {
             call: "sts:AssumeRole",
             identity: identity.name,
-            target: role.arn.clone(),
+            target: match &role.external_id {
+                Some(id) => format!("role {} with the external id \"{id}\"", role.arn),
+                None => format!("role {} without an external id", role.arn),
+            },
             resources: vec![role.arn.clone()],
             about: "role_arn",
             ..Asked::default()
@@ -100,4 +111,15 @@ impl Aws {
         );
         Ok((credentials, end))
     }
+}
+
+/// What went wrong, without the library's sentences that only say that something did.
+fn causes(error: &CredentialsError) -> String {
+    let text = words(error);
+    let mut rest = text.as_str();
+    while let Some((_, more)) = rest.split_once(": ").filter(|(first, _)| first.starts_with("an error occurred while"))
+    {
+        rest = more;
+    }
+    rest.to_owned()
 }

@@ -13,30 +13,37 @@ use crate::engine::settings::needs::{Finding, Need, ParameterValue, Role, Secret
 /// Looks a need up.
 pub(super) async fn find(aws: &Aws, need: &Need) -> Result<Finding, Error> {
     match need {
-        Need::Endpoint { target, region, roles } => {
-            endpoint(aws, target, region.as_deref(), roles).await.map(Finding::Endpoint)
+        Need::Endpoint { target, region, roles, for_want_of_password } => {
+            let asked = Asked { for_want_of_password: *for_want_of_password, ..Asked::default() };
+            endpoint(aws, target, region.as_deref(), roles, asked).await.map(Finding::Endpoint)
         }
         Need::Secret { id, region } => secret(aws, id, region.as_deref()).await.map(Finding::Secret),
         Need::Parameter { name, region } => parameter(aws, name, region.as_deref()).await.map(Finding::Parameter),
     }
 }
 
-async fn endpoint(aws: &Aws, target: &Target, region: Option<&str>, roles: &[Role]) -> Result<Endpoint, Error> {
+async fn endpoint(
+    aws: &Aws,
+    target: &Target,
+    region: Option<&str>,
+    roles: &[Role],
+    asked: Asked,
+) -> Result<Endpoint, Error> {
     let region = aws.region(region).await?;
-    let identity = aws.identity(roles, &region).await?;
+    let asked = Asked { target: format!("{target} in {region}"), about: target.setting(), ..asked };
+    let identity = aws.identity(roles, &region).await.map_err(|error| asked.wanted(error))?;
     tracing::debug!(%target, region, "looking up the endpoint");
-    let asked = |call, resource: String, about| Asked {
+    let about = asked.about;
+    let asked = |call, resource: String| Asked {
         call,
         identity: identity.name.clone(),
-        target: format!("{target} in {region}"),
         resources: vec![resource],
-        about,
-        ..Asked::default()
+        ..asked.clone()
     };
     let (address, port, status) = match target {
         Target::Workgroup(name) => {
             let config = aws.service(Service::RedshiftServerless, &region, identity.credentials.clone()).await?;
-            let asked = asked("redshift-serverless:GetWorkgroup", "workgroup/<id>".into(), "workgroup_name");
+            let asked = asked("redshift-serverless:GetWorkgroup", "workgroup/<id>".into());
             let answer = aws_sdk_redshiftserverless::Client::new(&config)
                 .get_workgroup()
                 .workgroup_name(name)
@@ -50,7 +57,7 @@ async fn endpoint(aws: &Aws, target: &Target, region: Option<&str>, roles: &[Rol
         }
         Target::Cluster(name) | Target::CustomDomain(name) => {
             let config = aws.service(Service::Redshift, &region, identity.credentials.clone()).await?;
-            let asked = asked("redshift:DescribeClusters", format!("cluster:{name}"), "cluster_identifier");
+            let asked = asked("redshift:DescribeClusters", format!("cluster:{name}"));
             let answer = aws_sdk_redshift::Client::new(&config)
                 .describe_clusters()
                 .cluster_identifier(name)
@@ -67,40 +74,40 @@ async fn endpoint(aws: &Aws, target: &Target, region: Option<&str>, roles: &[Rol
     match address.filter(|address| !address.is_empty()) {
         Some(address) => {
             if status.contains("paus") {
-                return Err(not_there(
-                    target,
-                    &status,
-                    "Resume it in the console or with `aws redshift resume-cluster`, and run this again.",
-                ));
+                let name = target.name();
+                return Err(Error::Away {
+                    advice: format!(
+                        "Resume it in the console, or with `aws redshift resume-cluster --cluster-identifier {name} --region {region}`, and run this again when it is available."
+                    ),
+                    what: target.to_string(),
+                    status,
+                    about,
+                });
             }
             Endpoint::new(&address, port.and_then(|port| u16::try_from(port).ok()))
         }
-        None => Err(not_there(
-            target,
-            &status,
-            "It has no endpoint yet: wait until its status is available, and run this again.",
-        )),
+        None => Err(Error::Away {
+            what: target.to_string(),
+            status: if status.is_empty() { "not available".to_owned() } else { status },
+            advice: "It has no endpoint: wait until its status is available, and run this again.".to_owned(),
+            about,
+        }),
     }
-}
-
-fn not_there(target: &Target, status: &str, advice: &str) -> Error {
-    let status = if status.is_empty() { "not available" } else { status };
-    Error::Away { what: target.to_string(), status: status.to_owned(), advice: advice.to_owned() }
 }
 
 async fn secret(aws: &Aws, id: &str, region: Option<&str>) -> Result<SecretFields, Error> {
     let region = aws.region(region_of(id).as_deref().or(region)).await?;
-    let identity = aws.identity(&[], &region).await?;
-    let config = aws.service(Service::SecretsManager, &region, identity.credentials).await?;
-    tracing::debug!(secret_id = id, region, "secretsmanager:GetSecretValue");
     let asked = Asked {
         call: "secretsmanager:GetSecretValue",
-        identity: identity.name,
         target: format!("secret \"{id}\" in {region}"),
         resources: vec![if id.starts_with("arn:") { id.to_owned() } else { format!("secret:{id}-??????") }],
         about: "secret_id",
         ..Asked::default()
     };
+    let identity = aws.identity(&[], &region).await.map_err(|error| asked.wanted(error))?;
+    let asked = Asked { identity: identity.name, ..asked };
+    let config = aws.service(Service::SecretsManager, &region, identity.credentials).await?;
+    tracing::debug!(secret_id = id, region, "secretsmanager:GetSecretValue");
     let answer = aws_sdk_secretsmanager::Client::new(&config)
         .get_secret_value()
         .secret_id(id)
@@ -152,12 +159,8 @@ fn fields(id: &str, text: &str) -> Result<SecretFields, Error> {
 
 async fn parameter(aws: &Aws, name: &str, region: Option<&str>) -> Result<ParameterValue, Error> {
     let region = aws.region(region_of(name).as_deref().or(region)).await?;
-    let identity = aws.identity(&[], &region).await?;
-    let config = aws.service(Service::Ssm, &region, identity.credentials).await?;
-    tracing::debug!(parameter = name, region, "ssm:GetParameter");
     let asked = Asked {
         call: "ssm:GetParameter",
-        identity: identity.name,
         target: format!("parameter \"{name}\" in {region}"),
         resources: vec![if name.starts_with("arn:") {
             name.to_owned()
@@ -167,6 +170,10 @@ async fn parameter(aws: &Aws, name: &str, region: Option<&str>) -> Result<Parame
         about: "password_ssm_parameter",
         ..Asked::default()
     };
+    let identity = aws.identity(&[], &region).await.map_err(|error| asked.wanted(error))?;
+    let asked = Asked { identity: identity.name, ..asked };
+    let config = aws.service(Service::Ssm, &region, identity.credentials).await?;
+    tracing::debug!(parameter = name, region, "ssm:GetParameter");
     let answer = aws_sdk_ssm::Client::new(&config)
         .get_parameter()
         .name(name)

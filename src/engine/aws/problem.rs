@@ -35,7 +35,21 @@ impl Asked {
             code: code.to_owned(),
             problem,
             message,
+            profile: None,
         }))
+    }
+
+    /// An error on the way to credentials, when no call was made yet: what they were wanted for.
+    pub(super) fn wanted(&self, error: Error) -> Error {
+        match error {
+            Error::Aws(error) if error.call.is_empty() => Error::Aws(Box::new(AwsError {
+                target: self.target.clone(),
+                about: (!self.about.is_empty()).then_some(self.about),
+                for_want_of_password: self.for_want_of_password,
+                ..*error
+            })),
+            other => other,
+        }
     }
 
     /// An answer that lacks what was asked for.
@@ -55,7 +69,10 @@ where
             let code = answer.err().code().unwrap_or_default();
             let message = match answer.err().message() {
                 Some(text) => text.to_owned(),
-                None => format!("HTTP status {status}, without a message ({}).", words(answer.err())),
+                None => match words(answer.err()) {
+                    text if text == code => format!("HTTP status {status}, without a message."),
+                    text => format!("HTTP status {status}, without a message ({text})."),
+                },
             };
             let problem = match code {
                 "Throttling"

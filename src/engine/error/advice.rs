@@ -1,6 +1,6 @@
 //! The next step after an error.
 
-use super::{Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
+use super::{BY_IDENTITY, Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
 use crate::engine::sql::ident;
 
 /// What the caller knows that makes advice exact.
@@ -117,13 +117,25 @@ fn sign_in(error: &SignInError) -> String {
             ident(&error.user)
         );
     }
+    if let (Some(user), true) = (error.behind_aws(), error.encrypted) {
+        return if error.user_source == BY_IDENTITY {
+            format!(
+                "AWS gave these credentials, so its policies are right, and it makes this user at the first sign-in. Most often the credentials are for another warehouse than the one at {}: check cluster_identifier, workgroup_name and region. Else they expired on the way: check this machine's clock.",
+                error.endpoint
+            )
+        } else {
+            format!(
+                "AWS gave these credentials, so its policies are right, but it does not look whether there is such a user. Most often there is none: check username (the case counts), or make the user with the resource redshift_user, or by: CREATE USER {} PASSWORD DISABLE; If the user is there, the credentials are for another cluster than the one at {}: check cluster_identifier and region.",
+                ident(user),
+                error.endpoint
+            )
+        };
+    }
     let mut text = format!(
         "Check the user ({}) and the password ({}). Redshift says the same for a user who does not exist, for one whose password is disabled or expired (VALID UNTIL), and for one who was renamed: renaming clears the password.",
         error.user_source, error.password_source
     );
-    if !error.encrypted
-        && (error.user.starts_with("IAM:") || error.user.starts_with("IAMR:") || error.user.starts_with("IAMA:"))
-    {
+    if error.by_aws() {
         text.push_str(" Temporary credentials are refused in these words too when the connection is not encrypted: sslmode must not be disable.");
     }
     text

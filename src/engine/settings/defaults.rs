@@ -23,7 +23,7 @@ mod tests;
 #[cfg(test)]
 mod tests_aws;
 
-use login::Proof;
+use login::{Choice, Proof};
 
 /// `max_sessions` where none is written.
 pub const DEFAULT_MAX_SESSIONS: usize = 4;
@@ -117,6 +117,13 @@ impl StoredAt {
         match self {
             Self::Secret(_) => "secret_id",
             Self::Parameter(_) => "password_ssm_parameter",
+        }
+    }
+
+    /// Its name or ARN.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Secret(name) | Self::Parameter(name) => name,
         }
     }
 }
@@ -339,7 +346,7 @@ impl Defaults {
                 Some(Finding::Secret(SecretFields { username, password: Some(password), version, .. })) => {
                     Ok(StoredPassword { username, password, version: format!("secret:{version}") })
                 }
-                Some(Finding::Secret(_)) => Err(login::no_password_in_secret().into()),
+                Some(Finding::Secret(_)) => Err(login::no_password_in_secret(at.name()).into()),
                 Some(Finding::Parameter(parameter)) => Ok(StoredPassword {
                     username: None,
                     password: parameter.value,
@@ -388,8 +395,9 @@ impl Defaults {
             (Some(name), None) => Target::Cluster(name.to_ascii_lowercase()),
             (None, None) => return Err(self.no_host(settings).into()),
         };
-        let kind = self.kind_by_name(own, &target, found)?;
-        let need = Need::Endpoint { target, region: self.region(own, None)?, roles: self.roles(own, kind)? };
+        let choice = self.choice_by_name(own, &target, found)?;
+        let (roles, for_want_of_password) = (self.roles(own, choice.kind)?, choice.for_want_of_password);
+        let need = Need::Endpoint { target, region: self.region(own, None)?, roles, for_want_of_password };
         match found.get(&need) {
             Some(Finding::Endpoint(endpoint)) => Ok(Endpoint { port: port.unwrap_or(endpoint.port), ..endpoint }),
             _ => Err(Stop::LookUp(need)),
@@ -397,13 +405,13 @@ impl Defaults {
     }
 
     /// Who is to look up an endpoint: who asks for credentials there.
-    fn kind_by_name(&self, own: &Settings, target: &Target, found: &Findings) -> Result<&'static str, Stop> {
+    fn choice_by_name(&self, own: &Settings, target: &Target, found: &Findings) -> Result<Choice<'_>, Stop> {
         let (cluster, workgroup) = match target {
             Target::Cluster(name) => (Some(name.clone()), None),
             Target::Workgroup(name) => (None, Some(name.clone())),
             Target::CustomDomain(_) => (None, None),
         };
-        Ok(self.choose(own, &Names { endpoint: None, cluster, workgroup }, found)?.kind)
+        self.choose(own, &Names { endpoint: None, cluster, workgroup }, found)
     }
 
     /// A secret is for its own host. Its password does not go to another one that is only inherited.
@@ -432,10 +440,13 @@ impl Defaults {
 
     fn no_host(&self, settings: &Settings) -> Error {
         let label = self.label;
-        let message = if settings.writes(&["secret_id"]) {
-            "The secret names neither host nor dbClusterIdentifier: write host, cluster_identifier or workgroup_name."
-                .into()
-        } else if settings.writes(&["port"]) {
+        if let Some(id) = &settings.secret_id {
+            let message = format!(
+                "The secret \"{id}\" has neither a field \"host\" nor \"dbClusterIdentifier\": add one, or write host, cluster_identifier or workgroup_name."
+            );
+            return Error::missing("host", message).about("secret_id");
+        }
+        let message = if settings.writes(&["port"]) {
             format!(
                 "port is written without host. Where a warehouse listens is taken from {label} as a whole or not at all: write host too."
             )
@@ -444,7 +455,7 @@ impl Defaults {
                 "No host is written: set host (or cluster_identifier, workgroup_name, connection_string), here or in {label}, or REDSHIFT_HOST."
             )
         };
-        Error::setting("host", message)
+        Error::missing("host", message)
     }
 
     /// The team's own endpoint; none if it has none.

@@ -29,6 +29,24 @@ pub enum Target {
     CustomDomain(String),
 }
 
+impl Target {
+    /// The name alone.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Cluster(name) | Self::Workgroup(name) | Self::CustomDomain(name) => name,
+        }
+    }
+
+    /// The setting that says it.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Cluster(_) => "cluster_identifier",
+            Self::Workgroup(_) => "workgroup_name",
+            Self::CustomDomain(_) => "host",
+        }
+    }
+}
+
 impl std::fmt::Display for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -50,6 +68,8 @@ pub enum Need {
         region: Option<String>,
         /// The roles to assume before, in this order.
         roles: Vec<Role>,
+        /// Whether nothing but a missing password led here.
+        for_want_of_password: bool,
     },
     /// A secret of Secrets Manager.
     Secret {
@@ -71,9 +91,7 @@ impl Need {
     /// The setting that it is about.
     pub fn setting(&self) -> &'static str {
         match self {
-            Self::Endpoint { target: Target::Workgroup(_), .. } => "workgroup_name",
-            Self::Endpoint { target: Target::Cluster(_), .. } => "cluster_identifier",
-            Self::Endpoint { target: Target::CustomDomain(_), .. } => "host",
+            Self::Endpoint { target, .. } => target.setting(),
             Self::Secret { .. } => "secret_id",
             Self::Parameter { .. } => "password_ssm_parameter",
         }

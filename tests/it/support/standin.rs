@@ -64,7 +64,7 @@ impl Warehouse {
     }
 
     /// The AWS account around it.
-    pub fn aws(&self) -> &redshift_standin::Account {
+    pub fn aws(&self) -> &Account {
         self.0.aws()
     }
 

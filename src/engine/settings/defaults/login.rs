@@ -4,7 +4,7 @@
 use secrecy::SecretString;
 
 use super::{Defaults, Stop};
-use crate::engine::error::Error;
+use crate::engine::error::{BY_IDENTITY, Error};
 use crate::engine::settings::access::Iam;
 use crate::engine::settings::aws::{DERIVED_USER, NO_CLEAR_TEXT};
 use crate::engine::settings::host::{Host, HostKind};
@@ -40,7 +40,7 @@ pub(super) struct Choice<'a> {
     /// The entry of `credentials` that applies.
     entry: Option<Match<'a>>,
     /// Whether nothing but a missing password led to the kind.
-    for_want_of_password: bool,
+    pub(super) for_want_of_password: bool,
 }
 
 impl Choice<'_> {
@@ -51,8 +51,10 @@ impl Choice<'_> {
 }
 
 /// A secret is there, and no password in it.
-pub(super) fn no_password_in_secret() -> Error {
-    let message = "The secret has no field \"password\". It must be JSON such as {\"username\": …, \"password\": …}.";
+pub(super) fn no_password_in_secret(id: &str) -> Error {
+    let message = format!(
+        "The secret \"{id}\" has no field \"password\": add it. It must be JSON such as {{\"username\": …, \"password\": …}}."
+    );
     Error::setting("secret_id", message)
 }
 
@@ -61,7 +63,7 @@ impl Defaults {
         let choice = self.choose(own, names, found)?;
         if choice.kind != BASIC {
             let iam = self.iam(own, names, &choice)?;
-            let (user, user_source) = choice.user.unwrap_or_else(|| (String::new(), "the AWS identity".to_owned()));
+            let (user, user_source) = choice.user.unwrap_or_else(|| (String::new(), BY_IDENTITY.to_owned()));
             return Ok(Login { user, user_source, proof: Proof::Iam(iam) });
         }
         let Some((user, user_source)) = choice.user else {
@@ -185,14 +187,15 @@ impl Defaults {
     /// How temporary credentials are asked for.
     fn iam(&self, own: &Settings, names: &Names, choice: &Choice<'_>) -> Result<Iam, Stop> {
         let user = choice.user.as_ref().map(|(name, _)| name.clone());
-        let refused = |setting, words: &str| -> Stop {
-            let why = if choice.for_want_of_password {
+        let why = |words: &str| {
+            if choice.for_want_of_password {
                 format!("{words} (No password is known for this login, so AWS would be asked for one.)")
             } else {
                 words.to_owned()
-            };
-            Error::setting(setting, why).into()
+            }
         };
+        let refused = |setting, words: &str| -> Stop { Error::setting(setting, why(words)).into() };
+        let missing = |setting, words: &str| -> Stop { Error::missing(setting, why(words)).into() };
         if self.sslmode(own)? == SslMode::Disable {
             return Err(refused("sslmode", NO_CLEAR_TEXT));
         }
@@ -201,26 +204,26 @@ impl Defaults {
             (Some(name), _, _) => Target::Workgroup(name.clone()),
             (None, Some(name), _) => Target::Cluster(name.clone()),
             (None, None, Some(Host { kind: HostKind::ServerlessVpcEndpoint, .. })) => {
-                return Err(refused(
+                return Err(missing(
                     "workgroup_name",
                     "The host is a VPC endpoint, which does not tell the workgroup: write workgroup_name.",
                 ));
             }
             (None, None, Some(Host { kind: HostKind::VpcEndpoint, .. })) => {
-                return Err(refused(
+                return Err(missing(
                     "cluster_identifier",
                     "The host is a VPC endpoint, which does not tell the cluster: write cluster_identifier.",
                 ));
             }
             (None, None, Some(Host { kind: HostKind::Address, .. })) => {
-                return Err(refused(
+                return Err(missing(
                     "cluster_identifier",
                     "The host is an IP address, which does not tell the warehouse: write cluster_identifier or workgroup_name.",
                 ));
             }
             (None, None, Some(host)) => Target::CustomDomain(host.name.clone()),
             (None, None, None) => {
-                return Err(refused("cluster_identifier", "Write cluster_identifier or workgroup_name."));
+                return Err(missing("cluster_identifier", "Write cluster_identifier or workgroup_name."));
             }
         };
         if user.is_some() && matches!(target, Target::Workgroup(_)) {
@@ -261,7 +264,7 @@ impl Defaults {
         }
         if roles.is_empty() {
             let message = format!("{IAM_ROLE} assumes a role: write its ARN in role_arn, here or in {}.", self.label);
-            return Err(Error::setting("role_arn", message).into());
+            return Err(Error::missing("role_arn", message).into());
         }
         Ok(roles)
     }
@@ -310,15 +313,21 @@ impl Defaults {
         }
         match self.secret(settings, region_of, found)? {
             Some(SecretFields { password: Some(password), .. }) => Ok(Some((password, "secret_id"))),
-            Some(_) => Err(no_password_in_secret().into()),
+            Some(_) => {
+                let id = settings.secret_id.as_deref().unwrap_or_default();
+                Err(no_password_in_secret(id).into())
+            }
             None => Ok(None),
         }
     }
 
     fn no_user(&self, own: &Settings, names: &Names) -> Error {
-        let message = if own.writes(&["secret_id"]) {
-            "The secret has no field \"username\": write username, or add it to the secret.".to_owned()
-        } else if own.writes(&LOGIN) {
+        if let Some(id) = &own.secret_id {
+            let message =
+                format!("The secret \"{id}\" has no field \"username\": write username, or add it to the secret.");
+            return Error::missing("username", message).about("secret_id");
+        }
+        let message = if own.writes(&LOGIN) {
             let written = LOGIN.into_iter().find(|name| own.writes(&[name])).unwrap_or("authentication_type");
             format!(
                 "{written} is written without username. The login is taken from {} as a whole or not at all: write username too.",
@@ -327,7 +336,7 @@ impl Defaults {
         } else {
             format!("No user is written for {names}: set username here or in {}, or REDSHIFT_USER.", self.label)
         };
-        Error::setting("username", message)
+        Error::missing("username", message)
     }
 
     fn no_password(&self, user: String, names: &Names, found: &Findings) -> Result<Error, Stop> {

@@ -192,7 +192,15 @@ fn a_name_alone_has_to_be_looked_up_by_whoever_asks_for_credentials() {
         panic!("known")
     };
     let roles = vec![Role { arn: ROLE.into(), external_id: None, session_name: None }];
-    assert_eq!(need, Need::Endpoint { target: Target::Cluster("main".into()), region: some("eu-west-1"), roles });
+    assert_eq!(
+        need,
+        Need::Endpoint {
+            target: Target::Cluster("main".into()),
+            region: some("eu-west-1"),
+            roles,
+            for_want_of_password: false
+        }
+    );
     let found = Findings::default();
     found.put(need, Finding::Endpoint(Endpoint { host: "h".into(), port: 5444 }));
     let access = team(Settings::default()).access(&own, &found).expect("settings").known().expect("known");
