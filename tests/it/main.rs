@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod architecture;
+mod aws_errors;
 mod bad_input;
 mod cancel;
 mod codec_differential;
