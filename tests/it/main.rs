@@ -15,6 +15,7 @@ mod grants;
 mod history;
 mod house;
 mod iam_policy_document;
+mod moto;
 mod places;
 mod proxies;
 mod schema;
