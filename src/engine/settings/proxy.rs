@@ -117,34 +117,33 @@ impl Proxies {
 
 /// Who is reached without a proxy.
 #[derive(Debug, Clone, Default)]
-struct Without(Vec<Entry>);
+pub(in crate::engine) struct Without(Vec<Entry>);
 
 #[derive(Debug, Clone)]
 enum Entry {
     /// `*`
     All,
-    /// `host`
-    Host(String),
-    /// `.suffix` or `*.suffix`, kept with its dot: the suffix and all names below it.
-    Suffix(String),
+    /// `name`, `.name` or `*.name`, kept as `name`: it and all names below it, as curl reads them all three.
+    Name(String),
     /// An address, or a network as `address/bits`.
     Network(IpAddr, u32),
 }
 
 impl Without {
     /// Reads a list, split by commas or white space. What cannot be read excepts nobody.
-    fn read(text: &str) -> Self {
+    pub(in crate::engine) fn read(text: &str) -> Self {
         let entries = text.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
         Self(entries.filter_map(Entry::read).collect())
     }
 
     /// `host`: lower case, without brackets.
-    fn holds(&self, host: &str) -> bool {
+    pub(in crate::engine) fn holds(&self, host: &str) -> bool {
         let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
         self.0.iter().any(|entry| match entry {
             Entry::All => true,
-            Entry::Host(name) => name == host,
-            Entry::Suffix(suffix) => suffix.strip_prefix('.') == Some(host) || host.ends_with(suffix.as_str()),
+            Entry::Name(name) => {
+                host.strip_suffix(name.as_str()).is_some_and(|above| above.is_empty() || above.ends_with('.'))
+            }
             Entry::Network(network, bits) => address.is_some_and(|address| within(address, *network, *bits)),
         })
     }
@@ -166,8 +165,8 @@ impl Entry {
             return Some(Self::Network(address, if address.is_ipv4() { 32 } else { 128 }));
         }
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        let suffix = name.strip_prefix('*').unwrap_or(&name);
-        Some(if suffix.starts_with('.') { Self::Suffix(suffix.to_owned()) } else { Self::Host(name) })
+        let name = name.strip_prefix("*.").or_else(|| name.strip_prefix('.')).unwrap_or(&name);
+        Some(Self::Name(name.to_owned())).filter(|_| !name.is_empty() && !name.contains('*'))
     }
 }
 
@@ -238,7 +237,7 @@ mod tests {
 
     #[test]
     fn some_are_reached_without_a_proxy() {
-        let list = "localhost, .internal *.Corp.example,10.0.0.0/8,192.0.2.7 [2001:db8::1],fd00::/8,h.example.com.,0.0.0.0/99,x/8";
+        let list = "localhost, .internal *.Corp.example,10.0.0.0/8,192.0.2.7 [2001:db8::1],fd00::/8,h.example.com.,0.0.0.0/99,x/8,*part.org,.,*.";
         let proxies = Proxies::read(Some(("socks5://p", "ALL_PROXY")), Some(list)).expect("proxies");
         for (host, direct) in [
             ("localhost", true),
@@ -249,8 +248,11 @@ mod tests {
             ("db.corp.example", true),
             ("corp.example.org", false),
             ("h.example.com", true),
-            ("a.h.example.com", false),
+            ("a.h.example.com", true),
+            ("ah.example.com", false),
             ("example.com", false),
+            ("a.localhost", true),
+            ("anythingpart.org", false),
             ("10.255.0.1", true),
             ("11.0.0.1", false),
             ("::ffff:10.0.0.1", true),
