@@ -8,6 +8,7 @@ mod kept;
 mod lookup;
 pub mod policy;
 mod problem;
+mod way;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

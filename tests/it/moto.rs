@@ -27,7 +27,6 @@ impl Moto {
         let mut server = tools::clean(Path::new("python3"))
             .arg(tools::root().join("tests/it/moto_calls.py"))
             .env("PYTHONPATH", package)
-            .env("NO_PROXY", "*")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

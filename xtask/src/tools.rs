@@ -56,8 +56,8 @@ pub fn clean(program: &Path) -> Command {
             command.env_remove(&name);
         }
     }
-    for proxy in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
-        command.env_remove(proxy);
+    for proxy in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"] {
+        command.env_remove(proxy).env_remove(proxy.to_ascii_lowercase());
     }
     command.env("CHECKPOINT_DISABLE", "1").stdin(Stdio::null());
     command

@@ -1,4 +1,4 @@
-//! Talking to AWS: HTTPS through the proxies that the environment names, the chain of credentials and regions, clients.
+//! Talking to AWS: the chain of credentials and regions, clients.
 
 use std::time::Duration;
 
@@ -12,14 +12,9 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_types::SdkConfig;
 
+use super::way::http_client;
 use super::{Aws, Service};
 use crate::engine::error::Error;
 
@@ -104,50 +99,4 @@ impl Aws {
 
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(ATTEMPTS.0).with_initial_backoff(ATTEMPTS.1)
-}
-
-/// HTTPS with ring; through HTTPS_PROXY, past NO_PROXY, trusting AWS_CA_BUNDLE in place of the system's roots.
-fn http_client() -> Result<SharedHttpClient, Error> {
-    let trusted = match std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
-        None => TrustStore::default(),
-        Some(path) => {
-            let wrong = |why: String| Error::setting("AWS_CA_BUNDLE", format!("AWS_CA_BUNDLE: {why}."));
-            let text = std::fs::read(&path)
-                .map_err(|error| wrong(format!("the file \"{}\" cannot be read: {error}", path.display())))?;
-            crate::engine::session::tls::read_pem(&text)
-                .map_err(|_| wrong(format!("the file \"{}\" holds no certificate in PEM form", path.display())))?;
-            TrustStore::empty().with_pem_certificate(text)
-        }
-    };
-    let context = TlsContext::builder()
-        .with_trust_store(trusted)
-        .build()
-        .map_err(|error| Error::refused("TLS for AWS cannot be set up", error.to_string()))?;
-    let proxy = proxy();
-    let connect = move |settings: Option<&HttpConnectorSettings>, components: Option<&RuntimeComponents>| {
-        let mut builder = Connector::builder().proxy_config(proxy.clone());
-        builder.set_connector_settings(settings.cloned());
-        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        builder.tls_provider(Provider::rustls(CryptoMode::Ring)).tls_context(context.clone()).build()
-    };
-    Ok(Builder::new().build_with_connector_fn(connect))
-}
-
-/// The proxies of the environment. ALL_PROXY is for the warehouse where it is a SOCKS proxy, which AWS's client cannot
-/// use.
-fn proxy() -> ProxyConfig {
-    let variable =
-        |names: [&str; 2]| names.into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
-    let socks = variable(["ALL_PROXY", "all_proxy"]).is_some_and(|url| url.to_ascii_lowercase().starts_with("socks"));
-    if !socks {
-        return ProxyConfig::from_env();
-    }
-    let Some(url) = variable(["HTTPS_PROXY", "https_proxy"]) else { return ProxyConfig::disabled() };
-    match ProxyConfig::https(url) {
-        Ok(proxy) => proxy.no_proxy(variable(["NO_PROXY", "no_proxy"]).unwrap_or_default()),
-        Err(error) => {
-            tracing::warn!(%error, "HTTPS_PROXY is not used");
-            ProxyConfig::disabled()
-        }
-    }
 }

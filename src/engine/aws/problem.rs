@@ -64,6 +64,9 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     match error {
+        SdkError::ServiceError(answer) if answer.raw().status().as_u16() == WANTS_A_LOGIN => {
+            asked.error(AwsProblem::Unreachable, "", PROXY_WANTS_A_LOGIN.into())
+        }
         SdkError::ServiceError(answer) => {
             let status = answer.raw().status().as_u16();
             let code = answer.err().code().unwrap_or_default();
@@ -88,6 +91,7 @@ where
         SdkError::TimeoutError(_) => asked.error(AwsProblem::Unreachable, "", "No answer came in time.".into()),
         SdkError::DispatchFailure(failure) => {
             let message = failure.as_connector_error().map_or_else(|| words(error), |cause| words(cause));
+            let message = proxy_said(&message).unwrap_or(message);
             asked.error(AwsProblem::Unreachable, "", message)
         }
         SdkError::ResponseError(answer) => {
@@ -96,6 +100,22 @@ where
         }
         other => asked.error(AwsProblem::Refused, "", words(other)),
     }
+}
+
+/// Only proxies answer this (RFC 9110, 15.5.8).
+const WANTS_A_LOGIN: u16 = 407;
+
+const PROXY_WANTS_A_LOGIN: &str = "The proxy on the way to AWS wants another login than the one in its URL, if any.";
+
+/// What the client's words about a tunnel through a proxy mean. The client keeps the words alone.
+fn proxy_said(message: &str) -> Option<String> {
+    let (_, said) = message.split_once("tunnel error: ")?;
+    Some(match said {
+        "proxy authorization required" => PROXY_WANTS_A_LOGIN.to_owned(),
+        "unsuccessful" => "The proxy on the way to AWS refuses to connect there.".to_owned(),
+        "failed to create underlying connection" => "The proxy on the way to AWS cannot be reached.".to_owned(),
+        other => format!("The proxy on the way to AWS does not answer as proxies do: {other}."),
+    })
 }
 
 /// An error and its causes as one sentence, each cause once.

@@ -7,11 +7,13 @@ pub mod tools;
 
 mod golden;
 mod proxy;
+mod terminator;
 pub mod text;
 mod workspace;
 
 pub use golden::{golden, masked};
 pub use proxy::{ConnectProxy, SocksProxy};
 pub use standin::{CLUSTER_HOST, WORKGROUP_HOST, Warehouse};
+pub use terminator::Terminator;
 pub use text::{Problem, shown};
 pub use workspace::{Outcome, Workspace};

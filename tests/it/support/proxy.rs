@@ -171,7 +171,8 @@ fn counted(stream: &mut TcpStream) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// An HTTP proxy that knows CONNECT and nothing else (RFC 9110, 9.3.6). It opens lines to its routes only.
+/// An HTTP proxy for CONNECT (RFC 9110, 9.3.6) and for requests in absolute form (RFC 9112, 3.2.2), one to each line. It
+/// opens lines to its routes only.
 pub struct ConnectProxy(Relay);
 
 impl ConnectProxy {
@@ -209,12 +210,18 @@ fn connect(relay: &Relay, mut stream: TcpStream) -> Option<()> {
     let mut answer = |status: &str, more: &str| {
         stream.write_all(format!("HTTP/1.1 {status}\r\n{more}Content-Length: 0\r\n\r\n").as_bytes()).ok()
     };
-    let Some(place) = lines.next()?.strip_prefix("CONNECT ").and_then(|rest| rest.split_whitespace().next()) else {
-        return answer("405 Method Not Allowed", "Allow: CONNECT\r\n");
+    let first = lines.next()?;
+    let mut words = first.split(' ');
+    let (method, target) = (words.next()?, words.next()?);
+    let tunnel = method == "CONNECT";
+    let (place, path) = match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or((rest, "/"), |at| rest.split_at(at)),
+        None if tunnel => (target, ""),
+        None => return answer("400 Bad Request", ""),
     };
     if let Some((user, password)) = &relay.login {
         let right = format!("Basic {}", base64(format!("{user}:{password}").as_bytes()));
-        let given = lines.filter_map(|line| line.split_once(':'));
+        let given = lines.clone().filter_map(|line| line.split_once(':'));
         let mut given = given.filter(|(name, _)| name.eq_ignore_ascii_case("proxy-authorization"));
         if given.next().is_none_or(|(_, value)| value.trim() != right) {
             relay.seen(|seen| seen.refused.push("login".to_owned()));
@@ -223,6 +230,20 @@ fn connect(relay: &Relay, mut stream: TcpStream) -> Option<()> {
     }
     match relay.open(place) {
         None => answer("502 Bad Gateway", ""),
+        Some(mut far) if !tunnel => {
+            // The server ends the line after its answer, so that the next request is one for the proxy again.
+            let mut forwarded = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+            let own = |line: &&str| {
+                let name = line.split(':').next().unwrap_or_default();
+                !["", "connection", "proxy-connection", "proxy-authorization"]
+                    .iter()
+                    .any(|o| name.eq_ignore_ascii_case(o))
+            };
+            lines.filter(own).for_each(|line| forwarded.extend([line, "\r\n"]));
+            forwarded.push_str("\r\n");
+            far.write_all(forwarded.as_bytes()).ok()?;
+            relay.pass(stream, far)
+        }
         Some(far) => {
             stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
             relay.pass(stream, far)
@@ -272,4 +293,19 @@ fn a_connect_proxy_leads_to_its_routes_and_counts() {
     assert_eq!(proxy.bytes(), 10);
     proxy.reset();
     assert!(proxy.passed().is_empty());
+}
+
+#[test]
+fn a_request_in_absolute_form_is_passed_on_in_origin_form() {
+    let proxy = ConnectProxy::with_login(&[("api.invalid:80", echo())], "ann", "secret");
+    let mut stream = TcpStream::connect(proxy.address()).expect("the proxy");
+    let login = base64(b"ann:secret");
+    let head =
+        format!("POST http://api.invalid:80/a?b HTTP/1.1\r\nHost: api.invalid\r\nProxy-Authorization: Basic {login}");
+    stream.write_all(format!("{head}\r\nContent-Length: 4\r\n\r\nbody").as_bytes()).expect("asks");
+    let passed_on = "POST /a?b HTTP/1.1\r\nConnection: close\r\nHost: api.invalid\r\nContent-Length: 4\r\n\r\nbody";
+    let mut sent = vec![0; passed_on.len()];
+    stream.read_exact(&mut sent).expect("an answer");
+    assert_eq!(String::from_utf8_lossy(&sent), passed_on);
+    assert_eq!(proxy.passed(), ["api.invalid:80"]);
 }

@@ -63,6 +63,12 @@ impl Warehouse {
         pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 
+    /// Where that account's services listen.
+    pub fn aws_address(&self) -> std::net::SocketAddr {
+        let url = self.0.aws_url();
+        url.trim_start_matches("http://").parse().expect("an address")
+    }
+
     /// The AWS account around it.
     pub fn aws(&self) -> &Account {
         self.0.aws()
