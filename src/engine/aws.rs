@@ -60,13 +60,16 @@ pub struct AwsOptions {
     pub endpoints: BTreeMap<Service, String>,
 }
 
+/// Whose credentials, and for which database; none: for all.
+type Login = (Iam, Option<String>);
+
 /// AWS, as one configuration of the provider sees it.
 pub struct Aws {
     options: AwsOptions,
     config: OnceCell<SdkConfig>,
     caller: Kept<Credentials>,
     roles: Mutex<HashMap<Vec<Role>, Arc<Kept<Credentials>>>>,
-    minted: Mutex<HashMap<(Iam, Option<String>), Arc<Kept<Minted>>>>,
+    minted: Mutex<HashMap<Login, Arc<Kept<Minted>>>>,
     looking: Mutex<HashMap<Need, Arc<Kept<()>>>>,
     found: Findings,
 }

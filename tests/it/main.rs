@@ -3,6 +3,7 @@
 mod acceptance;
 mod architecture;
 mod aws_errors;
+mod aws_identity;
 mod bad_input;
 mod cancel;
 mod codec_differential;

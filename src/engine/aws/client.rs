@@ -4,16 +4,22 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as ProvidedCredentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
+use aws_types::origin::Origin;
 
+use super::problem::words;
 use super::way::http_client;
 use super::{Aws, Service};
 use crate::engine::error::Error;
@@ -41,15 +47,30 @@ impl Aws {
                 .connect_timeout(Duration::from_secs(10))
                 .operation_attempt_timeout(Duration::from_secs(30));
             let config = loader
-                .http_client(http)
+                .http_client(http.clone())
                 .region(region)
                 .retry_config(retries())
                 .timeout_config(timeouts.build())
                 .load()
                 .await;
-            Ok(config)
+            Ok(self.by_profile(config, http))
         };
         self.config.get_or_try_init(load).await
+    }
+
+    /// The same, with the credentials of the profile that is written before those of the environment, as the command line
+    /// and the AWS provider have it: the default chain has it the other way around.
+    fn by_profile(&self, config: SdkConfig, http: SharedHttpClient) -> SdkConfig {
+        let (Some(name), Some(others)) = (&self.options.profile, config.credentials_provider()) else { return config };
+        let own = ProviderConfig::without_region()
+            .with_http_client(http)
+            .with_region(config.region().cloned())
+            .with_use_fips(config.use_fips())
+            .with_use_dual_stack(config.use_dual_stack())
+            .with_retry_config(retries());
+        let profile = ProfileFileCredentialsProvider::builder().configure(&own).profile_name(name).build();
+        let chain = CredentialsProviderChain::first_try("Profile", Written(profile)).or_else("Default", others);
+        config.to_builder().credentials_provider(SharedCredentialsProvider::new(chain)).build()
     }
 
     fn region_chain(&self) -> RegionProviderChain {
@@ -92,6 +113,8 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(credentials));
         if let Some(url) = self.options.endpoints.get(&service) {
             builder = builder.endpoint_url(url);
+            // Else AWS_ENDPOINT_URL and the profile's endpoint_url would go before it.
+            builder.insert_origin("endpoint_url", Origin::shared_config());
         }
         Ok(builder.build())
     }
@@ -99,4 +122,24 @@ impl Aws {
 
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(ATTEMPTS.0).with_initial_backoff(ATTEMPTS.1)
+}
+
+/// A profile that is written must be there: whoever mistypes its name wants no other identity in its place.
+#[derive(Debug)]
+struct Written(ProfileFileCredentialsProvider);
+
+impl ProvideCredentials for Written {
+    fn provide_credentials<'a>(&'a self) -> ProvidedCredentials<'a>
+    where
+        Self: 'a,
+    {
+        ProvidedCredentials::new(async {
+            self.0.provide_credentials().await.map_err(|error| match error {
+                CredentialsError::CredentialsNotLoaded(_) if words(&error).contains("was not defined") => {
+                    CredentialsError::invalid_configuration(words(&error))
+                }
+                other => other,
+            })
+        })
+    }
 }
