@@ -86,7 +86,7 @@ impl Privilege {
         Privilege::ALL.into_iter().find(|privilege| privilege.name().eq_ignore_ascii_case(name))
     }
 
-    fn bit(self) -> u16 {
+    const fn bit(self) -> u16 {
         1 << self as u16
     }
 }
@@ -100,14 +100,18 @@ impl Rights {
     pub const NONE: Rights = Rights(0);
 
     /// What a source may do with a table.
-    pub const READ: Rights = Rights(1 << Select as u16);
+    pub const READ: Rights = Rights::only(Select);
 
     /// What an enrichment store may do with a table.
     pub const READ_WRITE: Rights =
-        Rights(1 << Select as u16 | 1 << Insert as u16 | 1 << Update as u16 | 1 << Delete as u16);
+        Rights::READ.and(Rights::only(Insert)).and(Rights::only(Update)).and(Rights::only(Delete));
+
+    const fn only(privilege: Privilege) -> Rights {
+        Rights(privilege.bit())
+    }
 
     /// Those of `self` and those of `other`.
-    pub fn and(self, other: Rights) -> Rights {
+    pub const fn and(self, other: Rights) -> Rights {
         Rights(self.0 | other.0)
     }
 
@@ -154,7 +158,7 @@ impl Rights {
 
 impl From<Privilege> for Rights {
     fn from(privilege: Privilege) -> Rights {
-        Rights(privilege.bit())
+        Rights::only(privilege)
     }
 }
 
