@@ -227,6 +227,7 @@ mod tests {
     #[test]
     fn names_are_measured_in_bytes_and_may_hold_anything_printable() {
         assert_eq!(check_name(""), Err(NameError::Empty));
+        assert_eq!(check_name(&"a".repeat(127)), Ok(()));
         assert_eq!(check_name(&"ä".repeat(63)), Ok(()));
         assert_eq!(check_name(&"ä".repeat(64)), Err(NameError::TooLong { bytes: 128 }));
         assert_eq!(check_name(r#""; DROP TABLE t; --\'"#), Ok(()));

@@ -187,7 +187,17 @@ mod tests {
         let sql = Sql::from("SELECT 1");
         assert!(!sql.holds_secret());
         assert_eq!(sql.open(), sql.to_string());
+        assert_eq!(format!("{sql:?}"), r#"Sql("SELECT 1")"#);
         assert_eq!(sql.scrub("near SELECT"), "near SELECT");
+    }
+
+    #[test]
+    fn a_statement_with_a_secret_is_printed_without_it() {
+        let sql = Sql::with_secret("PASSWORD ", &SecretString::from("k1"), " CREATEDB");
+        assert!(sql.holds_secret());
+        assert_eq!(sql.open(), "PASSWORD 'k1' CREATEDB");
+        assert_eq!(sql.to_string(), "PASSWORD '<REDACTED>' CREATEDB");
+        assert_eq!(format!("{sql:?}"), r#"Sql("PASSWORD '<REDACTED>' CREATEDB")"#);
     }
 
     #[test]

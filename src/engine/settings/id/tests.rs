@@ -113,6 +113,22 @@ fn the_same_place_is_told_by_its_parts() {
 }
 
 #[test]
+fn ids_are_the_same_that_write_the_same() {
+    let id = connection("redshift://u@h:5439/db?enabled=false&sslmode=require");
+    assert_eq!(id, connection("redshift://u@H:5439/db?sslmode=require&enabled=false"));
+    for other in [
+        "redshift://",
+        "redshift://v@h:5439/db?enabled=false&sslmode=require",
+        "redshift://u@h:5440/db?enabled=false&sslmode=require",
+        "redshift://u@h:5439/d?enabled=false&sslmode=require",
+        "redshift://u@h:5439/db?sslmode=require",
+        "redshift://u@h:5439/db?enabled=false&sslmode=verify-ca",
+    ] {
+        assert_ne!(id, connection(other));
+    }
+}
+
+#[test]
 fn datastores_and_users() {
     for text in [
         "redshift://h:5439#sales/public?mode=source",
