@@ -277,8 +277,11 @@ mod tests {
                 "role tfds_0123456789 for user svc",
             ]
         );
-        assert_eq!(lines(&world, &Wanted { schema: "nowhere".into(), ..direct() }), ["schema nowhere"]);
-        assert_eq!(lines(&world, &Wanted { grantee: None, ..direct() }), [] as [&str; 0]);
+        let nobody = Wanted { grantee: None, ..direct() };
+        for wanted in [direct(), nobody.clone()] {
+            assert_eq!(lines(&world, &Wanted { schema: "nowhere".into(), ..wanted }), ["schema nowhere"]);
+        }
+        assert_eq!(lines(&world, &nobody), [] as [&str; 0]);
     }
 
     #[test]
@@ -310,6 +313,24 @@ mod tests {
         let cased = Wanted { grantee: Some(Grantee::user("OTHER")), ..wanted };
         world.execute("GRANT USAGE ON SCHEMA \"sales\" TO \"other\"");
         assert_eq!(lines(&world, &cased)[0], "USAGE on schema sales", "user names are not");
+    }
+
+    #[test]
+    fn the_role_is_held_by_users_of_this_very_name_and_by_roles_in_any_case() {
+        let mut world = World::sample();
+        let plan = steps(&world.found(&by_role(), &Made::default()), &by_role(), &Made::default());
+        world.run(&plan.steps);
+        let to_role = Wanted { grantee: Some(Grantee::role("analysts")), ..by_role() };
+        for (member, wanted, lacking) in [
+            (Grantee::user("svc"), by_role(), None),
+            (Grantee::user("SVC"), by_role(), Some("role tfds_0123456789 for user svc")),
+            (Grantee::role("svc"), by_role(), Some("role tfds_0123456789 for user svc")),
+            (Grantee::role("ANALYSTS"), to_role.clone(), None),
+            (Grantee::user("analysts"), to_role, Some("role tfds_0123456789 for role analysts")),
+        ] {
+            world.members = [("tfds_0123456789".to_owned(), member.clone())].into();
+            assert_eq!(lines(&world, &wanted), lacking.as_slice(), "{member}");
+        }
     }
 
     #[test]
@@ -360,7 +381,24 @@ mod tests {
         let mut sees_all = World::sample();
         sees_all.sign_in("owner", &["CREATE ROLE", "ACCESS SYSTEM TABLE"]);
         let found = sees_all.found(&by_role(), &Made::default());
+        assert!(!lacks(&found, &by_role()).is_empty());
         assert!(missing(&found, &by_role()).contains(&"role tfds_0123456789".to_owned()));
         assert_eq!(unseen_in_words(&found, &by_role()), None);
+    }
+
+    #[test]
+    fn one_kind_of_rights_that_is_not_seen_is_enough_to_say_so() {
+        let scoped = Wanted { future: FutureTables::Schema, ..direct() };
+        let hidden: [(Wanted, fn(&mut Held)); 3] = [
+            (direct(), |held| held.schema.complete = false),
+            (direct(), |held| held.relations[0] = None),
+            (scoped, |held| held.scoped.complete = false),
+        ];
+        for (wanted, hide) in hidden {
+            let mut found = World::sample().found(&wanted, &Made::default());
+            assert_eq!(unseen_in_words(&found, &wanted), None);
+            hide(found.held.as_mut().expect("a holder"));
+            assert_eq!(unseen_in_words(&found, &wanted).as_deref(), Some("some rights of user svc"));
+        }
     }
 }
