@@ -212,8 +212,7 @@ impl Work<'_> {
             let on = ident(&schema.name);
             self.push(format!("GRANT {all} ON ALL TABLES IN SCHEMA {on} TO {to}"), "the tables that are there");
         }
-        let future_too = holder.kind == GranteeKind::Role && matches!(self.wanted.through, Through::Role(_))
-            || !self.wanted.owners().is_empty();
+        let future_too = !self.wanted.owners().is_empty();
         for privilege in all.iter() {
             let (mut lacked, mut had) = (Vec::new(), Vec::new());
             for (index, relation) in schema.relations.iter().enumerate() {
