@@ -13,6 +13,8 @@ pub mod steps;
 #[cfg(test)]
 mod steps_tests;
 pub(in crate::engine) mod taking;
+#[cfg(test)]
+mod taking_tests;
 pub(in crate::engine) mod view;
 pub mod wanted;
 #[cfg(test)]
