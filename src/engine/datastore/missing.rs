@@ -389,15 +389,15 @@ mod tests {
     #[test]
     fn one_kind_of_rights_that_is_not_seen_is_enough_to_say_so() {
         let scoped = Wanted { future: FutureTables::Schema, ..direct() };
-        let hidden: [(Wanted, fn(&mut Held)); 3] = [
-            (direct(), |held| held.schema.complete = false),
-            (direct(), |held| held.relations[0] = None),
-            (scoped, |held| held.scoped.complete = false),
-        ];
-        for (wanted, hide) in hidden {
+        for (what, wanted) in [("schema", direct()), ("a table", direct()), ("scope", scoped)] {
             let mut found = World::sample().found(&wanted, &Made::default());
             assert_eq!(unseen_in_words(&found, &wanted), None);
-            hide(found.held.as_mut().expect("a holder"));
+            let held = found.held.as_mut().expect("a holder");
+            match what {
+                "schema" => held.schema.complete = false,
+                "a table" => held.relations[0] = None,
+                _ => held.scoped.complete = false,
+            }
             assert_eq!(unseen_in_words(&found, &wanted).as_deref(), Some("some rights of user svc"));
         }
     }
