@@ -364,6 +364,82 @@ mod tests {
     }
 
     #[test]
+    fn a_record_takes_up_all_that_another_claims_and_loses_nothing() {
+        let only = |names: &[&str]| Which::Only(names.iter().map(|name| (*name).to_owned()).collect());
+        let all_but = |name: &str| Which::AllBut(vec![name.to_owned()]);
+        let (svc, other) = (Grantee::user("svc"), Grantee::user("other"));
+        let one = Made {
+            role: Some("tfds_1".into()),
+            members: vec![svc.clone()],
+            given: vec![Given {
+                schema: Privilege::Usage.into(),
+                tables: [
+                    (Privilege::Select, only(&["b"])),
+                    (Privilege::Insert, all_but("x")),
+                    (Privilege::Update, only(&["a"])),
+                ]
+                .into(),
+                defaults: [("etl".into(), Rights::READ)].into(),
+                temp: true,
+                ..Given::none(svc.clone())
+            }],
+        };
+        let two = Made {
+            role: None,
+            members: vec![other.clone(), svc.clone()],
+            given: vec![
+                Given {
+                    schema: Privilege::Create.into(),
+                    tables: [
+                        (Privilege::Select, only(&["a", "b"])),
+                        (Privilege::Insert, only(&["x"])),
+                        (Privilege::Update, all_but("y")),
+                        (Privilege::Delete, only(&["d"])),
+                    ]
+                    .into(),
+                    defaults: [("etl".into(), Privilege::Insert.into()), ("owner".into(), Rights::READ)].into(),
+                    scoped: Rights::READ,
+                    ..Given::none(svc.clone())
+                },
+                Given { temp: true, ..Given::none(other.clone()) },
+            ],
+        };
+        let both = Made {
+            role: Some("tfds_1".into()),
+            members: vec![svc.clone(), other.clone()],
+            given: vec![
+                Given {
+                    schema: Rights::from(Privilege::Usage).and(Privilege::Create.into()),
+                    tables: [
+                        (Privilege::Select, only(&["a", "b"])),
+                        (Privilege::Insert, all_but("x")),
+                        (Privilege::Update, all_but("y")),
+                        (Privilege::Delete, only(&["d"])),
+                    ]
+                    .into(),
+                    defaults: [
+                        ("etl".into(), Rights::READ.and(Privilege::Insert.into())),
+                        ("owner".into(), Rights::READ),
+                    ]
+                    .into(),
+                    scoped: Rights::READ,
+                    temp: true,
+                    ..Given::none(svc)
+                },
+                Given { temp: true, ..Given::none(other) },
+            ],
+        };
+        let mut merged = one;
+        merged.merge(&two);
+        assert_eq!(merged, both);
+        let mut from_nothing = Made::default();
+        from_nothing.merge(&both);
+        assert_eq!(from_nothing, both);
+        assert!(!both.is_empty() && Made::default().is_empty());
+        assert!(!Made { role: Some("tfds_1".into()), ..Made::default() }.is_empty());
+    }
+
+    #[test]
     fn a_right_that_was_found_is_not_recorded_as_made() {
         let select = Privilege::Select;
         let record = |steps: &[(&[&str], &[&str], bool)]| {
