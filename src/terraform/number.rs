@@ -116,7 +116,7 @@ impl FromStr for Number {
             return Ok(Number(canonical.parse().map(Repr::Int).unwrap_or(Repr::Decimal(canonical))));
         }
         // A fraction in lowest terms of ten is one of two only if its last digit is a 5.
-        if decimal.digits.ends_with('5') && decimal.exponent >= -1074 {
+        if decimal.digits.ends_with('5') {
             let nearest: f64 = canonical.parse().unwrap_or(f64::NAN);
             if Decimal::of(nearest).as_ref() == Some(&decimal) {
                 return Ok(Number(Repr::Float(nearest)));
@@ -179,27 +179,29 @@ impl Decimal {
     /// Plain digits where that stays readable, else scientific notation.
     fn text(&self) -> String {
         const LONGEST: i64 = 1100;
+        const SHORTEST: i64 = -LONGEST;
         let sign = if self.negative { "-" } else { "" };
         let digits = &self.digits;
-        let Ok(count) = i64::try_from(digits.len()) else { return String::new() };
         if digits.is_empty() {
             return "0".to_owned();
         }
-        if self.exponent >= 0 && self.exponent <= LONGEST {
-            return format!("{sign}{digits}{}", "0".repeat(self.exponent as usize));
+        match self.exponent {
+            0..=LONGEST => format!("{sign}{digits}{}", "0".repeat(self.exponent as usize)),
+            SHORTEST..0 => {
+                let behind = self.exponent.unsigned_abs() as usize;
+                if digits.len() > behind {
+                    let (whole, fraction) = digits.split_at(digits.len() - behind);
+                    format!("{sign}{whole}.{fraction}")
+                } else {
+                    format!("{sign}0.{}{digits}", "0".repeat(behind - digits.len()))
+                }
+            }
+            _ => {
+                let (first, rest) = digits.split_at(1);
+                let point = if rest.is_empty() { "" } else { "." };
+                format!("{sign}{first}{point}{rest}e{}", self.exponent.saturating_add_unsigned(rest.len() as u64))
+            }
         }
-        if self.exponent < 0 && self.exponent >= -LONGEST {
-            let behind = self.exponent.unsigned_abs() as usize;
-            return if digits.len() > behind {
-                let (whole, fraction) = digits.split_at(digits.len() - behind);
-                format!("{sign}{whole}.{fraction}")
-            } else {
-                format!("{sign}0.{}{digits}", "0".repeat(behind - digits.len()))
-            };
-        }
-        let (first, rest) = digits.split_at(1);
-        let point = if rest.is_empty() { "" } else { "." };
-        format!("{sign}{first}{point}{rest}e{}", self.exponent.saturating_add(count - 1))
     }
 }
 
@@ -233,6 +235,45 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_written_plainly_while_that_is_readable() {
+        let zeros = |count: usize| "0".repeat(count);
+        for (text, written) in [
+            ("-0.00", "0".to_owned()),
+            ("10e2", "1000".to_owned()),
+            ("0.50", "0.5".to_owned()),
+            ("123.45", "123.45".to_owned()),
+            ("-12.5e-3", "-0.0125".to_owned()),
+            ("-1e1100", format!("-1{}", zeros(1100))),
+            ("1e1101", "1e1101".to_owned()),
+            ("12e1101", "1.2e1102".to_owned()),
+            ("1e-1100", format!("0.{}1", zeros(1099))),
+            ("1e-1101", "1e-1101".to_owned()),
+            ("-125e-1101", "-1.25e-1099".to_owned()),
+            ("+inf", "inf".to_owned()),
+            ("-inf", "-inf".to_owned()),
+        ] {
+            assert_eq!(number(text).to_string(), written, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_double_of_a_number() {
+        let largest = 18_446_744_073_709_551_616.0;
+        for (text, nearest) in [
+            ("-3", -3.0),
+            ("0.5", 0.5),
+            ("0.1", 0.1),
+            ("18446744073709551615", largest),
+            ("1e400", f64::INFINITY),
+            ("-inf", f64::NEG_INFINITY),
+        ] {
+            assert_eq!(number(text).as_f64(), nearest, "{text}");
+        }
+        assert_eq!(Number::from_f64(f64::NEG_INFINITY), Some(number("-inf")));
+        assert!(number("1e400").is_finite() && number("0.5").is_finite() && !number("-inf").is_finite());
+    }
+
+    #[test]
     fn text_that_is_no_number_is_refused() {
         for text in ["", "-", ".", "1.2.3", "0x10", "1e", "e5", "1 ", "NaN", "１"] {
             assert!(text.parse::<Number>().is_err(), "{text:?}");
@@ -243,6 +284,7 @@ mod tests {
     fn integers_are_read_as_such() {
         assert_eq!(number("18446744073709551615").as_u64(), Some(u64::MAX));
         assert_eq!(number("18446744073709551616").as_u64(), None);
+        assert_eq!((number("5").as_u64(), number("-5").as_u64(), number("0.5").as_u64()), (Some(5), None, None));
         assert_eq!(number("-9223372036854775808").as_i64(), Some(i64::MIN));
         assert_eq!(number("5439.0").as_i64(), Some(5439));
         assert_eq!(number("0.5").as_i64(), None);
