@@ -224,17 +224,7 @@ impl Type {
 
     /// Whether two values of this type are the same: the order in a set does not count, nor an element given twice.
     pub fn same(&self, a: &Value, b: &Value) -> bool {
-        a == b || self.has_sets() && self.in_order(a) == self.in_order(b)
-    }
-
-    fn has_sets(&self) -> bool {
-        match self {
-            Type::Set(_) | Type::Dynamic => true,
-            Type::Bool | Type::Number | Type::String => false,
-            Type::List(element) | Type::Map(element) => element.has_sets(),
-            Type::Tuple(elements) => elements.iter().any(Type::has_sets),
-            Type::Object { fields, .. } => fields.values().any(Type::has_sets),
-        }
+        a == b || self.in_order(a) == self.in_order(b)
     }
 
     /// The value with the elements of its sets sorted, each once.
@@ -299,6 +289,50 @@ mod tests {
     }
 
     #[test]
+    fn sets_compare_without_order_in_whatever_holds_them() {
+        let set = Type::set(Type::String);
+        let item = |names: [&str; 2]| Value::from(names.to_vec());
+        let dynamic = |ty: &Type, value| Value::Dynamic(Box::new((ty.clone(), value)));
+        let in_map = |value| Value::object([("k", value)]);
+        let in_list = |value| Value::List(vec![value]);
+        let (one, other, not) = (item(["a", "b"]), item(["b", "a"]), item(["b", "c"]));
+        for (ty, holds) in [
+            (Type::map(set.clone()), &in_map as &dyn Fn(Value) -> Value),
+            (Type::object([("k", set.clone())]), &in_map),
+            (Type::list(set.clone()), &in_list),
+            (Type::Tuple(vec![set.clone()]), &in_list),
+            (Type::Dynamic, &|value| dynamic(&set, value)),
+        ] {
+            assert!(ty.same(&holds(one.clone()), &holds(other.clone())), "{ty:?}");
+            assert!(!ty.same(&holds(one.clone()), &holds(not.clone())), "{ty:?}");
+        }
+    }
+
+    #[test]
+    fn steps_lead_to_the_type_below() {
+        let (attribute, key) = (Step::Attribute("a".into()), Step::Key("a".into()));
+        let object = Type::object([("a", Type::Bool)]);
+        let tuple = Type::Tuple(vec![Type::Bool, Type::String]);
+        for (ty, step, below) in [
+            (&object, &attribute, Some(Type::Bool)),
+            (&object, &key, Some(Type::Bool)),
+            (&object, &Step::Attribute("b".into()), None),
+            (&object, &Step::Index(0), None),
+            (&Type::map(Type::Number), &key, Some(Type::Number)),
+            (&Type::map(Type::Number), &attribute, Some(Type::Number)),
+            (&Type::list(Type::Number), &Step::Index(7), Some(Type::Number)),
+            (&Type::set(Type::Number), &Step::Index(7), Some(Type::Number)),
+            (&Type::list(Type::Number), &attribute, None),
+            (&tuple, &Step::Index(1), Some(Type::String)),
+            (&tuple, &Step::Index(2), None),
+            (&Type::Dynamic, &attribute, Some(Type::Dynamic)),
+            (&Type::String, &attribute, None),
+        ] {
+            assert_eq!(ty.step(step), below.as_ref(), "{ty:?} {step:?}");
+        }
+    }
+
+    #[test]
     fn fitting_completes_and_refuses() {
         let ty = Type::object([("a", Type::String), ("d", Type::Dynamic), ("o", Type::object([("x", Type::Number)]))]);
         let fitted = ty.fit(Value::object([("d", true.into()), ("o", Value::object([]))])).expect("fits");
@@ -307,6 +341,11 @@ mod tests {
         assert!(matches!(fitted.at("d"), Value::Dynamic(inner) if inner.0 == Type::Bool));
         let wrong = ty.fit(Value::object([("o", Value::object([("x", "1".into())]))])).expect_err("not a number");
         assert_eq!(wrong.to_string(), "o.x: a number is needed, but it is a string");
+        let pair = Type::Tuple(vec![Type::Bool, Type::Bool]);
+        assert!(pair.fit(vec![true, false].into()).is_ok());
+        for other in [vec![true], vec![true, false, true]] {
+            assert!(pair.fit(other.into()).is_err(), "a tuple has its length");
+        }
         let extra = ty.fit(Value::object([("b", true.into())])).expect_err("no such attribute");
         assert_eq!(extra.to_string(), "there is no attribute `b`");
     }
