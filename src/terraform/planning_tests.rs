@@ -49,7 +49,10 @@ impl Resource for Sample {
                 "many",
                 list_of([("a", string().replaces()), ("b", string().default("x")), ("wo", string().write_only())]),
             )
-            .setting("named", map_of([("a", string().replaces()), ("b", string().default("y"))]))
+            .setting(
+                "named",
+                map_of([("a", string().replaces()), ("b", string().default("y")), ("wo", string().write_only())]),
+            )
             .setting("some", set_of([("a", string().replaces())]))
             .block(
                 "inner",
@@ -70,6 +73,7 @@ impl Resource for Sample {
             .pure("label", string(), |_, about: AboutSerial| format!("<{}>", about.serial).into())
             .pure("found", string(), |_, inputs: Inputs| match inputs.name.as_str() {
                 "look it up" => Value::Unknown,
+                "of another type" => 1.into(),
                 name => name.into(),
             })
             .observed("seen", number())
@@ -85,6 +89,7 @@ impl Resource for Sample {
             Some("replace") => plan.replace("name"),
             Some("fail") => return Err(Diagnostic::error("no", "").into()),
             Some("wrong") => plan.set("kind", 1),
+            Some("missing") => plan.set("serial", format!("{:?}", plan.planned().at("missing"))),
             _ => {}
         }
         Ok(())
@@ -242,7 +247,7 @@ fn defaults_and_write_only_values_inside() {
         ("name", "n".into()),
         ("inner", Value::object([("wo", "CANARY".into())])),
         ("many", Value::List(vec![Value::object([("wo", "CANARY".into())]), Value::object([("b", "own".into())])])),
-        ("named", Value::object([("k", Value::object([("a", "1".into())]))])),
+        ("named", Value::object([("k", Value::object([("a", "1".into()), ("wo", "CANARY".into())]))])),
     ]);
     let plan = planned(&Value::Null, &config);
     assert_eq!(plan.value.at("inner.x"), &"ix".into());
@@ -251,6 +256,7 @@ fn defaults_and_write_only_values_inside() {
     assert_eq!(plan.value.at("many[0].wo"), &Value::Null);
     assert_eq!(plan.value.at("many[1].b"), &"own".into());
     assert_eq!(plan.value.at("named.k.b"), &"y".into());
+    assert_eq!(plan.value.at("named.k.wo"), &Value::Null);
     let absent = planned(&Value::Null, &value([("name", "n".into())]));
     assert_eq!(absent.value.at("inner"), &Value::Null, "a block that is not written has no defaults");
 }
@@ -258,6 +264,7 @@ fn defaults_and_write_only_values_inside() {
 #[test]
 fn what_replaces() {
     let base = value([("name", "n".into())]);
+    let some = |names: &[&str]| names.iter().map(|name| Value::object([("a", (*name).into())])).collect::<Value>();
     let prior = with(
         &state(),
         [
@@ -266,7 +273,7 @@ fn what_replaces() {
             ("inner", Value::object([("x", "ix".into()), ("y", "1".into())])),
             ("many", Value::List(vec![Value::object([("a", "1".into()), ("b", "x".into())])])),
             ("named", Value::object([("k", Value::object([("a", "1".into()), ("b", "y".into())]))])),
-            ("some", Value::List(vec![Value::object([("a", "1".into())])])),
+            ("some", some(&["1", "2"])),
         ],
     );
     let same = with(
@@ -277,7 +284,7 @@ fn what_replaces() {
             ("inner", Value::object([("y", "1".into())])),
             ("many", Value::List(vec![Value::object([("a", "1".into())])])),
             ("named", Value::object([("k", Value::object([("a", "1".into())]))])),
-            ("some", Value::List(vec![Value::object([("a", "1".into())])])),
+            ("some", some(&["1", "2"])),
         ],
     );
     for (changes, expected) in [
@@ -295,7 +302,8 @@ fn what_replaces() {
         (vec![("many", Value::List(vec![]))], vec!["many[0].a"]),
         (vec![("named", Value::object([("k", Value::object([("a", "2".into())]))]))], vec!["named[\"k\"].a"]),
         (vec![("named", Value::object([]))], vec!["named[\"k\"].a"]),
-        (vec![("some", Value::List(vec![Value::object([("a", "2".into())])]))], vec!["some"]),
+        (vec![("some", some(&["2", "1"]))], vec![]),
+        (vec![("some", some(&["1", "3"]))], vec!["some"]),
         (vec![("hook", "replace".into())], vec!["name"]),
     ] {
         let mut config = same.clone();
@@ -320,6 +328,8 @@ fn the_hook_has_the_last_word() {
     let plan = planned(&Value::Null, &config("serial"));
     assert_eq!(plan.value.at("serial"), &"known".into());
     assert_eq!(plan.value.at("label"), &"<known>".into(), "what depends on it is derived again");
+    let plan = planned(&Value::Null, &config("missing"));
+    assert_eq!(plan.value.at("serial"), &"[]".into(), "it sees that a new resource will lack nothing");
     let plan = planned(&state("seen"), &config("seen"));
     assert_eq!(plan.value.at("seen"), &7.into(), "what the hook sets stands");
     assert_eq!(plan.value.at("label"), &"old label".into());
@@ -328,6 +338,8 @@ fn the_hook_has_the_last_word() {
     assert!(planned(&state("fail"), &config("fail")).diagnostics.has_errors());
     let wrong = planned(&state("wrong"), &config("wrong")).diagnostics.to_string();
     assert!(wrong.contains("kind: a string is needed, but it is a number"), "{wrong}");
+    let wrong = planned(&Value::Null, &value([("name", "of another type".into())])).diagnostics.to_string();
+    assert!(wrong.contains("found: a string is needed, but it is a number"), "{wrong}");
 }
 
 #[test]
