@@ -36,6 +36,8 @@ mod serve;
 mod service;
 mod types;
 mod value;
+#[cfg(test)]
+mod value_tests;
 
 #[allow(dead_code, unreachable_pub, clippy::all)]
 mod wire {
