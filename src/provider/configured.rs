@@ -30,9 +30,12 @@ pub struct Configured {
     strict: bool,
     /// Whether a resource was read.
     reads: AtomicBool,
-    /// The warehouses of links that were followed before, by the link's key and the remembered endpoint.
-    followed: Mutex<HashMap<(String, Option<Endpoint>), Arc<Warehouse>>>,
+    /// The warehouses of links that were followed before.
+    followed: Mutex<HashMap<Followed, Arc<Warehouse>>>,
 }
+
+/// The key of a link to a connection, and the endpoint that was remembered with it.
+type Followed = (String, Option<Endpoint>);
 
 /// The schema of the provider block.
 pub(super) fn schema() -> Schema<()> {
