@@ -206,8 +206,8 @@ fn moto_and_our_stand_in_miss_things_alike() {
     let cluster = "  cluster_identifier = \"nowhere\"\n  username = \"alice\"";
     let at = format!("  host = \"{}\"\n  port = {}\n{cluster}", warehouse.host(), warehouse.port());
     for (lines, summary, advice) in [
-        (cluster, "AWS refused redshift:DescribeClusters", "Check cluster_identifier and region"),
-        (&at, "AWS refused redshift:GetClusterCredentials", "Check cluster_identifier and region"),
+        (cluster, "AWS refused redshift:DescribeClusters", "Check cluster_identifier (or host) and region"),
+        (&at, "AWS refused redshift:GetClusterCredentials", "Check cluster_identifier (or host) and region"),
         ("  secret_id = \"nowhere\"", "AWS refused secretsmanager:GetSecretValue", "Check secret_id and region"),
         (
             "  username = \"alice\"\n  password_ssm_parameter = \"/nowhere\"",
@@ -228,7 +228,7 @@ fn moto_and_our_stand_in_miss_things_alike() {
         assert_eq!(found[0].summary, summary);
         assert!(found[0].detail.contains(advice), "{}", found[0].detail);
         // AWS gives this error no words, and neither does our stand-in.
-        let without = "HTTP status 400, without a message (ParameterNotFound).";
+        let without = "HTTP status 400, without a message.";
         found[0].detail = found[0].detail.replace("Parameter /nowhere not found.", without);
         assert_eq!(found[0], found[1]);
     }

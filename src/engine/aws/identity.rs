@@ -64,7 +64,16 @@ impl Aws {
             Err(error @ CredentialsError::CredentialsNotLoaded(_)) => {
                 Err(problem(AwsProblem::NoCredentials, words(&error)))
             }
-            Err(error) => Err(problem(AwsProblem::BadCredentials, causes(&error))),
+            Err(error) => {
+                let (message, profile) = (causes(&error), self.profile().unwrap_or_default());
+                // The library's error for a profile that no file has is not public.
+                let kind = if message.contains(&format!("profile `{profile}` was not defined")) {
+                    AwsProblem::NoCredentials
+                } else {
+                    AwsProblem::BadCredentials
+                };
+                Err(problem(kind, message))
+            }
         }
     }
 
