@@ -71,7 +71,12 @@ pub fn shown(output: &str) -> String {
     let one = |diagnostic: &Value| {
         let problem = problem(diagnostic);
         let detail = diagnostic["detail"].as_str().unwrap_or_default().trim_end();
-        let place = [&problem.address, &problem.line].into_iter().filter(|text| !text.is_empty());
+        // Terraform and OpenTofu name other registries.
+        let address = match problem.address.strip_prefix("provider[\"").and_then(|rest| rest.split_once('/')) {
+            Some((_, name)) => format!("provider[\"{name}"),
+            None => problem.address.clone(),
+        };
+        let place = [&address, &problem.line].into_iter().filter(|text| !text.is_empty());
         let place: String = place.map(|text| format!("  {text}\n")).collect();
         format!("{}: {}\n{place}\n{detail}\n", problem.severity, problem.summary)
     };
