@@ -189,8 +189,8 @@ fn a_profile_leads_to_its_role_and_region() {
     workspace.destroy();
     workspace.write(&by_iam(&warehouse, "  profile = \"nobody\""));
     let failure = workspace.try_apply().failed().text();
-    assert!(failure.contains("AWS credentials cannot be used"), "{failure}");
-    assert!(failure.contains("profile `nobody` was not defined"), "{failure}");
+    assert!(failure.contains("No AWS credentials"), "{failure}");
+    assert!(failure.contains("the AWS profile \"nobody\" gives no credentials"), "{failure}");
     assert!(warehouse.aws().calls().iter().all(|call| !call.identity_arn.ends_with("/stranger")));
 }
 
