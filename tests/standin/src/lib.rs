@@ -12,6 +12,7 @@ mod faults;
 mod front;
 mod names;
 mod pattern;
+mod plpgsql;
 mod postgres;
 mod query;
 mod refusal;

@@ -237,6 +237,10 @@ fn words_of(parts: &[Part]) -> String {
 
 /// Fills a rewrite of the table: PostgreSQL's statements, in order.
 pub fn fill(rewrite: &str, captures: &Captures) -> Vec<String> {
+    rewrite.split(" ;; ").map(|one| fill_one(one, captures)).collect()
+}
+
+fn fill_one(rewrite: &str, captures: &Captures) -> String {
     let mut out = String::new();
     let mut rest = rewrite;
     while let Some(start) = rest.find('{') {
@@ -258,5 +262,5 @@ pub fn fill(rewrite: &str, captures: &Captures) -> Vec<String> {
         rest = &rest[start + length + 1..];
     }
     out.push_str(rest);
-    out.split(" ;; ").map(str::to_owned).collect()
+    out
 }

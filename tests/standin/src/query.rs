@@ -6,6 +6,7 @@ use crate::names::{Kind, fold, ident, literal};
 use crate::pattern::{Cursor, Value};
 use crate::refusal::Refusal;
 use crate::rewrite::Context;
+use crate::slots;
 use crate::table;
 use crate::token::{Token, statements};
 
@@ -36,6 +37,20 @@ pub fn read(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Value>,
 pub fn read_rows(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Value>, Refusal> {
     let tokens = at.take_many(usize::MAX);
     if tokens.is_empty() { Ok(None) } else { Ok(Some(Value::Sql(check(tokens, context, true)?))) }
+}
+
+/// What stands between the parentheses of CALL, up to the last one.
+pub fn read_arguments(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Value>, Refusal> {
+    let tokens = at.take_many(at.rest().len().saturating_sub(1));
+    Ok(Some(Value::Sql(check(tokens, context, false)?)))
+}
+
+/// One expression, or what follows SELECT, of a procedure.
+pub fn expression(tokens: &[Token], context: &Context<'_>) -> Result<String, Refusal> {
+    match tokens {
+        [] => Err(Refusal::syntax("syntax error: an expression is missing")),
+        tokens => check(tokens, context, false),
+    }
 }
 
 /// The body of a SQL function: one SELECT.
@@ -179,6 +194,10 @@ impl<'a> Checker<'a, '_> {
             self.at.take();
             self.out.push(word.to_uppercase());
             return match word {
+                // No public source shows a bare truth value there.
+                "on" if self.at.peek().is_some_and(|t| t.is_word("true") || t.is_word("false")) => {
+                    Err(Refusal::unlisted("ON TRUE"))
+                }
                 "as" => self.alias(),
                 "cast" if self.at.mark("(") => {
                     self.out.push("(".into());
@@ -283,15 +302,20 @@ impl<'a> Checker<'a, '_> {
             self.leader_only.push(format!("Function \"{name}\" not supported."));
         }
         self.out.push(format!("pg_catalog.{}", function.backing.unwrap_or(name)));
-        if name == "current_setting" {
-            let [open, Token::Text(setting), ..] = self.at.rest() else {
+        if name == "current_setting" || name == "set_config" {
+            let [open, Token::Text(setting), next, ..] = self.at.rest() else {
                 return Err(Refusal::unlisted("a computed name of a setting"));
             };
-            let backing = self.context.allowed.setting(setting);
+            let variable = slots::variable_name(setting);
+            // AWS, CURRENT_SETTING: error_if_undefined is for session context variables only.
+            if variable.is_none() && name == "current_setting" && next.is_op(",") {
+                return Err(Refusal::syntax("error_if_undefined is supported for session context variables only"));
+            }
+            let backing = variable.or_else(|| self.context.allowed.setting(setting).map(str::to_owned));
             let backing = backing.ok_or_else(|| Refusal::unlisted(format!("the setting {setting}")))?;
             self.op(if open.is_op("(") { "(" } else { "" })?;
             self.at.take();
-            self.out.push(literal(backing));
+            self.out.push(literal(&backing));
         }
         Ok(())
     }

@@ -40,6 +40,10 @@ pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
             hash_clear_password(&mut captures, context.names);
             check_grant_option(&captures)?;
             captures.insert("in_transaction", Value::Sql(context.in_transaction.to_string()));
+            if let Some(source) = tokens.iter().find_map(|t| if let Token::Body(body) = t { Some(body) } else { None })
+            {
+                captures.insert("source", Value::Text(source.clone()));
+            }
             return Ok(Plan { id: form.id, sql: fill(form.rewrite, &captures), tag: form.tag });
         }
     }

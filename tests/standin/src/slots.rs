@@ -1,7 +1,8 @@
 //! The slots of the patterns: what may stand where, and how it is written for PostgreSQL.
 
-use crate::names::{self, Kind, ident, literal};
+use crate::names::{self, Kind, fold, ident, literal};
 use crate::pattern::{Cursor, Value};
+use crate::plpgsql;
 use crate::query;
 use crate::refusal::Refusal;
 use crate::rewrite::Context;
@@ -17,7 +18,9 @@ pub fn read(kind: &str, at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
         "query" => query::read(at, context),
         "rows" => query::read_rows(at, context),
         "sql_body" => query::read_body(at, context),
-        "empty_body" => empty_body(at),
+        "procedure_body" => plpgsql::read(at, context),
+        "arguments" => query::read_arguments(at, context),
+        "variable" => Ok(variable(at).map(Value::Sql)),
         "columns" => table::columns(at, context),
         "column" => table::column(at, context).map(|c| c.map(Value::Sql)),
         "table_attributes" => table::attributes(at),
@@ -202,13 +205,14 @@ fn routine(at: &mut Cursor<'_>, context: &Context<'_>, quoted: bool) -> Slot {
         let mut named = *at;
         let argument = match table::data_type(at, context)? {
             Some(data_type) => data_type,
-            None => match (name(&mut named, context, Kind::Object)?, table::data_type(&mut named, context)?) {
-                (Some(argument), Some(data_type)) => {
-                    *at = named;
-                    format!("{} {data_type}", ident(&argument))
-                }
-                _ => return Ok(None),
-            },
+            None => {
+                let Some(argument) = name(&mut named, context, Kind::Object)? else { return Ok(None) };
+                // AWS, CREATE PROCEDURE: `[ [ argname ] [ argmode ] argtype ]`; IN is the mode left out.
+                named.word("in");
+                let Some(data_type) = table::data_type(&mut named, context)? else { return Ok(None) };
+                *at = named;
+                format!("{} {data_type}", ident(&argument))
+            }
         };
         arguments.push(argument);
     }
@@ -240,6 +244,27 @@ fn boolean(at: &mut Cursor<'_>) -> Option<&'static str> {
         "false" | "off" | "default" => Some("off"),
         _ => None,
     }
+}
+
+/// A session context variable, `class.name` with one dot (AWS: SET), as PostgreSQL has it: in a class of its own, so
+/// that none meets a setting of PostgreSQL's.
+fn variable(at: &mut Cursor<'_>) -> Option<String> {
+    let (Token::Word(class), true, Token::Word(name)) = (at.take()?, at.mark("."), at.take()?) else { return None };
+    Some(format!("{VARIABLE}{class}.{name}"))
+}
+
+/// What stands before a session context variable's name in PostgreSQL.
+pub const VARIABLE: &str = "rs_variable.";
+
+/// PostgreSQL's name of a session context variable that is written in a string.
+pub fn variable_name(written: &str) -> Option<String> {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !part.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let (class, name) = written.split_once('.')?;
+    (plain(class) && plain(name)).then(|| format!("{VARIABLE}{}", fold(written)))
 }
 
 fn search_path(at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
@@ -309,17 +334,5 @@ fn system_rights(at: &mut Cursor<'_>) -> Slot {
         if !at.mark(",") {
             return Ok(Some(Value::Names(found)));
         }
-    }
-}
-
-/// A procedure that does nothing: what a procedure may hold comes with the statements that need one.
-fn empty_body(at: &mut Cursor<'_>) -> Slot {
-    let Some(Token::Body(body)) = at.take() else { return Ok(None) };
-    let compact: String = body.to_ascii_lowercase().split_whitespace().collect::<Vec<_>>().join(" ");
-    match compact.as_str() {
-        "begin null; end" | "begin null; end;" | "begin end" | "begin end;" => {
-            Ok(Some(Value::Text("BEGIN NULL; END;".into())))
-        }
-        _ => Err(Refusal::unlisted("a procedure's body")),
     }
 }

@@ -70,7 +70,7 @@ impl Lexer<'_> {
             '0'..='9' => self.number(),
             '.' if self.rest[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number(),
             '(' | ')' | ',' | '.' | '[' | ']' | ';' => self.op(1),
-            ':' if self.rest.starts_with("::") => self.op(2),
+            ':' if self.rest.starts_with("::") || self.rest.starts_with(":=") => self.op(2),
             c if is_word_start(c) => self.word()?,
             c if OPERATOR.contains(c) => self.operator(),
             c => return Err(Refusal::syntax(format!("syntax error at or near \"{c}\""))),

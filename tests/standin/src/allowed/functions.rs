@@ -41,7 +41,11 @@ pub const FUNCTIONS: &[Function] = &[
     same("md5", "r_MD5"),
     same("round", "r_ROUND"),
     same("current_database", "r_CURRENT_DATABASE"),
-    same("current_setting", "r_CURRENT_SETTING"),
+    other("current_setting", "rs_current_setting", false, "r_CURRENT_SETTING"),
+    same("set_config", "r_SET_CONFIG"),
+    same("split_part", "SPLIT_PART"),
+    same("to_char", "r_TO_CHAR"),
+    other("sha2", "rs_sha2", false, "SHA2"),
     same("pg_backend_pid", "PG_BACKEND_PID"),
     other("version", "rs_version", false, "r_VERSION"),
     other("getdate", "rs_getdate", false, "r_GETDATE"),
@@ -50,6 +54,7 @@ pub const FUNCTIONS: &[Function] = &[
     leader("has_schema_privilege", "r_HAS_SCHEMA_PRIVILEGE"),
     leader("has_database_privilege", "r_HAS_DATABASE_PRIVILEGE"),
     other("pg_get_userbyid", "rs_userbyid", true, "r_PG_DEFAULT_ACL (its example)"),
+    leader("pg_terminate_backend", "PG_TERMINATE_BACKEND"),
     leader("format_type", "awslabs/amazon-redshift-utils v_generate_tbl_ddl.sql"),
     leader("textin", "awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
     leader("regprocedureout", "awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
@@ -124,7 +129,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
 
 /// Words that a query may hold although PostgreSQL reserves them.
 pub const WORDS: &str = "all and as asc between case cast coalesce cross current_user default desc distinct else end \
-    except exists false from full group having in inner intersect is join left like limit not null nullif offset on or \
+    except exists false from full group having in inner intersect interval is join left like limit not null nullif offset on or \
     order outer right select session_user substring then true union user using values when where";
 
 /// What PostgreSQL (14 to 18) reserves, wholly or as names of functions, types and columns.

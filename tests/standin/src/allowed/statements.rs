@@ -38,6 +38,8 @@ pub const STATEMENTS: &[Form] = &[
     form("set-application-name", "SET APPLICATION_NAME {TO|=} <string>", "SET application_name TO {string}", "", "r_SET"),
     form("set-search-path", "SET SEARCH_PATH {TO|=} <search_path>", "SET search_path TO {search_path}", "", "r_search_path"),
     form("set-case-sensitive", "SET ENABLE_CASE_SENSITIVE_IDENTIFIER {TO|=} <boolean>", "SET standin.enable_case_sensitive_identifier TO {boolean}", "", "r_enable_case_sensitive_identifier"),
+    form("set-variable", "SET <variable> {TO|=} <string>", "SET {variable} TO {string}", "", "r_SET (session context variables)"),
+    form("reset-variable", "RESET <variable>", "RESET {variable}", "", "r_RESET, r_SET"),
     form("set-session-authorization", "SET SESSION AUTHORIZATION <user_or_string:user>", "SET SESSION AUTHORIZATION {user}", "", "r_SET_SESSION_AUTHORIZATION"),
     form("reset-session-authorization", "{RESET SESSION AUTHORIZATION|SET SESSION AUTHORIZATION DEFAULT}", "RESET SESSION AUTHORIZATION", "", "r_SET_SESSION_AUTHORIZATION, awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
 
@@ -95,6 +97,8 @@ pub const STATEMENTS: &[Form] = &[
     form("rename-schema", "ALTER SCHEMA <name> RENAME TO <name:new>", "ALTER SCHEMA {name} RENAME TO {new}", "ALTER SCHEMA", "r_ALTER_SCHEMA"),
     form("create-external-schema", "CREATE EXTERNAL SCHEMA <name> FROM DATA CATALOG DATABASE <string:database> [REGION <string:region>] IAM_ROLE {<string:arn>|DEFAULT}", "CREATE SCHEMA {name} ;; SELECT pg_catalog.rs_external({name!}, {database!}, {region!}, {arn!})", "CREATE SCHEMA", "r_CREATE_EXTERNAL_SCHEMA"),
 
+    form("lock", "LOCK [TABLE] <relations>", "SELECT pg_catalog.rs_lock({relations!})", "LOCK TABLE", "r_LOCK"),
+
     // Relations and their rows: what fixtures and tests need.
     form("create-table-as", "CREATE TABLE <relation> <table_attributes> AS <query>", "CREATE TABLE {relation} AS {query}", "", "r_CREATE_TABLE_AS"),
     form("create-table", "CREATE TABLE [if:IF NOT EXISTS] <relation> <columns> <table_attributes>", "CREATE TABLE {if} {relation} {columns}", "CREATE TABLE", "r_CREATE_TABLE_NEW"),
@@ -113,7 +117,8 @@ pub const STATEMENTS: &[Form] = &[
 
     // Routines: enough to own one and to be granted one.
     form("create-function", "CREATE [or:OR REPLACE] FUNCTION <routine> RETURNS <type> {volatility:VOLATILE|STABLE|IMMUTABLE} AS <sql_body:body> LANGUAGE SQL", "CREATE {or} FUNCTION {routine} RETURNS {type} {volatility} LANGUAGE sql AS {body}", "CREATE FUNCTION", "r_CREATE_FUNCTION"),
-    form("create-procedure", "CREATE [or:OR REPLACE] PROCEDURE <routine> AS <empty_body:body> LANGUAGE PLPGSQL", "CREATE {or} PROCEDURE {routine} LANGUAGE plpgsql AS {body}", "CREATE PROCEDURE", "r_CREATE_PROCEDURE"),
+    form("create-procedure", "CREATE [or:OR REPLACE] PROCEDURE <routine> AS <procedure_body:body> LANGUAGE PLPGSQL [security:SECURITY INVOKER|SECURITY DEFINER] [SET SEARCH_PATH {TO|=} <search_path:path>]", "CREATE {or} PROCEDURE {routine} LANGUAGE plpgsql {security} {path?SET search_path TO} AS {body} ;; COMMENT ON PROCEDURE {routine} IS {source!}", "CREATE PROCEDURE", "r_CREATE_PROCEDURE, stored-procedure-security-and-privileges"),
+    form("call", "CALL <relation:procedure> ( <arguments> )", "CALL {procedure}({arguments})", "", "r_CALL_procedure"),
     form("own-routine", "ALTER {what:FUNCTION|PROCEDURE} <routine> OWNER TO <user>", "SELECT pg_catalog.rs_superuser('change the owner of a routine') ;; ALTER {what} {routine} OWNER TO {user}", "", "r_ALTER_PROCEDURE, awslabs/amazon-redshift-utils v_find_dropuser_objs.sql"),
     form("drop-routine", "DROP {what:FUNCTION|PROCEDURE} <routine>", "DROP {what} {routine}", "", "r_DROP_FUNCTION, r_DROP_PROCEDURE"),
 ];

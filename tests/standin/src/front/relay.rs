@@ -6,6 +6,7 @@ use crate::allowed;
 use crate::client::{Frame, fields};
 use crate::names::{GROUP, Names, ROLE, SCOPE};
 use crate::refusal::Refusal;
+use crate::slots::VARIABLE;
 
 /// Severity of an error that ends the session.
 pub const FATAL: &str = "FATAL";
@@ -87,7 +88,7 @@ pub fn words(text: &str) -> String {
             }
         }
     }
-    text = text.replace(&format!("role \"{GROUP}"), "group \"");
+    text = text.replace(VARIABLE, "").replace(&format!("role \"{GROUP}"), "group \"");
     let marked = format!("role \"{ROLE}");
     let mut out = String::new();
     let mut rest = text.as_str();

@@ -33,6 +33,8 @@ const CASES: &[(&str, &str, &str)] = &[
         "SET enable_case_sensitive_identifier TO true",
         "SET standin.enable_case_sensitive_identifier TO on",
     ),
+    ("set-variable", "SET p_session.who TO 'a'", "SET rs_variable.p_session.who TO 'a'"),
+    ("reset-variable", "RESET p_session.who", "RESET rs_variable.p_session.who"),
     ("set-session-authorization", r"SET SESSION AUTHORIZATION 'O\'Hara'", "SET SESSION AUTHORIZATION \"O'Hara\""),
     ("reset-session-authorization", "RESET SESSION AUTHORIZATION", "RESET SESSION AUTHORIZATION"),
     (
@@ -244,9 +246,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     (
         "create-procedure",
-        "CREATE PROCEDURE p(a int) AS $$ BEGIN NULL; END $$ LANGUAGE plpgsql",
-        "CREATE  PROCEDURE \"p\"(\"a\" int4) LANGUAGE plpgsql AS 'BEGIN NULL; END;'",
+        "CREATE PROCEDURE p(a IN int) AS $$ BEGIN NULL; END $$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = s",
+        "CREATE PROCEDURE \"p\"(\"a\" int4) LANGUAGE plpgsql SECURITY DEFINER SET search_path TO \"s\" AS 'BEGIN NULL; END;'~COMMENT ON PROCEDURE \"p\"(\"a\" int4) IS ' BEGIN NULL; END '",
     ),
+    ("call", "CALL s.p('a', NULL)", "CALL \"s\".\"p\"('a' , NULL)"),
+    ("lock", "LOCK TABLE s.t, u", "SELECT pg_catalog.rs_lock(ARRAY['\"s\".\"t\"', '\"u\"']::text[])"),
     (
         "own-routine",
         "ALTER FUNCTION f() OWNER TO a",

@@ -136,3 +136,16 @@ END $$;
 CREATE EVENT TRIGGER rs_on_create ON ddl_command_end
   WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'CREATE VIEW', 'CREATE MATERIALIZED VIEW', 'CREATE PROCEDURE')
   EXECUTE FUNCTION rs_on_create();
+
+-- AWS, LOCK: tables only, ACCESS EXCLUSIVE; means nothing outside a transaction, which PostgreSQL refuses (PostgreSQL 8.0
+-- does not). Runs as the caller, so that his rights are judged.
+CREATE FUNCTION rs_lock(relations text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE r text;
+BEGIN
+  FOREACH r IN ARRAY relations LOOP
+    IF (SELECT relkind <> 'r' FROM pg_class WHERE oid = to_regclass(r)) THEN
+      PERFORM rs_fail('42809', format('"%s" is not a table', to_regclass(r)));
+    END IF;
+    EXECUTE concat('LOCK TABLE ', r, ' IN ACCESS EXCLUSIVE MODE');
+  END LOOP;
+END $$;

@@ -5,7 +5,19 @@ SET search_path = pg_catalog;
 CREATE FUNCTION rs_version() RETURNS text LANGUAGE sql IMMUTABLE AS
 $$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.12345'::text $$;
 
-CREATE FUNCTION rs_getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', now() AT TIME ZONE 'UTC') $$;
+-- AWS, GETDATE: the start of the statement, also inside a transaction.
+CREATE FUNCTION rs_getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC') $$;
+
+-- AWS, SHA2: hex digits; 0 bits are 256; null for another number of bits.
+CREATE FUNCTION rs_sha2(value text, bits int) RETURNS varchar LANGUAGE sql IMMUTABLE STRICT AS $$
+  SELECT encode(CASE bits WHEN 0 THEN sha256(b) WHEN 224 THEN sha224(b) WHEN 256 THEN sha256(b) WHEN 384 THEN sha384(b) WHEN 512 THEN sha512(b) END, 'hex')
+  FROM convert_to(value, 'UTF8') b
+$$;
+
+-- AWS, CURRENT_SETTING: the second argument is error_if_undefined, where PostgreSQL's is missing_ok.
+CREATE FUNCTION rs_current_setting(setting text, error_if_undefined boolean) RETURNS varchar LANGUAGE sql STABLE AS
+$$ SELECT current_setting(setting, NOT error_if_undefined) $$;
+CREATE FUNCTION rs_current_setting(setting text) RETURNS varchar LANGUAGE sql STABLE AS $$ SELECT current_setting(setting) $$;
 
 -- AWS, the pages of the SVV privilege views: who is not superuser and has no ACCESS SYSTEM TABLE sees "only identities
 -- to which they have access or that they own".
@@ -93,9 +105,10 @@ FROM pg_class c LEFT JOIN (
 CREATE VIEW rs_database AS
 SELECT oid, datname, rs_id(datdba) AS datdba, encoding, datistemplate, datallowconn, rs_acl(datacl, 'database') AS datacl FROM pg_database;
 
+-- A procedure's source as it was sent is its comment.
 CREATE VIEW rs_proc AS
 SELECT oid, proname, pronamespace, rs_id(proowner) AS proowner, CASE prokind WHEN 'p' THEN 0::oid ELSE prorettype END AS prorettype,
-       proargtypes, pronargs, rs_acl(proacl, 'routine') AS proacl FROM pg_proc;
+       proargtypes, pronargs, coalesce(obj_description(oid, 'pg_proc'), prosrc) AS prosrc, rs_acl(proacl, 'routine') AS proacl FROM pg_proc;
 
 CREATE VIEW rs_language AS SELECT oid, lanname, lanispl, lanpltrusted, rs_acl(lanacl, 'language') AS lanacl FROM pg_language;
 

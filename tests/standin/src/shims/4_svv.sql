@@ -101,15 +101,20 @@ SELECT t.table_catalog, t.table_schema, t.table_name, a.attname::text AS column_
 FROM svv_tables t JOIN pg_namespace n ON n.nspname = t.table_schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.table_name
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped;
 
+-- PostgreSQL shows a regular user little of others' sessions.
+CREATE FUNCTION rs_activity() RETURNS SETOF pg_stat_activity LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
+$$ SELECT * FROM pg_stat_activity WHERE backend_type = 'client backend' $$;
+
 -- AWS, STV_SESSIONS: user_name and db_name are char(50); regular users see their own rows.
 CREATE VIEW stv_sessions AS
 SELECT backend_start::timestamp AS starttime, pid AS process, usename::char(50) AS user_name, datname::char(50) AS db_name, 0 AS timeout_sec
-FROM pg_stat_activity WHERE backend_type = 'client backend' AND ((SELECT rs_sees_all()) OR usename = session_user);
+FROM rs_activity() WHERE (SELECT rs_sees_all()) OR usename = session_user;
 
+-- AWS, SVV_TRANSACTIONS: visible to all. A transaction of PostgreSQL's has no xid before it writes: its virtual one shows.
 CREATE VIEW svv_transactions AS
-SELECT s.usename::text AS txn_owner, s.datname::text AS txn_db, s.backend_xid::text::bigint AS xid, l.pid, s.xact_start::timestamp AS txn_start, l.mode AS lock_mode,
-       l.locktype AS lockable_object_type, l.relation::int AS relation, l.granted
-FROM pg_locks l JOIN pg_stat_activity s ON s.pid = l.pid WHERE l.pid <> pg_backend_pid();
+SELECT s.usename::text AS txn_owner, s.datname::text AS txn_db, coalesce(s.backend_xid::text, split_part(l.virtualtransaction, '/', 2))::bigint AS xid, l.pid,
+       s.xact_start::timestamp AS txn_start, l.mode AS lock_mode, l.locktype AS lockable_object_type, l.relation::int AS relation, l.granted
+FROM pg_locks l JOIN rs_activity() s ON s.pid = l.pid WHERE l.pid <> pg_backend_pid();
 
 DO $$
 DECLARE v name;

@@ -1,5 +1,6 @@
 //! The warehouse through its front, by this crate's own client.
 
+mod bootstrap;
 mod catalog;
 mod line;
 mod names;
