@@ -28,6 +28,7 @@ pub async fn start(record: Arc<Record>, account: Arc<Account>) -> Result<SocketA
         .route("/counters", get(counters))
         .route("/counters/reset", post(reset))
         .route("/faults", post(add_fault).delete(clear))
+        .route("/faults/release", post(release))
         .route("/policies", put(put_policies))
         .route("/secrets", put(put_secrets))
         .route("/parameters", put(put_parameters))
@@ -48,6 +49,10 @@ async fn reset(State((record, account)): State<Shared>) {
 
 async fn add_fault(State((record, _)): State<Shared>, Json(fault): Json<Fault>) {
     record.add_fault(fault);
+}
+
+async fn release(State((record, _)): State<Shared>) {
+    record.release();
 }
 
 async fn clear(State((record, _)): State<Shared>) {

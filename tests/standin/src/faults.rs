@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::refusal::Refusal;
 
@@ -15,6 +16,8 @@ pub enum On {
     /// A statement, before it is looked at.
     #[default]
     Statement,
+    /// A statement that does work: any but SELECT, SET, RESET and SHOW; BEGIN and COMMIT are work.
+    Work,
     /// A sign-in, before the password is asked for.
     Login,
     /// A call of AWS's API, once it is known whose.
@@ -45,12 +48,17 @@ pub enum Action {
         /// Milliseconds.
         milliseconds: u64,
     },
+    /// A statement waits, not yet run, until it is released ([`crate::Standin::release`]) or its client is gone, when it
+    /// is never run.
+    Stall,
+    /// A statement is run, and its answer waits until it is released or its client is gone.
+    StallAfter,
 }
 
 /// One thing that goes wrong, a number of times.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// Statement, sign-in or call of AWS's API.
+    /// Statement, one that does work, sign-in or call of AWS's API.
     #[serde(default)]
     pub on: On,
     /// Only statements that hold this text (letter case ignored); for a sign-in, this user; only
@@ -89,6 +97,11 @@ impl Fault {
         Fault { on: On::Statement, contains: None, skip: k.saturating_sub(1), times: 1, action }
     }
 
+    /// The `k`-th statement from now that does work ([`On::Work`]), counted from 1, does this.
+    pub fn work(k: u64, action: Action) -> Self {
+        Fault { on: On::Work, contains: None, skip: k.saturating_sub(1), times: 1, action }
+    }
+
     /// The next sign-in is refused.
     pub fn login(sqlstate: &str, message: &str) -> Self {
         let action = Action::Error { sqlstate: sqlstate.to_owned(), message: message.to_owned(), detail: None };
@@ -107,6 +120,12 @@ impl Fault {
         self
     }
 
+    /// At the `n`-th of the statements it fits, counted from 1.
+    #[must_use]
+    pub fn occurrence(self, n: u64) -> Self {
+        self.skip(n.saturating_sub(1))
+    }
+
     /// After letting so many pass.
     #[must_use]
     pub fn skip(mut self, skip: u64) -> Self {
@@ -120,6 +139,8 @@ impl Fault {
 pub struct Counters {
     /// Statements in all.
     pub statements: u64,
+    /// Statements that do work: see [`On::Work`].
+    pub work: u64,
     /// Statements by first word: `SELECT`, `GRANT`, `ALTER`, `SET`, …
     pub kinds: BTreeMap<String, u64>,
     /// Statements by database.
@@ -130,6 +151,8 @@ pub struct Counters {
     pub open_sessions: u64,
     /// The most that were open at once.
     pub max_sessions: u64,
+    /// Statements held now by a fault that stalls.
+    pub stalled: u64,
     /// Calls of AWS's API by name.
     pub aws_calls: BTreeMap<String, u64>,
 }
@@ -164,17 +187,26 @@ struct Inner {
 
 /// Counters, faults and the log of one stand-in.
 #[derive(Debug, Default)]
-pub struct Record(Mutex<Inner>);
+pub struct Record {
+    inner: Mutex<Inner>,
+    released: Notify,
+}
+
+/// Whether a statement of this first word does work: see [`On::Work`].
+fn is_work(kind: &str) -> bool {
+    !["SELECT", "SET", "RESET", "SHOW"].contains(&kind)
+}
 
 impl Record {
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts and logs a statement.
     pub fn statement(&self, kind: &str, logged: Logged) {
         let mut inner = self.inner();
         inner.counters.statements += 1;
+        inner.counters.work += u64::from(is_work(kind));
         *inner.counters.kinds.entry(kind.to_owned()).or_default() += 1;
         *inner.counters.databases.entry(logged.database.clone()).or_default() += 1;
         inner.log.push(logged);
@@ -194,17 +226,30 @@ impl Record {
         SessionGuard(self.clone())
     }
 
-    /// The fault that strikes now, if any.
+    /// The fault that strikes a sign-in or a call of AWS's API now, if any.
     pub fn strike(&self, on: On, text: &str) -> Option<Action> {
+        self.first(|fault| {
+            let fits = |c: &String| match on {
+                On::Login => text.eq_ignore_ascii_case(c),
+                _ => holds(text, c),
+            };
+            fault.on == on && fault.contains.as_ref().is_none_or(fits)
+        })
+    }
+
+    /// The fault that strikes a statement now, if any. `kind`: its first word.
+    pub fn strike_statement(&self, kind: &str, sql: &str) -> Option<Action> {
+        self.first(|fault| {
+            let here = fault.on == On::Statement || (fault.on == On::Work && is_work(kind));
+            here && fault.contains.as_ref().is_none_or(|c| holds(sql, c))
+        })
+    }
+
+    fn first(&self, fits: impl Fn(&Fault) -> bool) -> Option<Action> {
         let mut inner = self.inner();
-        let text = text.to_ascii_lowercase();
         let mut struck = None;
         for fault in &mut inner.faults {
-            let here = fault.contains.as_ref().is_none_or(|c| match on {
-                On::Statement | On::Aws => text.contains(&c.to_ascii_lowercase()),
-                On::Login => text == c.to_ascii_lowercase(),
-            });
-            if fault.on != on || fault.times == 0 || !here || struck.is_some() {
+            if fault.times == 0 || struck.is_some() || !fits(fault) {
                 continue;
             }
             if fault.skip > 0 {
@@ -218,16 +263,33 @@ impl Record {
         struck
     }
 
+    /// Waits until statements are released; counted as stalled meanwhile, also when the wait is given up.
+    pub async fn stall(&self) {
+        let released = self.released.notified();
+        tokio::pin!(released);
+        released.as_mut().enable();
+        self.inner().counters.stalled += 1;
+        let _guard = Stalled(self);
+        released.await;
+    }
+
+    /// Lets go what is stalled now.
+    pub fn release(&self) {
+        self.released.notify_waiters();
+    }
+
     /// Adds a fault.
     pub fn add_fault(&self, fault: Fault) {
         self.inner().faults.push(fault);
     }
 
-    /// Removes all faults, and the latency.
+    /// Removes all faults, and the latency; lets go what is stalled.
     pub fn clear_faults(&self) {
         let mut inner = self.inner();
         inner.faults.clear();
         inner.latency = Duration::ZERO;
+        drop(inner);
+        self.release();
     }
 
     /// Time added to each round trip.
@@ -245,17 +307,29 @@ impl Record {
         self.inner().counters.clone()
     }
 
-    /// Counters to zero and the log empty; open sessions stay counted as open.
+    /// Counters to zero and the log empty; open sessions and stalled statements stay counted.
     pub fn reset(&self) {
         let mut inner = self.inner();
-        let open = inner.counters.open_sessions;
-        inner.counters = Counters { open_sessions: open, max_sessions: open, ..Counters::default() };
+        let Counters { open_sessions: open, stalled, .. } = inner.counters;
+        inner.counters = Counters { open_sessions: open, max_sessions: open, stalled, ..Counters::default() };
         inner.log.clear();
     }
 
     /// What was sent since the last reset.
     pub fn log(&self) -> Vec<Logged> {
         self.inner().log.clone()
+    }
+}
+
+fn holds(text: &str, part: &str) -> bool {
+    text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
+}
+
+struct Stalled<'a>(&'a Record);
+
+impl Drop for Stalled<'_> {
+    fn drop(&mut self) {
+        self.0.inner().counters.stalled -= 1;
     }
 }
 

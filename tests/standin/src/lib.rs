@@ -204,8 +204,8 @@ impl Standin {
         self.shared.namespace.as_deref()
     }
 
-    /// The control URL: `GET /counters`, `POST /counters/reset`, `POST /faults`, `DELETE /faults`; `PUT /policies`,
-    /// `PUT /secrets`, `PUT /parameters`, `PUT /clusters` (README.md has the bodies).
+    /// The control URL: `GET /counters`, `POST /counters/reset`, `POST /faults`, `POST /faults/release`, `DELETE /faults`;
+    /// `PUT /policies`, `PUT /secrets`, `PUT /parameters`, `PUT /clusters` (README.md has the bodies).
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
     }
@@ -277,12 +277,23 @@ impl Standin {
         client.query(sql).await
     }
 
-    /// Every object and right of a database, and every user, group, role and membership, one per line, sorted: for
-    /// comparing before and after.
+    /// Every object and right of a database, with columns, views' definitions and routines' sources, and every database,
+    /// user (with what is stored of his password), group, role and membership, one per line, sorted: for comparing before
+    /// and after. Rows of tables are no part of it.
     pub async fn dump(&self, database: &str) -> Result<String, Error> {
         let mut client = template::open(&self.postgres, database).await?;
         let text = dump::dump(&mut client).await?;
         Ok(self.shared.names.restore(&text).unwrap_or(text))
+    }
+
+    /// [`Standin::dump`] of every database, one after the other.
+    pub async fn dump_all(&self) -> Result<String, Error> {
+        let databases = self.sql("dev", "SELECT datname FROM pg_database WHERE datname NOT IN ('padb_harvest', 'template0', 'template1') ORDER BY datname").await?;
+        let mut all = Vec::new();
+        for database in databases.into_iter().flatten().flatten() {
+            all.push(self.dump(&database).await?);
+        }
+        Ok(all.join("\n"))
     }
 
     /// Ends all sessions and refuses connections, as a paused cluster does.
@@ -300,7 +311,25 @@ impl Standin {
         self.shared.record.add_fault(fault);
     }
 
-    /// Removes all faults and the latency.
+    /// Lets go the statements that a fault stalls.
+    pub fn release(&self) {
+        self.shared.record.release();
+    }
+
+    /// Waits until so many statements are stalled at once; `false` if they are not within `limit`. For a thread that may
+    /// block.
+    pub fn wait_for_stalled(&self, count: u64, limit: Duration) -> bool {
+        let end = std::time::Instant::now() + limit;
+        while self.counters().stalled < count {
+            if std::time::Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        true
+    }
+
+    /// Removes all faults and the latency, and lets go what is stalled.
     pub fn clear_faults(&self) {
         self.shared.record.clear_faults();
     }

@@ -56,6 +56,7 @@ pub const FUNCTIONS: &[Function] = &[
     other("pg_get_userbyid", "rs_userbyid", true, "r_PG_DEFAULT_ACL (its example)"),
     leader("pg_terminate_backend", "PG_TERMINATE_BACKEND"),
     leader("format_type", "awslabs/amazon-redshift-utils v_generate_tbl_ddl.sql"),
+    other("pg_get_viewdef", "rs_viewdef", true, "awslabs/amazon-redshift-utils v_generate_view_ddl.sql"),
     leader("textin", "awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
     leader("regprocedureout", "awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
 ];

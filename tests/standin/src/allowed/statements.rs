@@ -95,7 +95,7 @@ pub const STATEMENTS: &[Form] = &[
     form("drop-schema", "DROP SCHEMA [if:IF EXISTS] <names> [mode:CASCADE|RESTRICT]", "DROP SCHEMA {if} {names} {mode}", "DROP SCHEMA", "r_DROP_SCHEMA"),
     form("own-schema", "ALTER SCHEMA <name> OWNER TO <user>", "SELECT pg_catalog.rs_superuser('change the owner of a schema') ;; ALTER SCHEMA {name} OWNER TO {user}", "ALTER SCHEMA", "r_ALTER_SCHEMA"),
     form("rename-schema", "ALTER SCHEMA <name> RENAME TO <name:new>", "ALTER SCHEMA {name} RENAME TO {new}", "ALTER SCHEMA", "r_ALTER_SCHEMA"),
-    form("create-external-schema", "CREATE EXTERNAL SCHEMA <name> FROM DATA CATALOG DATABASE <string:database> [REGION <string:region>] IAM_ROLE {<string:arn>|DEFAULT}", "CREATE SCHEMA {name} ;; SELECT pg_catalog.rs_external({name!}, {database!}, {region!}, {arn!})", "CREATE SCHEMA", "r_CREATE_EXTERNAL_SCHEMA"),
+    form("create-external-schema", "CREATE EXTERNAL SCHEMA <name> FROM DATA CATALOG DATABASE <string:database> [REGION <string:region>] IAM_ROLE {<string:arn>|DEFAULT}", "SELECT pg_catalog.rs_alone('CREATE EXTERNAL SCHEMA', {in_transaction}) ;; CREATE SCHEMA {name} ;; SELECT pg_catalog.rs_external({name!}, {database!}, {region!}, {arn!})", "CREATE SCHEMA", "r_CREATE_EXTERNAL_SCHEMA"),
 
     form("lock", "LOCK [TABLE] <relations>", "SELECT pg_catalog.rs_lock({relations!})", "LOCK TABLE", "r_LOCK"),
 

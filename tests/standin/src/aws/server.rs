@@ -103,7 +103,8 @@ async fn answer(account: &Account, request: Request<Incoming>) -> Result<Respons
         Some(Action::Error { sqlstate, message, .. }) => {
             struck = Some(Failure::new(call.service.protocol(), &sqlstate, message));
         }
-        None => {}
+        // Only statements stall.
+        Some(Action::Stall | Action::StallAfter) | None => {}
     }
     let outcome = match (struck, caller) {
         (Some(failure), _) | (None, Err(failure)) => Err(failure),

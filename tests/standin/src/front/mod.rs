@@ -1,5 +1,6 @@
 //! The warehouse's front: Redshift's wire protocol on one side, PostgreSQL's on the other.
 
+mod across;
 pub mod auth;
 pub mod relay;
 mod session;

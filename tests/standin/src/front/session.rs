@@ -10,10 +10,11 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::UnixStream;
 
 use super::Shared;
+use super::across;
 use super::relay::{self, ERROR};
 use super::startup::{Opening, Trust};
 use crate::client::{Frame, Stream, read_frame};
-use crate::faults::{Action, Logged, On};
+use crate::faults::{Action, Logged};
 use crate::refusal::Refusal;
 use crate::rewrite::{Context, Plan, opening, plan};
 use crate::token::statements;
@@ -39,11 +40,33 @@ struct Expected {
     case_sensitive: Option<bool>,
 }
 
+/// What becomes of the answers to a query string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    On,
+    /// When they are released.
+    Stalled,
+    Never,
+}
+
 impl Session {
     /// Serves until the client leaves, or a fault cuts the line.
     pub async fn run(mut self) -> std::io::Result<()> {
         let mut skipping = false;
-        while let Some(frame) = read_frame(&mut self.stream, &mut self.buffer).await? {
+        loop {
+            let frame = tokio::select! {
+                frame = read_frame(&mut self.stream, &mut self.buffer) => frame?,
+                unasked = read_frame(&mut self.backend, &mut self.backend_buffer) => match unasked? {
+                    Some(frame) => {
+                        if !self.unasked(frame).await? {
+                            return Ok(());
+                        }
+                        continue;
+                    }
+                    None => return Ok(()),
+                },
+            };
+            let Some(frame) = frame else { return Ok(()) };
             match frame.tag {
                 b'Q' => {
                     let sql =
@@ -70,7 +93,26 @@ impl Session {
                 }
             }
         }
-        Ok(())
+    }
+
+    /// What PostgreSQL says between two statements: a notice, or why the session is over (then `false`).
+    async fn unasked(&mut self, frame: Frame) -> std::io::Result<bool> {
+        let names = &self.shared.names;
+        match frame.tag {
+            b'E' => {
+                let why = relay::translate(&frame, names);
+                self.send(&[why]).await?;
+                self.stream.shutdown().await?;
+                return Ok(false);
+            }
+            b'N' => {
+                let notice = relay::translate(&frame, names);
+                self.send(&[notice]).await?;
+            }
+            b'S' => self.send(relay::parameter(&frame).as_slice()).await?,
+            _ => {}
+        }
+        Ok(true)
     }
 
     async fn send(&mut self, frames: &[Frame]) -> std::io::Result<()> {
@@ -90,6 +132,8 @@ impl Session {
         };
         match statements(sql) {
             Ok(all) => {
+                // Several statements in one string are one transaction.
+                let context = Context { in_transaction: context.in_transaction || all.len() > 1, ..context };
                 (all.iter().map(|one| plan(one, &context)).collect(), all.iter().map(|one| opening(one)).collect())
             }
             Err(refusal) => (vec![Err(refusal)], vec!["INVALID".into()]),
@@ -99,15 +143,21 @@ impl Session {
     /// Runs one query string; `false` when the line is to be cut.
     async fn query(&mut self, sql: &str) -> std::io::Result<bool> {
         let (mut plans, openings) = self.plans(sql);
-        let mut cut_after = false;
+        let mut pass = Pass::On;
         if self.trust == Trust::Outside {
             tokio::time::sleep(self.shared.record.latency()).await;
             for (plan, opening) in plans.iter_mut().zip(&openings) {
                 let kind = opening.split(' ').next().unwrap_or_default();
                 self.shared.record.statement(kind, self.logged(sql));
-                match self.shared.record.strike(On::Statement, sql) {
+                match self.shared.record.strike_statement(kind, sql) {
                     Some(Action::CutBefore) => return Ok(false),
-                    Some(Action::CutAfter) => cut_after = true,
+                    Some(Action::CutAfter) => pass = Pass::Never,
+                    Some(Action::Stall) => {
+                        if !self.stall().await {
+                            return Ok(false);
+                        }
+                    }
+                    Some(Action::StallAfter) => pass = Pass::Stalled,
                     Some(Action::Delay { milliseconds }) => {
                         tokio::time::sleep(Duration::from_millis(milliseconds)).await
                     }
@@ -116,6 +166,7 @@ impl Session {
                 }
             }
         }
+        across::provide(&mut plans, &self.shared).await;
         let mut expected = VecDeque::new();
         let mut texts = Vec::new();
         for plan in plans {
@@ -130,8 +181,16 @@ impl Session {
         let mut out = BytesMut::new();
         frontend::query(&texts.join(";\n"), &mut out)?;
         self.backend.write_all(&out).await?;
-        self.relay(expected, !cut_after).await?;
-        Ok(!cut_after)
+        self.relay(expected, pass).await
+    }
+
+    /// Holds a statement until it is released; `false` when its client is gone.
+    async fn stall(&mut self) -> bool {
+        tokio::select! {
+            () = self.shared.record.stall() => true,
+            // Whoever waits for an answer says nothing but that he leaves.
+            _ = read_frame(&mut self.stream, &mut self.buffer) => false,
+        }
     }
 
     fn logged(&self, sql: &str) -> Logged {
@@ -143,8 +202,8 @@ impl Session {
         }
     }
 
-    /// Passes answers on until PostgreSQL is ready again.
-    async fn relay(&mut self, mut expected: VecDeque<Expected>, pass: bool) -> std::io::Result<()> {
+    /// Passes answers on until PostgreSQL is ready again; `false` when the line is to be cut.
+    async fn relay(&mut self, mut expected: VecDeque<Expected>, pass: Pass) -> std::io::Result<bool> {
         let mut out = BytesMut::new();
         loop {
             let Some(frame) = read_frame(&mut self.backend, &mut self.backend_buffer).await? else {
@@ -178,15 +237,16 @@ impl Session {
                 b'Z' => {
                     self.in_transaction = frame.body.first() != Some(&b'I');
                     frame.write(&mut out);
-                    if pass {
-                        self.stream.write_all(&out).await?;
-                        self.stream.flush().await?;
+                    if pass == Pass::Never || (pass == Pass::Stalled && !self.stall().await) {
+                        return Ok(false);
                     }
-                    return Ok(());
+                    self.stream.write_all(&out).await?;
+                    self.stream.flush().await?;
+                    return Ok(true);
                 }
                 _ => frame.write(&mut out),
             }
-            if pass && out.len() > 32 << 10 {
+            if pass == Pass::On && out.len() > 32 << 10 {
                 self.stream.write_all(&out.split()).await?;
             }
         }

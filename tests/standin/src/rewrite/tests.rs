@@ -203,7 +203,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "create-external-schema",
         "CREATE EXTERNAL SCHEMA s FROM DATA CATALOG DATABASE 'd' IAM_ROLE DEFAULT",
-        "CREATE SCHEMA \"s\"~SELECT pg_catalog.rs_external('s', 'd', NULL, NULL)",
+        "SELECT pg_catalog.rs_alone('CREATE EXTERNAL SCHEMA', false)~CREATE SCHEMA \"s\"~SELECT pg_catalog.rs_external('s', 'd', NULL, NULL)",
     ),
     ("create-table-as", "CREATE TABLE t DISTSTYLE ALL AS SELECT 1 AS a", "CREATE TABLE \"t\" AS SELECT 1 AS \"a\""),
     (

@@ -21,6 +21,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
     jsonb_strip_nulls(jsonb_build_object('REGION', region, 'IAM_ROLE', coalesce(arn, 'default')))::text)
 $$;
 
+CREATE FUNCTION rs_alone(statement text, in_transaction boolean) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF in_transaction THEN PERFORM rs_fail('25001', statement || ' cannot run inside a transaction block'); END IF;
+END $$;
+
 CREATE FUNCTION rs_is_external(n text) RETURNS boolean LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS
 $$ SELECT EXISTS (SELECT 1 FROM rs_external_schemas e JOIN pg_namespace s ON s.oid = e.nsp WHERE s.nspname = n) $$;
 

@@ -112,6 +112,20 @@ SELECT oid, proname, pronamespace, rs_id(proowner) AS proowner, CASE prokind WHE
 
 CREATE VIEW rs_language AS SELECT oid, lanname, lanispl, lanpltrusted, rs_acl(lanacl, 'language') AS lanacl FROM pg_language;
 
+-- The text of a view in its catalogue's words; of a late-binding one the whole statement (awslabs,
+-- v_generate_view_ddl.sql). Names have their schemas whatever the reader's search_path.
+CREATE FUNCTION rs_viewdef(view oid, pretty boolean DEFAULT false) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+  SELECT CASE WHEN obj_description(view, 'pg_class') = 'late-binding' THEN
+    (SELECT format('create view %I.%I as ', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = view)
+      || rtrim(d, ';') || ' with no schema binding;' ELSE d END
+  FROM replace(regexp_replace(pg_get_viewdef(view, pretty), '\\mrs_(getdate|sha2|current_setting|version)\\(', '\\1(', 'g'), '''rs_variable.', '''') d
+$$;
+
+CREATE VIEW rs_views AS
+SELECT n.nspname AS schemaname, c.relname AS viewname, rs_userbyid(rs_id(c.relowner)) AS viewowner, rs_viewdef(c.oid) AS definition
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'v' AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema';
+
 CREATE VIEW rs_library AS SELECT ''::name AS name, 0::oid AS language_oid, 0 AS file_store_id, 0 AS owner WHERE false;
 
 -- A late-binding view has no columns before it is used.

@@ -5,6 +5,7 @@ mod catalog;
 mod line;
 mod names;
 mod rights;
+mod stalls;
 mod users;
 
 use std::sync::OnceLock;
