@@ -31,7 +31,7 @@ use crate::engine::datastore::owners::derive;
 pub use crate::engine::datastore::owners::{Warning, public_create_warning, warnings};
 use crate::engine::datastore::refusal::{check, explain, not_read_back};
 pub use crate::engine::datastore::script::script;
-use crate::engine::datastore::steps::{Plan, Step, removal, steps};
+use crate::engine::datastore::steps::{Plan, removal, steps};
 pub use crate::engine::datastore::wanted::{
     FutureTables, Given, Grantee, GranteeKind, Made, Through, Wanted, is_role_name, new_role_name,
 };
@@ -39,6 +39,7 @@ use crate::engine::error::Error;
 use crate::engine::run::{self, Retry, Stopped};
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, ident};
+use crate::engine::step::Step;
 
 /// What an apply came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,11 +4,13 @@
 //! - [`session`]: a warehouse and one login to it, opened over TLS, asked one statement at a time, pooled;
 //! - [`catalog`]: what the warehouse was seen to hold, each view read once per database;
 //! - [`datastore`] and [`user`]: what is there against what is wanted, the steps between the two, whole lives;
+//! - [`bootstrap`]: a governance integration: what it is made of, what is there of it, made, changed, removed;
 //! - [`aws`]: temporary credentials, endpoints and secrets from AWS, and the IAM policies that they need;
-//! - [`run`] executes steps, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
+//! - [`run`] executes [`step`]s, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
 //!   [`error`] is what can go wrong, in Redshift's terms.
 
 pub mod aws;
+pub mod bootstrap;
 pub mod catalog;
 mod cell;
 pub mod datastore;
@@ -20,6 +22,7 @@ pub mod run;
 pub mod session;
 pub mod settings;
 pub mod sql;
+pub mod step;
 #[cfg(test)]
 mod trial;
 pub mod user;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::datastore::steps::Step;
 use crate::engine::error::Error;
 use crate::engine::session::warehouse::{TurnGuard, Warehouse};
 use crate::engine::session::{Done, Session};
 use crate::engine::sql::Sql;
+use crate::engine::step::Step;
 
 /// How often a transaction is planned and run before its error is final.
 const ATTEMPTS: u32 = 6;
@@ -185,7 +185,7 @@ fn nothing_refused(done: &Done, step: &Step) -> Result<(), Error> {
 }
 
 /// The summary of the error for warnings 01007 and 01006.
-pub(super) const NOTHING_GRANTED: &str = "A right was not granted or not revoked";
+pub(in crate::engine) const NOTHING_GRANTED: &str = "A right was not granted or not revoked";
 
 /// Takes back what stood alone, whether or not the caller was cancelled: it would be left behind otherwise.
 async fn take_back(warehouse: &Warehouse, database: &str, undo: &[&Sql]) -> Result<(), Error> {

@@ -105,7 +105,7 @@ enum Asked {
 type Answer = (Vec<Row>, Done);
 
 impl Session {
-    fn new(live: Live, cancel: CancellationToken, shelf: Arc<Shelf>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(live: Live, cancel: CancellationToken, shelf: Arc<Shelf>, permit: Option<OwnedSemaphorePermit>) -> Self {
         let facts = live.facts.clone();
         Self {
             live: Some(live),
@@ -116,7 +116,7 @@ impl Session {
             spoiled: false,
             failed: None,
             closed: None,
-            permit: Some(permit),
+            permit,
         }
     }
 

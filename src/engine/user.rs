@@ -18,7 +18,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
 use crate::engine::datastore::owners::Warning;
-use crate::engine::datastore::steps::Step;
 use crate::engine::error::Error;
 use crate::engine::names::check_name;
 use crate::engine::password;
@@ -26,6 +25,7 @@ use crate::engine::run::{self, Retry};
 use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, ident};
+use crate::engine::step::Step;
 pub use crate::engine::user::dropping::{Dropped, drop_user};
 pub use crate::engine::user::options::{ConnectionLimit, ValidUntil};
 

@@ -8,6 +8,7 @@ mod connection_test;
 mod datastore;
 mod errors;
 mod iam_policy_document;
+mod integration;
 mod link;
 mod place;
 mod schemas;
@@ -23,6 +24,9 @@ pub use connection::Connection;
 pub use connection_test::ConnectionTest;
 pub use datastore::Datastore;
 pub use iam_policy_document::IamPolicyDocument;
+pub use integration::Integration;
+pub use integration::listed::Integrations;
+pub use integration::scripts::IntegrationScripts;
 pub use schemas::Schemas;
 pub use user::User;
 
@@ -55,9 +59,12 @@ impl Provider for Redshift {
             .resource::<Connection>()
             .resource::<User>()
             .resource::<Datastore>()
+            .resource::<Integration>()
             .data_source::<ConnectionTest>()
             .data_source::<Schemas>()
             .data_source::<Catalog>()
             .data_source::<IamPolicyDocument>()
+            .data_source::<Integrations>()
+            .data_source::<IntegrationScripts>()
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn attribute() -> Attribute {
 pub(super) fn value(validation: &Validation) -> Value {
     let row = |test: &TestResult| {
         Value::object([
-            ("name", test.name.into()),
+            ("name", test.name.to_string().into()),
             ("status", test.status.name().into()),
             ("message", test.message.clone().into()),
             ("result", test.result.clone().into()),
@@ -79,8 +79,8 @@ pub(super) fn report(tests: &[TestResult]) -> Diagnostics {
     for test in tests {
         let message = test.message.clone().unwrap_or_default();
         match test.status {
-            Status::Failed => d.push(Diagnostic::error(test.name, message)),
-            Status::Warning => d.push(Diagnostic::warning(test.name, message)),
+            Status::Failed => d.push(Diagnostic::error(test.name.as_ref(), message)),
+            Status::Warning => d.push(Diagnostic::warning(test.name.as_ref(), message)),
             Status::Passed | Status::Skipped => {}
         }
     }

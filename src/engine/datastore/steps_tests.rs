@@ -8,6 +8,7 @@ use crate::engine::datastore::steps::*;
 use crate::engine::datastore::wanted::{FutureTables, Made, Through, Wanted, Which};
 use crate::engine::datastore::world::{World, by_role, direct, golden};
 use crate::engine::rights::{Privilege, Rights};
+use crate::engine::step::Step;
 
 fn text(steps: &[Step]) -> String {
     steps.iter().map(|step| format!("{};\n", step.sql)).collect()

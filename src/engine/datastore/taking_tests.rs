@@ -6,6 +6,7 @@ use crate::engine::datastore::steps_tests::{apply, remove};
 use crate::engine::datastore::wanted::{FutureTables, Made, Wanted, Which};
 use crate::engine::datastore::world::{World, by_role, direct};
 use crate::engine::rights::{Privilege, Rights};
+use crate::engine::step::Step;
 
 const USAGE: &str = "GRANT USAGE ON SCHEMA \"sales\" TO";
 const SELECT: &str = "GRANT SELECT ON ALL TABLES IN SCHEMA \"sales\" TO";

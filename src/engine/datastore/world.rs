@@ -10,10 +10,10 @@ use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes}
 use crate::engine::catalog::snapshot::{DefaultAcl, Defaults, Login, Relation, RelationKind, Schema, Snapshot};
 use crate::engine::datastore::found::Found;
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
-use crate::engine::datastore::steps::Step;
 use crate::engine::datastore::view::View;
 use crate::engine::datastore::wanted::{FutureTables, Made, Through, Wanted};
 use crate::engine::rights::Rights;
+use crate::engine::step::Step;
 
 type Held = BTreeMap<Grantee, Rights>;
 

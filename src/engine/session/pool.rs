@@ -55,6 +55,11 @@ impl Shelf {
         None
     }
 
+    /// Closes what is idle.
+    pub(super) fn close(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(super) fn put(&self, live: Live) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(live);
     }

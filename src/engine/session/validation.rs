@@ -1,5 +1,7 @@
 //! The tests of a connection: each with a status, what it found, and what to do where it failed.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +36,7 @@ impl Status {
 /// One test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TestResult {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub status: Status,
     /// What a person should know: why it failed and what to do, or why it was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,15 +114,15 @@ fn judge(asked: &Asked<'_>, outcome: Result<Facts, Error>, hints: &Hints) -> Val
             let signed_in = [passed_with(CONNECTION, asked.endpoint.clone()), encryption(asked.sslmode)];
             let signed_in = asked.credentials().into_iter().chain(signed_in);
             let failed =
-                TestResult { name: CASE, status: Status::Failed, message: Some(message.clone()), result: None };
+                TestResult { name: CASE.into(), status: Status::Failed, message: Some(message.clone()), result: None };
             let rest = [DATABASE, USER, VERSION, NAMESPACE].map(|name| skipped(name, "The session was not used."));
             signed_in.chain([failed]).chain(rest).collect()
         }
         Err(error) => {
-            let failed = |name| {
+            let failed = |name: &'static str| {
                 let advice = error.advice(hints).map(|advice| format!("\n{advice}")).unwrap_or_default();
                 let message = format!("{}: {}{advice}", error.summary(), error.detail());
-                TestResult { name, status: Status::Failed, message: Some(message), result: None }
+                TestResult { name: name.into(), status: Status::Failed, message: Some(message), result: None }
             };
             // What is wrong beyond the line itself is the fault of the test that is named so.
             let at_fault = match error {
@@ -159,7 +161,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
         passed_with(DATABASE, facts.database.clone())
     } else {
         TestResult {
-            name: DATABASE,
+            name: DATABASE.into(),
             status: Status::Warning,
             message: Some(format!("\"{}\" was asked for, the session is in \"{}\".", asked.database, facts.database)),
             result: Some(facts.database.clone()),
@@ -169,7 +171,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
         passed_with(USER, facts.user.clone())
     } else {
         TestResult {
-            name: USER,
+            name: USER.into(),
             status: Status::Warning,
             message: Some(format!("Signed in as \"{}\", but the session acts as \"{}\".", asked.user, facts.user)),
             result: Some(facts.user.clone()),
@@ -177,7 +179,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
     };
     let case = match (asked.preserve_case, facts.case_sensitive) {
         (None, true) => TestResult {
-            name: CASE,
+            name: CASE.into(),
             status: Status::Warning,
             message: Some(
                 "enable_case_sensitive_identifier is on in this session: names in double quotes keep their case. Set \
@@ -217,19 +219,19 @@ fn encryption(sslmode: SslMode) -> TestResult {
         SslMode::VerifyCa | SslMode::VerifyFull => None,
     };
     TestResult {
-        name: ENCRYPTION,
+        name: ENCRYPTION.into(),
         status: if message.is_some() { Status::Warning } else { Status::Passed },
         message: message.map(str::to_owned),
         result: Some(sslmode.as_str().to_owned()),
     }
 }
 
-fn passed_with(name: &'static str, result: String) -> TestResult {
-    TestResult { name, status: Status::Passed, message: None, result: Some(result) }
+pub(in crate::engine) fn passed_with(name: impl Into<Cow<'static, str>>, result: String) -> TestResult {
+    TestResult { name: name.into(), status: Status::Passed, message: None, result: Some(result) }
 }
 
-fn skipped(name: &'static str, why: &str) -> TestResult {
-    TestResult { name, status: Status::Skipped, message: Some(why.to_owned()), result: None }
+pub(in crate::engine) fn skipped(name: impl Into<Cow<'static, str>>, why: &str) -> TestResult {
+    TestResult { name: name.into(), status: Status::Skipped, message: Some(why.to_owned()), result: None }
 }
 
 /// `1.0.12345` of `PostgreSQL 8.0.2 on ..., Redshift 1.0.12345`; the whole text where it reads otherwise.
@@ -263,7 +265,7 @@ mod tests {
     }
 
     fn statuses(validation: &Validation) -> Vec<(&str, Status)> {
-        validation.tests.iter().map(|test| (test.name, test.status)).collect()
+        validation.tests.iter().map(|test| (test.name.as_ref(), test.status)).collect()
     }
 
     #[test]
@@ -289,7 +291,7 @@ mod tests {
         };
         let asked = Asked { user: "", iam: Some(&iam), ..asked(SslMode::VerifyFull) };
         let good = judge(&asked, Ok(facts()), &Hints::default());
-        assert_eq!((good.status, good.tests[0].name), (Status::Passed, CREDENTIALS));
+        assert_eq!((good.status, good.tests[0].name.as_ref()), (Status::Passed, CREDENTIALS));
         let denied = Error::Aws(Box::default());
         let denied = judge(&asked, Err(denied), &Hints::default());
         assert_eq!(statuses(&denied)[0], (CREDENTIALS, Status::Failed));
@@ -311,8 +313,12 @@ mod tests {
         ] {
             let validation = judge(&asked, Ok(facts), &Hints::default());
             assert_eq!(validation.status, Status::Warning);
-            let warned: Vec<&str> =
-                validation.tests.iter().filter(|test| test.status == Status::Warning).map(|test| test.name).collect();
+            let warned: Vec<&str> = validation
+                .tests
+                .iter()
+                .filter(|test| test.status == Status::Warning)
+                .map(|test| test.name.as_ref())
+                .collect();
             assert_eq!(warned, [name]);
         }
         let written = Asked { preserve_case: Some(true), ..asked(SslMode::VerifyFull) };
@@ -353,8 +359,12 @@ mod tests {
     fn a_session_that_keeps_case_otherwise_than_written_fails_that_test_only() {
         let error = Error::setting("preserve_case", "preserve_case is true, but ...");
         let validation = judge(&asked(SslMode::VerifyFull), Err(error), &Hints::default());
-        let failed: Vec<&str> =
-            validation.tests.iter().filter(|test| test.status == Status::Failed).map(|test| test.name).collect();
+        let failed: Vec<&str> = validation
+            .tests
+            .iter()
+            .filter(|test| test.status == Status::Failed)
+            .map(|test| test.name.as_ref())
+            .collect();
         assert_eq!(failed, [CASE]);
         assert_eq!(validation.tests[0].status, Status::Passed);
     }

@@ -135,6 +135,23 @@ impl Warehouse {
         self.login.session(database, cancel).await
     }
 
+    /// A new session beside `max_sessions`, for holding a lock while others work; close it with
+    /// [`Session::discard`].
+    pub async fn lone_session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Error::Cancelled),
+            live = self.login.sign_in(database) => {
+                Ok(Session::new(live?, cancel.clone(), self.login.pool.shelf(database), None))
+            }
+        }
+    }
+
+    /// Closes the idle sessions with a database: it cannot be dropped while somebody is in it.
+    pub fn close_idle(&self, database: &str) {
+        self.login.pool.shelf(database).close();
+    }
+
     /// The facts of the first sign-in to the access's own database.
     pub async fn facts(&self, cancel: &CancellationToken) -> Result<Arc<Facts>, Error> {
         let read = || async { Ok(self.session(&self.access.database, cancel).await?.shared_facts()) };
@@ -195,7 +212,7 @@ impl Login {
                 live = self.sign_in(database) => live?,
             },
         };
-        Ok(Session::new(live, cancel.clone(), shelf, permit))
+        Ok(Session::new(live, cancel.clone(), shelf, Some(permit)))
     }
 
     async fn sign_in(&self, database: &str) -> Result<Live, Error> {

@@ -6,11 +6,12 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::catalog::At;
 use crate::engine::catalog::principals::Group;
 use crate::engine::datastore::owners::Warning;
-use crate::engine::datastore::steps::{Step, table};
+use crate::engine::datastore::steps::table;
 use crate::engine::error::Error;
 use crate::engine::run::{self, Retry};
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, ident, literal};
+use crate::engine::step::Step;
 use crate::engine::user::blockers::{blockers, check};
 use crate::engine::user::handover::{Owners, clearing_steps, outside_steps};
 use crate::engine::user::inventory::{Inventory, Outside, look};
@@ -75,6 +76,21 @@ pub async fn drop_user(
         ));
     }
     Ok(Dropped { warnings: blind_spots(warehouse, name, skip_databases, cancel).await })
+}
+
+/// Whether [`drop_user`] would be refused now, without changing anything.
+pub(in crate::engine) async fn may_drop(
+    warehouse: &Warehouse,
+    name: &str,
+    id: i64,
+    force: bool,
+    skip_databases: &[String],
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let home = warehouse.access().database.clone();
+    let found = look_everywhere(warehouse, name, id, skip_databases, cancel).await?;
+    let outside = outside(At::new(warehouse, &home, cancel), name).await?;
+    check(name, &found, &outside, force)
 }
 
 /// Looks everywhere, then changes one database after the other, and drops the user last.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::catalog::At;
 use crate::engine::catalog::acl;
-use crate::engine::datastore::steps::{Step, scope, table};
+use crate::engine::datastore::steps::{scope, table};
 use crate::engine::error::Error;
 use crate::engine::rights::Privilege;
 use crate::engine::sql::{ident, literal};
+use crate::engine::step::Step;
 use crate::engine::user::inventory::{DefaultBy, Hold, Inventory, Objects, Outside};
 
 /// Who owns what in a database: a REVOKE by a superuser acts as the owner, and leaves what others granted.

@@ -134,9 +134,9 @@ async fn a_user_who_was_made_is_ours_though_the_look_at_him_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stood_alone_is_taken_back_step_by_step() {
-    use crate::engine::datastore::steps::Step;
     use crate::engine::run::run;
     use crate::engine::sql::Sql;
+    use crate::engine::step::Step;
     let trial = Trial::start();
     trial.make_user("svc").await;
     let before = trial.dump("dev").await;
@@ -378,13 +378,13 @@ async fn a_connection_is_tested() {
     let wrong = trial.sign_in("awsuser", "Wrong1234");
     let bad = validate(&wrong, &Hints::default(), &trial.never).await.expect("tests");
     let failed: Vec<&str> =
-        bad.tests.iter().filter(|test| test.status == Status::Failed).map(|test| test.name).collect();
+        bad.tests.iter().filter(|test| test.status == Status::Failed).map(|test| test.name.as_ref()).collect();
     assert_eq!((bad.status, failed), (Status::Failed, vec!["Database user"]));
     trial.standin.fault(Fault::login("57P03", "the database system is starting up"));
     let paused = validate(&trial.warehouse(), &Hints::default(), &trial.never).await.expect("tests");
     assert_eq!(
-        paused.tests.iter().find(|test| test.status == Status::Failed).map(|test| test.name),
-        Some("Initial Validation: Basic Connection Test")
+        paused.tests.iter().find(|test| test.status == Status::Failed).map(|test| test.name.clone()),
+        Some("Initial Validation: Basic Connection Test".into())
     );
     let stopped = tokio_util::sync::CancellationToken::new();
     stopped.cancel();

@@ -1,0 +1,65 @@
+//! A governance integration in a warehouse: a managed database or managed schemas, a system user, a profile table with
+//! a view in which each user sees the own row, and if wanted a procedure by which members act for others.
+//!
+//! [`parts`] is the one list of what it is made of. [`create`](life::create) and [`update`](life::update) run the parts
+//! that are not done, [`look`] says which are missing, [`scripts`] prints them, [`remove`](removal::remove) undoes them.
+
+mod conflict;
+pub mod found;
+pub mod life;
+pub mod made;
+pub mod marker;
+pub mod parts;
+pub mod removal;
+pub mod scripts;
+pub mod spec;
+mod tests_before;
+mod text;
+mod work;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::bootstrap::found::{Found, Inside, World, database};
+use crate::engine::error::Error;
+use crate::engine::session::warehouse::Warehouse;
+
+pub use crate::engine::bootstrap::conflict::{Listed, list};
+pub use crate::engine::bootstrap::life::{Applied, NotApplied, Request, create, update};
+pub use crate::engine::bootstrap::made::{Made, Owners};
+pub use crate::engine::bootstrap::marker::{ALTERED, Marker, Seen, Status};
+pub use crate::engine::bootstrap::parts::{How, UserPassword, digest, missing, parts};
+pub use crate::engine::bootstrap::removal::{Removal, gone, remove};
+pub use crate::engine::bootstrap::scripts::{Script, Scripts, scripts};
+pub use crate::engine::bootstrap::spec::{
+    ActorKind, ExternalSchema, Impersonation, Kind, Spec, check_plain, check_prefix,
+};
+
+/// Looks at all of an integration: from the connection's own database at what all databases share, and into the managed
+/// one if it is there.
+pub async fn look(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<Found, Error> {
+    let home = spec.initial_database.clone().unwrap_or_else(|| warehouse.access().database.clone());
+    // Without another database to sign in to, the managed one tells all.
+    let home = if spec.create_database { home } else { warehouse.access().database.clone() };
+    let (world, there) = {
+        let mut session = warehouse.session(&home, cancel).await?;
+        (World::read(&mut session).await?, database(&mut session, &spec.database).await?)
+    };
+    let inside = match &there {
+        Some(_) => {
+            let mut session = warehouse.session(&spec.database, cancel).await?;
+            Some(Inside::read(&mut session, &spec.prefix).await?)
+        }
+        None => None,
+    };
+    Ok(Found { world, database: there, inside })
+}
+
+/// At most ten of a list, and how many more there are.
+fn few(all: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = all[..all.len().min(SHOWN)].join(", ");
+    match all.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown}, and {more} more"),
+    }
+}

@@ -1,0 +1,336 @@
+//! The parts of an integration as SQL for a person to run: plain statements for any client, without secrets.
+
+use super::found::{DatabaseFound, Found, Inside, World};
+use super::made::{Made, Owners};
+use super::marker::{self, Seen};
+use super::parts::{How, Part, Place, parts};
+use super::spec::{ActorKind, Spec};
+use super::text;
+use super::work::{proof, statements};
+use crate::engine::catalog::acl::{Acl, Entry, Grantee};
+use crate::engine::catalog::principals::{Group, Principals, User};
+use crate::engine::catalog::roles::Roles;
+use crate::engine::catalog::snapshot::{ExternalSchemas, Login, Relation, RelationKind, Schema, Snapshot};
+use crate::engine::rights::{Privilege, Rights};
+use crate::engine::sql::{Sql, ident};
+
+/// One script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    pub run_in_database: String,
+    pub run_as: &'static str,
+    pub autocommit: bool,
+    /// The statements in order, for clients that cannot split a text.
+    pub statements: Vec<String>,
+    /// The same as one text, with comments.
+    pub sql: String,
+}
+
+/// The scripts of an integration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scripts {
+    /// Makes the database; none where it is there.
+    pub initial_create: Option<Script>,
+    pub create: Script,
+    /// From the settings before to those now; none: nothing to change.
+    pub edit: Option<Script>,
+    pub delete: Script,
+    /// The same for what was only half made.
+    pub cleanup: Script,
+}
+
+/// Who has to run them.
+const RUN_AS: &str = "a superuser";
+
+/// All scripts. `before` is what the settings were, for `edit`.
+pub fn scripts(spec: &Spec, home: &str, before: Option<&Spec>) -> Scripts {
+    let initial = spec.initial_database.clone().unwrap_or_else(|| home.to_owned());
+    Scripts {
+        initial_create: spec.create_database.then(|| initial_create(spec, &initial)),
+        create: create(spec),
+        edit: before.filter(|before| *before != spec).map(|before| edit(spec, before)),
+        delete: delete(spec, &initial, false),
+        cleanup: delete(spec, &initial, true),
+    }
+}
+
+/// What a script makes.
+pub(super) fn made_by_hand(spec: &Spec) -> Made {
+    Made {
+        database: spec.create_database,
+        user: true,
+        system_user: spec.system_user.clone(),
+        actors: spec.impersonation.clone(),
+        temp_to_public: false,
+        owners: Owners::System,
+        external_schemas: spec.external_schemas.clone(),
+    }
+}
+
+/// A text with comments, of which the statements are known too.
+struct Writer {
+    sql: String,
+    statements: Vec<String>,
+}
+
+impl Writer {
+    fn new(what: &str, database: &str) -> Writer {
+        let head = format!(
+            "-- {what}\n-- Run it in database {database}, as {RUN_AS}, with autocommit on (the script begins and ends its own transactions).\n"
+        );
+        Writer { sql: head, statements: Vec::new() }
+    }
+
+    fn remark(&mut self, text: &str) {
+        self.sql.push_str(&format!("\n-- {text}\n"));
+    }
+
+    fn statement(&mut self, statement: &str) {
+        self.sql.push_str(statement);
+        self.sql.push_str(";\n");
+        self.statements.push(statement.to_owned());
+    }
+
+    fn all(&mut self, statements: &[Sql]) {
+        for statement in statements {
+            self.statement(&statement.to_string());
+        }
+    }
+
+    fn done(self, database: &str) -> Script {
+        Script {
+            run_in_database: database.to_owned(),
+            run_as: RUN_AS,
+            autocommit: true,
+            statements: self.statements,
+            sql: self.sql,
+        }
+    }
+}
+
+fn initial_create(spec: &Spec, initial: &str) -> Script {
+    let mut out = Writer::new("Makes the managed database of an integration.", initial);
+    out.statement(&text::create_database(spec));
+    out.done(initial)
+}
+
+fn create(spec: &Spec) -> Script {
+    let mut out = Writer::new("Makes a governance integration.", &spec.database);
+    let (found, made) = (nothing_yet(spec), made_by_hand(spec));
+    let how = How { by_hand: true, made: Made { database: spec.create_database, ..Made::default() }, ..How::default() };
+    let parts = parts(spec, &found, &how);
+    let system = spec.system();
+    out.remark("The marker, by which it is known again, and everything else: all or nothing.");
+    out.statement("BEGIN");
+    out.statement(&format!("CREATE SCHEMA {system}"));
+    out.statement(&text::lock_table(spec));
+    out.statement(&text::marker_table(spec));
+    out.statement(&marker::insert_by_hand(spec, &made));
+    out.all(&statements(spec, &parts, |part| !part.done));
+    out.remark("View and procedure must work here, else nothing is kept.");
+    out.all(&proof(spec));
+    out.statement("COMMIT");
+    alone(&mut out, &parts);
+    secrets(&mut out, spec, spec.impersonation.is_some());
+    out.done(&spec.database)
+}
+
+fn alone(out: &mut Writer, parts: &[Part]) {
+    for part in parts.iter().filter(|part| part.place == Place::Alone && !part.done) {
+        out.remark(&format!("Cannot be in a transaction: {}.", one_line(&part.what)));
+        out.all(&part.statements);
+    }
+}
+
+/// Names are checked to hold no line breaks; this is for the eye of whoever reads this function alone.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// What no script may hold, as comments to fill in: without the dashes they are no SQL, so none becomes a password.
+fn secrets(out: &mut Writer, spec: &Spec, key: bool) {
+    if spec.has_password {
+        out.sql.push_str(&format!(
+            "\n-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:\n\
+             --   ALTER USER {} PASSWORD\n",
+            spec.system_user
+        ));
+    }
+    if key {
+        out.sql.push_str(&format!(
+            "\n-- Nobody can act for others yet. Put the output of `openssl rand -hex 32` in single quotes between the parentheses,\n\
+             -- and run it:\n\
+             --   INSERT INTO {}.impersonation VALUES ( )\n",
+            spec.system()
+        ));
+    }
+}
+
+fn edit(spec: &Spec, before: &Spec) -> Script {
+    let mut out = Writer::new("Changes a governance integration.", &spec.database);
+    let (found, made) = (as_made(before), made_by_hand(spec));
+    let how = How { by_hand: true, made: made_by_hand(before), ..How::default() };
+    let parts = parts(spec, &found, &how);
+    out.remark("All or nothing.");
+    out.statement("BEGIN");
+    out.all(&statements(spec, &parts, |part| !part.done));
+    out.all(&proof(spec));
+    out.statement(&marker::done_by_hand(spec, &made));
+    out.statement("COMMIT");
+    alone(&mut out, &parts);
+    secrets(&mut out, spec, spec.impersonation.is_some() && before.impersonation.is_none());
+    out.done(&spec.database)
+}
+
+fn delete(spec: &Spec, initial: &str, half_made: bool) -> Script {
+    let what = match half_made {
+        false => "Removes a governance integration.",
+        true => {
+            "Removes what was made of a governance integration: a statement that says its object does not exist can be passed over."
+        }
+    };
+    let place = if spec.create_database { initial } else { &spec.database };
+    let mut out = Writer::new(what, place);
+    let if_exists = if half_made { "IF EXISTS " } else { "" };
+    let [system, functions, procedures] = spec.schemas();
+    if spec.create_database {
+        out.remark("The database with all that is in it. Look into it first. Nobody may be connected to it.");
+        out.statement(&format!("DROP DATABASE {}", spec.database));
+    } else {
+        for name in spec.external_schemas.keys() {
+            out.statement(&format!("DROP SCHEMA {if_exists}{}", ident(name)));
+        }
+        out.remark("Without CASCADE: what others put there is not dropped.");
+        if !half_made {
+            out.statement("BEGIN");
+        }
+        out.statement(&format!("DROP VIEW {if_exists}{system}.user_profile"));
+        if spec.impersonation.is_some() {
+            out.statement(&format!("DROP PROCEDURE {}", spec.procedure()));
+            out.statement(&format!("DROP TABLE {if_exists}{system}.impersonation"));
+        }
+        out.statement(&format!("DROP TABLE {if_exists}{system}.profile"));
+        out.statement(&format!("DROP SCHEMA {if_exists}{functions}"));
+        out.statement(&format!("DROP SCHEMA {if_exists}{procedures}"));
+        out.statement(&format!("REVOKE ALL ON SCHEMA {system} FROM {}", spec.system_user));
+        out.statement(&format!("REVOKE ALL ON DATABASE {} FROM {}", spec.database, spec.system_user));
+    }
+    out.statement(&format!("DROP USER {if_exists}{}", spec.system_user));
+    if let Some(actors) = &spec.impersonation {
+        let force = if actors.kind == ActorKind::Role { " FORCE" } else { "" };
+        out.statement(&format!("DROP {}{force}", actors.sql()));
+    }
+    if !spec.create_database {
+        out.statement(&format!("DROP TABLE {if_exists}{system}.integration_lock"));
+        out.statement(&format!("DROP TABLE {if_exists}{system}.integration"));
+        out.statement(&format!("DROP SCHEMA {if_exists}{system}"));
+        if !half_made {
+            out.statement("COMMIT");
+        }
+    }
+    out.done(place)
+}
+
+/// The warehouse right after `initial_create`, or with a database that was there.
+fn nothing_yet(spec: &Spec) -> Found {
+    // A database that was there lets everybody make temporary tables, as long as nobody changed that.
+    let acl = Acl(vec![Entry {
+        grantee: Grantee::Public,
+        rights: [Privilege::Temp].into_iter().collect(),
+        grant_options: Rights::NONE,
+        grantor: None,
+    }]);
+    let database = DatabaseFound { owner: 0, acl: (!spec.create_database).then_some(acl) };
+    let snapshot = Snapshot { login: Login::default(), schemas: Vec::new() };
+    Found {
+        world: World::default(),
+        database: Some(database),
+        inside: Some(Inside {
+            snapshot,
+            routines: Vec::new(),
+            external: ExternalSchemas::default(),
+            marker: Seen::Absent,
+            view: None,
+        }),
+    }
+}
+
+/// The warehouse as the script for these settings leaves it.
+fn as_made(spec: &Spec) -> Found {
+    const SYSTEM: i64 = 100;
+    const LOGIN: i64 = 101;
+    let user = |id: i64, name: &str| {
+        let name = name.to_owned();
+        (id, User { name, id, superuser: false, createdb: false, valid_until: None })
+    };
+    let to = |grantee: Grantee, rights: Rights| Entry { grantee, rights, grant_options: Rights::NONE, grantor: None };
+    let rights = |all: &[Privilege]| -> Rights { all.iter().copied().collect() };
+    let system_user = || Grantee::User(spec.system_user.clone());
+    let relation = |name: &str, kind, owner, acl: Vec<Entry>| Relation {
+        oid: 0,
+        name: name.to_owned(),
+        kind,
+        owner,
+        acl: Some(Acl(acl)),
+    };
+    let usage = rights(&[Privilege::Usage]);
+    let schema =
+        |name: String, owner, acl: Vec<Entry>, relations| Schema { name, owner, acl: Some(Acl(acl)), relations };
+    let marker_owner = if spec.marker_owner.is_some() { LOGIN } else { 0 };
+    let mut relations = vec![
+        relation("integration", RelationKind::Table, marker_owner, vec![]),
+        relation("integration_lock", RelationKind::Table, marker_owner, vec![]),
+        relation("profile", RelationKind::Table, SYSTEM, vec![]),
+        relation("user_profile", RelationKind::View, SYSTEM, vec![to(Grantee::Public, Rights::READ)]),
+    ];
+    let mut routines = Vec::new();
+    if let Some(actors) = &spec.impersonation {
+        relations.push(relation("impersonation", RelationKind::Table, SYSTEM, vec![]));
+        let group = to(Grantee::Group(actors.name.clone()), rights(&[Privilege::Execute]));
+        routines.push(super::found::Routine {
+            schema: spec.procedures(),
+            name: "impersonate_user".to_owned(),
+            signature: spec.procedure(),
+            is_procedure: true,
+            owner: SYSTEM,
+            acl: Acl(if actors.kind == ActorKind::Group { vec![group] } else { vec![] }),
+            source: text::procedure_body(spec),
+        });
+    }
+    let [system, functions, procedures] = spec.schemas();
+    let all_on_schema = to(system_user(), rights(&[Privilege::Usage, Privilege::Create]));
+    let mut schemas = vec![
+        schema(system, marker_owner, vec![all_on_schema, to(Grantee::Public, usage)], relations),
+        schema(functions, SYSTEM, vec![to(Grantee::Public, usage)], vec![]),
+        schema(procedures, SYSTEM, vec![to(Grantee::Public, usage)], vec![]),
+        schema("public".to_owned(), 1, vec![], vec![]),
+    ];
+    schemas.extend(
+        spec.external_schemas.keys().map(|name| schema(name.clone(), 0, vec![to(system_user(), usage)], vec![])),
+    );
+    let mut users = vec![user(SYSTEM, &spec.system_user)];
+    users.extend(spec.marker_owner.iter().map(|name| user(LOGIN, name)));
+    let is_group = |kind: ActorKind| spec.impersonation.iter().filter(move |actors| actors.kind == kind);
+    let groups = is_group(ActorKind::Group).map(|it| Group { name: it.name.clone(), members: Vec::new() }).collect();
+    let roles = Roles { names: is_group(ActorKind::Role).map(|it| it.name.clone()).collect(), ..Roles::default() };
+    let database = vec![
+        to(system_user(), rights(&[Privilege::Create, Privilege::Temp])),
+        to(Grantee::Public, rights(&[Privilege::Temp])),
+    ];
+    let owner = if spec.create_database { SYSTEM } else { 0 };
+    Found {
+        world: World {
+            principals: Principals { users: users.into_iter().collect(), groups },
+            roles,
+            case_sensitive: false,
+        },
+        database: Some(DatabaseFound { owner, acl: Some(Acl(database)) }),
+        inside: Some(Inside {
+            snapshot: Snapshot { login: Login::default(), schemas },
+            routines,
+            external: ExternalSchemas(spec.external_schemas.keys().cloned().collect()),
+            marker: Seen::Absent,
+            view: Some(if spec.impersonation.is_some() { spec.variable() } else { String::new() }),
+        }),
+    }
+}

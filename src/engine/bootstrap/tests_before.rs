@@ -1,0 +1,220 @@
+//! The tests that an integration has to pass before anything is made, by the documents' names.
+
+use super::found::{Found, World};
+use super::marker::Seen;
+use super::spec::{ActorKind, Spec};
+use crate::engine::catalog::roles::SystemRights;
+use crate::engine::catalog::snapshot::Login;
+use crate::engine::session::Facts;
+use crate::engine::session::validation::{CONNECTION, Status, TestResult, passed_with, skipped};
+use crate::engine::sql::ident;
+
+/// What the tests look at.
+pub(super) struct Seat<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) found: &'a Found,
+    pub(super) facts: &'a Facts,
+    pub(super) system_rights: &'a SystemRights,
+    /// Whether what is there is the rest of an interrupted run of ours.
+    pub(super) leftover: bool,
+    pub(super) serverless: bool,
+}
+
+/// All tests, in order.
+pub(super) fn tests(seat: &Seat<'_>) -> Vec<TestResult> {
+    let mut tests = vec![passed_with(CONNECTION, "[null]".to_owned())];
+    tests.push(seat.database());
+    tests.push(seat.user());
+    tests.push(seat.actors());
+    tests.extend(seat.rights());
+    tests.push(seat.nodes());
+    tests.push(seat.case());
+    tests
+}
+
+fn failed(name: String, message: String) -> TestResult {
+    TestResult { name: name.into(), status: Status::Failed, message: Some(message), result: None }
+}
+
+fn warning(name: String, message: &str) -> TestResult {
+    TestResult { name: name.into(), status: Status::Warning, message: Some(message.to_owned()), result: None }
+}
+
+/// A prefix as the documents' test names have it.
+fn title(prefix: &str) -> String {
+    let mut letters = prefix.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+impl Seat<'_> {
+    fn world(&self) -> &World {
+        &self.found.world
+    }
+
+    fn database(&self) -> TestResult {
+        let name = format!("Validate Automatic Bootstrap: {} Database Does Not Exist", title(&self.spec.prefix));
+        let database = &self.spec.database;
+        let there = self.found.database.is_some();
+        if !self.spec.create_database {
+            return match (there, self.found.inside.as_ref().map(|inside| &inside.marker)) {
+                (false, _) => {
+                    failed(name, format!("Database {database} does not exist. Make it, or set create_database = true."))
+                }
+                (true, Some(Seen::Absent)) => passed_with(name, "[]".to_owned()),
+                _ if self.leftover => passed_with(name, "[]".to_owned()),
+                _ => failed(name, self.taken()),
+            };
+        }
+        let Some(inside) = &self.found.inside else { return passed_with(name, "[]".to_owned()) };
+        if self.leftover {
+            return passed_with(name, "[]".to_owned());
+        }
+        let mut others = inside.others(self.spec);
+        if inside.marker == Seen::Foreign {
+            others.push(format!("schema {} without this provider's marker", self.spec.system()));
+        }
+        match others.is_empty() && inside.marker == Seen::Absent {
+            true => passed_with(name, "[]".to_owned()),
+            false if inside.marker == Seen::Unseen => failed(name, self.taken()),
+            false => failed(
+                name,
+                format!(
+                    "Database {database} exists already and is not empty: {}. Choose another name, or drop what is in it.",
+                    super::few(&others)
+                ),
+            ),
+        }
+    }
+
+    fn taken(&self) -> String {
+        format!(
+            "Database {} has a schema {} that is not this integration's: it may belong to a governance tool. Choose another prefix.",
+            self.spec.database,
+            self.spec.system()
+        )
+    }
+
+    fn user(&self) -> TestResult {
+        let name = format!("Validate Automatic Bootstrap: {} System User Does Not Exist", title(&self.spec.prefix));
+        match self.world().principals.user(&self.spec.system_user) {
+            Some(_) if !self.leftover => failed(
+                name,
+                format!(
+                    "User {} exists already. Choose another name in system_user, or drop the user.",
+                    self.spec.system_user
+                ),
+            ),
+            _ => passed_with(name, "[]".to_owned()),
+        }
+    }
+
+    fn actors(&self) -> TestResult {
+        let name = "Validate Automatic: Impersonation Role Does Not Exist";
+        let Some(actors) = &self.spec.impersonation else { return skipped(name, "Impersonation is off.") };
+        let world = self.world();
+        let there = match actors.kind {
+            ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
+            ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive),
+        };
+        if there && !self.leftover {
+            let what = actors.sql().to_lowercase();
+            let message =
+                format!("The {what} exists already. Choose another name in impersonation, or drop the {what}.");
+            return failed(name.to_owned(), message);
+        }
+        passed_with(name, "[]".to_owned())
+    }
+
+    fn rights(&self) -> Vec<TestResult> {
+        const GRANTS: &str = "Validate Automatic Bootstrap User Grants";
+        let login = Login {
+            name: self.facts.user.clone(),
+            superuser: self.facts.superuser,
+            case_sensitive: self.facts.case_sensitive,
+        };
+        let user = ident(&self.facts.user);
+        if self.facts.superuser {
+            return vec![passed_with(format!("{GRANTS}: superuser"), format!("[{user}]"))];
+        }
+        let mut tests = Vec::new();
+        if self.spec.create_database && !self.leftover {
+            let name = format!("{GRANTS}: CREATE DATABASE");
+            tests.push(match self.facts.createdb {
+                true => passed_with(name, "[]".to_owned()),
+                false => failed(
+                    name,
+                    format!("User {user} may not create databases. A superuser must run: ALTER USER {user} CREATEDB;"),
+                ),
+            });
+        } else if !self.spec.create_database {
+            let name = format!("{GRANTS}: owner of the database");
+            let owns = self.found.database.as_ref().is_some_and(|database| database.owner == self.facts.user_id);
+            tests.push(match owns {
+                true => passed_with(name, "[]".to_owned()),
+                false => failed(
+                    name,
+                    format!(
+                        "User {user} does not own database {0}, so it cannot grant rights on it. A superuser must run: ALTER DATABASE {0} OWNER TO {user};",
+                        self.spec.database
+                    ),
+                ),
+            });
+        }
+        let mut permissions = vec!["CREATE USER", "DROP USER", "ALTER USER"];
+        let by_role = self.spec.impersonation.as_ref().is_some_and(|actors| actors.kind == ActorKind::Role);
+        permissions.extend(by_role.then_some("CREATE ROLE"));
+        for permission in permissions {
+            let name = format!("{GRANTS}: {permission}");
+            tests.push(match self.world().roles.may(&login, self.system_rights, permission) {
+                true => passed_with(name, "[]".to_owned()),
+                false => failed(
+                    name,
+                    format!(
+                        "User {user} lacks the system permission {permission}. A superuser must run: GRANT {permission} TO ROLE a_role; GRANT ROLE a_role TO {user};"
+                    ),
+                ),
+            });
+        }
+        if self.spec.impersonation.as_ref().is_some_and(|actors| actors.kind == ActorKind::Group) {
+            tests.push(failed(
+                format!("{GRANTS}: CREATE GROUP"),
+                format!("Only superusers make groups, and {user} is none. Set type = \"role\" in impersonation, or sign in as a superuser."),
+            ));
+        }
+        if let Some(owner) = &self.spec.marker_owner
+            && *owner != self.facts.user
+        {
+            tests.push(failed(
+                format!("{GRANTS}: marker owner"),
+                format!("Only a superuser can give the marker to {}, and {user} is none.", ident(owner)),
+            ));
+        }
+        tests.push(warning(
+            "Owner of the managed objects".to_owned(),
+            "The login is no superuser: it stays the owner of the database and of all that is made, the system user is given all rights, and PUBLIC may go on creating in schema public. The login must be kept for as long as the integration.",
+        ));
+        tests
+    }
+
+    fn nodes(&self) -> TestResult {
+        let name = "Node Type For Cross-Database Views";
+        match self.serverless {
+            true => passed_with(name, "serverless".to_owned()),
+            false => skipped(
+                name,
+                "AWS was not asked. Views on other databases take RA3 nodes or a serverless workgroup; with other nodes use type RedshiftSpectrum.",
+            ),
+        }
+    }
+
+    fn case(&self) -> TestResult {
+        let name = "Case-Sensitive Identifiers";
+        match self.facts.case_sensitive {
+            false => passed_with(name, "off".to_owned()),
+            true => warning(
+                name.to_owned(),
+                "enable_case_sensitive_identifier is on in this session. The managed names are all lower case; the governance tool must write them so.",
+            ),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! How an integration's statements are sent: those of one transaction together, with the marker's claim in it.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::parts::{Part, Place};
+use super::spec::Spec;
+use crate::engine::error::Error;
+use crate::engine::run::{NOTHING_GRANTED, Retry};
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::session::{Done, Session};
+use crate::engine::sql::Sql;
+
+/// How long a lock is waited for: who holds it for longer is alive.
+const LOCK_WAIT: Duration = Duration::from_secs(15);
+
+/// The SQLSTATEs of "nothing was granted" and "nothing was revoked".
+const NOT_GRANTED: [&str; 2] = ["01007", "01006"];
+
+/// A statement of a transaction.
+pub(super) enum Act {
+    Run(Sql),
+    /// It must touch exactly one row: the claim of this run still stands.
+    Claim(Sql),
+}
+
+/// A transaction that failed.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) error: Error,
+    /// The answer to COMMIT did not come.
+    pub(super) unsure: bool,
+}
+
+/// What a claim that touched no row means.
+pub(super) fn claim_lost(spec: &Spec) -> Error {
+    Error::refused(
+        "Another run took the integration over",
+        format!(
+            "The marker in {}.integration of database {} is another run's now. Nothing of this run's last transaction took effect.",
+            spec.system(),
+            spec.database
+        ),
+    )
+}
+
+/// Runs one transaction on a session of its own.
+pub(super) async fn transaction(
+    warehouse: &Warehouse,
+    spec: &Spec,
+    database: &str,
+    acts: &[Act],
+    cancel: &CancellationToken,
+) -> Result<(), Broken> {
+    let certain = |error| Broken { error, unsure: false };
+    let mut session = warehouse.session(database, cancel).await.map_err(certain)?;
+    session.execute(&Sql::from("BEGIN")).await.map_err(certain)?;
+    for act in acts {
+        if let Err(error) = run_act(&mut session, spec, act).await {
+            if !error.is_lost() {
+                // Whatever it answers: the session is closed afterwards, which rolls back too.
+                let _ = session.execute(&Sql::from("ROLLBACK")).await;
+            }
+            session.discard();
+            return Err(certain(error));
+        }
+    }
+    let committed = session.execute(&Sql::from("COMMIT")).await;
+    // What ran as somebody else is not used again.
+    session.discard();
+    committed.map(drop).map_err(|error| {
+        let unsure = !matches!(error, Error::Server(_) | Error::Cancelled);
+        Broken { error, unsure }
+    })
+}
+
+async fn run_act(session: &mut Session, spec: &Spec, act: &Act) -> Result<(), Error> {
+    match act {
+        Act::Run(sql) => nothing_refused(&session.execute(sql).await?, sql),
+        Act::Claim(sql) => match session.execute(sql).await?.rows {
+            1 => Ok(()),
+            _ => Err(claim_lost(spec)),
+        },
+    }
+}
+
+fn nothing_refused(done: &Done, sql: &Sql) -> Result<(), Error> {
+    match done.notices.iter().find(|notice| NOT_GRANTED.contains(&notice.sqlstate.as_str())) {
+        None => Ok(()),
+        Some(notice) => Err(Error::refused(
+            NOTHING_GRANTED,
+            format!("The warehouse said \"{}\" ({}) to: {sql}", notice.message, notice.sqlstate),
+        )),
+    }
+}
+
+/// One statement that stands alone.
+pub(super) async fn alone(
+    warehouse: &Warehouse,
+    database: &str,
+    sql: &Sql,
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let mut retry = Retry::default();
+    loop {
+        let ran = async {
+            let mut session = warehouse.session(database, cancel).await?;
+            nothing_refused(&session.execute(sql).await?, sql)
+        };
+        match ran.await {
+            Ok(()) => return Ok(()),
+            // Whether it took effect has to be looked at, not tried.
+            Err(error) if error.is_lost() => return Err(error),
+            Err(error) => retry.after(error, cancel).await?,
+        }
+    }
+}
+
+/// The statements of a transaction: those that are not done, the system user's in its name, then proof and marker.
+pub(super) fn acts(spec: &Spec, parts: &[Part], last: Sql) -> Vec<Act> {
+    let statements = statements(spec, parts, |part| !part.done).into_iter().chain(proof(spec));
+    statements.map(Act::Run).chain([Act::Claim(last)]).collect()
+}
+
+/// The statements inside the transaction of the parts that are chosen, in order.
+pub(super) fn statements(spec: &Spec, parts: &[Part], chosen: impl Fn(&Part) -> bool) -> Vec<Sql> {
+    let mut all = Vec::new();
+    let inside = parts.iter().filter(|part| matches!(part.place, Place::Inside | Place::AsSystem) && chosen(part));
+    let mut as_system = false;
+    for part in inside {
+        if (part.place == Place::AsSystem) != as_system {
+            as_system = !as_system;
+            all.push(identity(spec, as_system));
+        }
+        all.extend(part.statements.iter().cloned());
+    }
+    if as_system {
+        all.push(identity(spec, false));
+    }
+    all
+}
+
+fn identity(spec: &Spec, system: bool) -> Sql {
+    if system {
+        Sql::from(format!("SET SESSION AUTHORIZATION '{}'", spec.system_user))
+    } else {
+        Sql::from("RESET SESSION AUTHORIZATION")
+    }
+}
+
+/// Shows that view and procedure work on this warehouse, before anything is committed.
+pub(super) fn proof(spec: &Spec) -> Vec<Sql> {
+    let mut proof = vec![Sql::from(format!("SELECT count(*) FROM {}.user_profile", spec.system()))];
+    if spec.impersonation.is_some() {
+        proof.push(Sql::from(format!("CALL {}.impersonate_user(NULL)", spec.procedures())));
+    }
+    proof
+}
+
+/// A session that holds the lock of an integration until it is dropped: nobody else is at it.
+pub(super) struct Lock(Option<Session>);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(session) = self.0.take() {
+            session.discard();
+        }
+    }
+}
+
+impl Lock {
+    /// Takes it. None: somebody who is alive holds it.
+    pub(super) async fn take(
+        warehouse: &Warehouse,
+        spec: &Spec,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Lock>, Error> {
+        let mut session = warehouse.lone_session(&spec.database, cancel).await?;
+        session.execute(&Sql::from(format!("SET statement_timeout TO {}", LOCK_WAIT.as_millis()))).await?;
+        session.execute(&Sql::from("BEGIN")).await?;
+        let locked = session.execute(&Sql::from(format!("LOCK {}.integration_lock", spec.system()))).await;
+        match locked {
+            Ok(_) => Ok(Some(Lock(Some(session)))),
+            Err(error) => {
+                session.discard();
+                if error.sqlstate() == Some("57014") { Ok(None) } else { Err(error) }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Importing an integration: by its id, or by `host:port/database`.
+
+use super::super::configured::Configured;
+use super::super::link::Link;
+use super::super::{errors, place};
+use super::model::Kept;
+use crate::engine::bootstrap::{self, Listed};
+use crate::engine::error::Error;
+use crate::engine::settings::Settings;
+use crate::engine::settings::endpoint::Endpoint;
+use crate::engine::settings::id::ConnectionId;
+use crate::terraform::{Change, Diagnostic, Diagnostics, Value};
+
+pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+    let hints = data.hints();
+    let explain = |error: Error| errors::diagnostic(&error, &hints);
+    let (link, connection_id, database) = match id.rsplit_once('/') {
+        Some((endpoint, database)) => {
+            let endpoint: Endpoint = endpoint.parse().map_err(explain)?;
+            let at = ConnectionId::at(&endpoint);
+            let (link, connection_id, _) = place::imported(data, &at, cx.cancelled()).await.map_err(explain)?;
+            (link, connection_id, Some(database))
+        }
+        None => (Link::own(Settings::default(), true), None, None),
+    };
+    let warehouse = data.warehouse(&link, cx.cancelled()).await.map_err(explain)?;
+    let facts = warehouse.facts(cx.cancelled()).await.map_err(explain)?;
+    let all = bootstrap::list(&warehouse, cx.cancelled()).await.map_err(explain)?;
+    let is_meant = |listed: &&Listed| match database {
+        Some(database) => listed.database == database,
+        None => listed.marker.as_ref().is_some_and(|marker| marker.id == id),
+    };
+    let found: Vec<&Listed> = all.iter().filter(is_meant).collect();
+    let [listed] = found.as_slice() else {
+        let detail = match found.len() {
+            0 => "The warehouse has no integration of that id or database that this login can see. The data source redshift_integrations lists them.".to_owned(),
+            _ => format!("Database {} has several, with different prefixes. Import by id.", found[0].database),
+        };
+        return Err(Diagnostic::error(format!("No integration \"{id}\""), detail).into());
+    };
+    let Some(marker) = &listed.marker else {
+        let detail = format!("The login may not read the marker in database {}.", listed.database);
+        return Err(Diagnostic::error("The integration cannot be seen", detail).into());
+    };
+    cx.set("id", marker.id.clone());
+    cx.set("connection_id", connection_id);
+    cx.set("endpoint", warehouse.access().endpoint.to_string());
+    cx.set("namespace", facts.namespace.clone());
+    cx.set("type", marker.kind.clone());
+    cx.set("auto_bootstrap", marker.mode == "automatic");
+    cx.set("database", listed.database.clone());
+    cx.set("prefix", listed.prefix.clone());
+    cx.set("force_destroy", false);
+    cx.set("abandon_on_destroy", false);
+    let made = &marker.made;
+    let by_default = marker.kind == "Redshift";
+    cx.set("create_database", (made.database != by_default).then_some(made.database));
+    if made.system_user != format!("{}_system_user", listed.prefix) {
+        cx.set("system_user.name", made.system_user.clone());
+    }
+    if let Some(actors) = &made.actors {
+        cx.set("impersonation.enabled", true);
+        if actors.name != format!("{}_impersonator_role", listed.prefix) {
+            cx.set("impersonation.name", actors.name.clone());
+        }
+        if actors.kind == bootstrap::ActorKind::Role {
+            cx.set("impersonation.type", "role");
+        }
+    }
+    if !made.external_schemas.is_empty() {
+        let one = |external: &bootstrap::ExternalSchema| {
+            Value::object([
+                ("database", external.database.clone().into()),
+                ("iam_role", external.iam_role.clone().into()),
+                ("region", external.region.clone().into()),
+            ])
+        };
+        let all = made.external_schemas.iter().map(|(name, external)| (name.clone(), one(external)));
+        cx.set("external_schemas", all.collect::<std::collections::BTreeMap<_, _>>());
+    }
+    Kept { made: made.clone(), view: None }.keep(cx);
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! An integration in Rust types, and what it comes to for the engine.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::place;
+use crate::engine::bootstrap::life::Known;
+use crate::engine::bootstrap::{ActorKind, ExternalSchema, Impersonation, Kind, Made, Spec};
+use crate::terraform::Change;
+
+/// The settings of an integration once everything about them is known.
+#[derive(Clone, Deserialize)]
+pub struct Settings {
+    #[serde(rename = "type")]
+    pub(super) kind: Kind,
+    pub(super) auto_bootstrap: bool,
+    pub(super) database: String,
+    pub(super) initial_database: Option<String>,
+    pub(super) create_database: Option<bool>,
+    pub(super) prefix: String,
+    pub(super) system_user: Option<SystemUser>,
+    pub(super) impersonation: Option<ImpersonationBlock>,
+    pub(super) marker_owner: Option<String>,
+    pub(super) external_schemas: Option<BTreeMap<String, ExternalSchema>>,
+}
+
+/// The block `system_user`.
+#[derive(Clone, Default, Deserialize)]
+pub(super) struct SystemUser {
+    pub(super) name: Option<String>,
+    pub(super) password_wo_version: Option<i64>,
+    pub(super) password_ssm_parameter: Option<String>,
+    pub(super) secret_id: Option<String>,
+}
+
+/// The block `impersonation`.
+#[derive(Clone, Deserialize)]
+pub(super) struct ImpersonationBlock {
+    enabled: Option<bool>,
+    name: Option<String>,
+    #[serde(rename = "type")]
+    kind: Option<ActorKind>,
+}
+
+/// An integration.
+#[derive(Deserialize)]
+pub struct Model {
+    #[serde(flatten)]
+    pub(super) settings: Settings,
+    pub(super) force_destroy: bool,
+    pub(super) abandon_on_destroy: bool,
+    pub(super) id: Option<String>,
+    pub(super) endpoint: Option<String>,
+    pub(super) namespace: Option<String>,
+    pub(super) status: Option<String>,
+    pub(super) missing: Option<Vec<String>>,
+}
+
+/// What is kept in private state: what was made, and how the view looked then.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) made: Made,
+    pub(super) view: Option<String>,
+}
+
+/// The key of [`Kept`] in private state.
+const KEPT: &str = "integration";
+
+impl Kept {
+    pub(super) fn read(cx: &Change<'_>) -> Kept {
+        cx.private(KEPT).and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default()
+    }
+
+    pub(super) fn keep(&self, cx: &mut Change<'_>) {
+        cx.set_private(KEPT, serde_json::json!(self));
+    }
+}
+
+impl Settings {
+    /// The user that owns what is managed.
+    pub(super) fn system_user_name(&self) -> String {
+        let written = self.system_user.as_ref().and_then(|user| user.name.clone());
+        written.unwrap_or_else(|| format!("{}_system_user", self.prefix))
+    }
+
+    /// Whether the managed database is made.
+    pub(super) fn creates_database(&self) -> bool {
+        self.create_database.unwrap_or(self.kind == Kind::Redshift)
+    }
+
+    fn impersonation(&self) -> Option<Impersonation> {
+        let block = self.impersonation.as_ref().filter(|block| block.enabled == Some(true))?;
+        let name = block.name.clone().unwrap_or_else(|| format!("{}_impersonator_role", self.prefix));
+        Some(Impersonation { name, kind: block.kind.unwrap_or_default() })
+    }
+
+    /// What the engine is asked for; `home` is the database of the connection.
+    pub(super) fn spec(&self, home: &str) -> Spec {
+        let creates = self.creates_database();
+        let initial = self.initial_database.clone();
+        let user = self.system_user.clone().unwrap_or_default();
+        let has_source =
+            user.password_wo_version.is_some() || user.password_ssm_parameter.is_some() || user.secret_id.is_some();
+        Spec {
+            kind: self.kind,
+            database: self.database.clone(),
+            initial_database: if creates { Some(initial.unwrap_or_else(|| home.to_owned())) } else { initial },
+            create_database: creates,
+            prefix: self.prefix.clone(),
+            system_user: self.system_user_name(),
+            has_password: has_source,
+            impersonation: self.impersonation(),
+            marker_owner: self.marker_owner.clone(),
+            external_schemas: self.external_schemas.clone().unwrap_or_default(),
+        }
+    }
+}
+
+impl Model {
+    pub(super) fn made(&self) -> place::Made<'_> {
+        place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), grant_role: None }
+    }
+
+    /// Where the update is planned: the pinned endpoint, of the warehouse that state knows.
+    pub(super) fn made_before<'a>(&'a self, prior: &'a Model) -> place::Made<'a> {
+        place::Made { endpoint: self.endpoint.as_deref(), ..prior.made() }
+    }
+
+    pub(super) fn known(&self, kept: &Kept) -> Known {
+        Known { id: self.id.clone().unwrap_or_default(), made: kept.made.clone(), view: kept.view.clone() }
+    }
+}

@@ -1,0 +1,287 @@
+//! The attributes of an integration, and what is derived of them.
+
+use super::super::configured::Configured;
+use super::super::link::{self, Link};
+use super::super::place;
+use super::super::settings::Place;
+use super::super::tests_result;
+use super::model::Settings;
+use crate::engine::bootstrap::{Script, Scripts, Spec, check_plain, check_prefix, scripts};
+use crate::engine::password;
+use crate::terraform::{
+    Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, string,
+};
+
+pub(super) fn schema() -> Schema<Configured> {
+    let schema = Schema::new(
+        "A governance integration: a managed database (or managed schemas in a database that is there), a system user, a profile \
+         table of which each user sees the own row, and if wanted a procedure by which members act for others.",
+    );
+    let schema = settings().into_iter().fold(schema, |schema, (name, attribute)| {
+        let attribute = match name {
+            "type" => attribute.default("Redshift").replaces(),
+            "prefix" => attribute.default("immuta").replaces(),
+            "database" => attribute.replaces(),
+            _ => attribute,
+        };
+        schema.setting(name, attribute)
+    });
+    let schema = link::attributes(schema, Place::Block);
+    let schema = blocks(schema)
+        .setting(
+            "force_destroy",
+            boolean().default(false).local().doc(
+                "`true`: a destroy also drops what others put into the managed database or schemas, and hands over what the system \
+                 user owns elsewhere. Otherwise both are listed, and nothing is dropped.",
+            ),
+        )
+        .setting(
+            "abandon_on_destroy",
+            boolean().default(false).local().doc(
+                "With `auto_bootstrap = false`: a destroy leaves the objects, with a warning, instead of failing until the delete \
+                 script was run.",
+            ),
+        )
+        .timeouts(&[("create", "20m"), ("update", "20m"), ("delete", "20m")])
+        .pinned("id", string().doc("The integration's own id, which the marker in the warehouse holds; also the import id."));
+    place::attributes(schema)
+        .drift(
+            "status",
+            string().doc(
+                "`enabled`; `recurringValidationError` if somebody altered what is managed; `createError`, `editError` or \
+                 `deleteError` after something failed; `creating`, `editing` or `deleting` while a run is at it, or was cut short.",
+            ),
+            "enabled",
+        )
+        .drift(
+            "missing",
+            list(string()).doc("What is not as it was made. A plan that shows any restores it."),
+            Value::List(Vec::new()),
+        )
+        .observed("validation_results", tests_result::attribute())
+        .derived(
+            "config",
+            string().doc("The configuration as JSON in the words of the documents, with `<REDACTED>` for user and password."),
+            config,
+        )
+        .derived(
+            "scripts",
+            scripts_attribute().doc(
+                "The SQL of this integration, known before anything runs: for a set-up by hand, or for a review of what an apply \
+                 sends. No script holds a secret.",
+            ),
+            |data: &Configured, planned: &Value| scripts_of(data, planned, None),
+        )
+}
+
+/// The settings that the data source of scripts has too, before what is done about a change.
+pub(super) fn settings() -> [(&'static str, Attribute); 8] {
+    [
+        (
+            "type",
+            string().one_of(&["Redshift", "RedshiftSpectrum"]).doc(
+                "`Redshift`: a managed database of its own, which takes RA3 nodes or a serverless workgroup. `RedshiftSpectrum`: \
+                 managed schemas in the database that holds the external tables.",
+            ),
+        ),
+        (
+            "auto_bootstrap",
+            boolean().required().doc(
+                "`true`: an apply does the work, with a login that has the rights for it. `false`: a person runs `scripts`, and an \
+                 apply only verifies. Changing it runs no SQL.",
+            ),
+        ),
+        (
+            "database",
+            string().required().check(plain("database")).doc("The managed database. If it is made, it must not exist yet, or be empty."),
+        ),
+        ("initial_database", string().doc("Database from which the managed one is made. Default: that of the connection.")),
+        (
+            "create_database",
+            boolean().doc("Whether the managed database is made. Default: `true` for `Redshift`, `false` for `RedshiftSpectrum`. Another value replaces."),
+        ),
+        (
+            "prefix",
+            string().check(|value| check_prefix(value.as_str().unwrap_or_default()).map_err(|error| error.detail())).doc(
+                "What the names of managed schemas begin with (`<prefix>_system`, `<prefix>_functions`, `<prefix>_procedures`). One \
+                 integration for each prefix in a warehouse.",
+            ),
+        ),
+        (
+            "marker_owner",
+            string().doc("User who gets the marker's schema and tables, where the login is to be deleted after the set-up. Default: the login keeps them."),
+        ),
+        (
+            "external_schemas",
+            map_of([
+                ("database", string().required().doc("Database of the data catalogue.")),
+                ("iam_role", string().required().doc("ARN of the role that reads the catalogue, or `default`.")),
+                ("region", string().doc("Region of the catalogue. Default: the warehouse's.")),
+            ])
+            .doc("External schemas to make, by name. Only with `RedshiftSpectrum`."),
+        ),
+    ]
+}
+
+fn blocks(schema: Schema<Configured>) -> Schema<Configured> {
+    const STORES: [&str; 2] = ["password_ssm_parameter", "secret_id"];
+    schema
+        .block(
+            "system_user",
+            "The user that owns what is managed, and that the governance tool signs in as.",
+            [
+                ("name", string().check(plain("system_user.name")).doc("Name of the user. Default: `<prefix>_system_user`. Another name replaces the integration.")),
+                (
+                    "password_wo",
+                    string().write_only().holds_secret().required_with(&["password_wo_version"]).conflicts_with(&STORES).check(rules).doc(
+                        "Password of the user, sent as a hash. Without any source of a password it cannot sign in by password.",
+                    ),
+                ),
+                ("password_wo_version", number().required_with(&["password_wo"]).doc("Any number. The password is sent again whenever this changes.")),
+                ("password_ssm_parameter", string().conflicts_with(&["secret_id"]).doc("Name of an SSM parameter (a SecureString) that holds the password.")),
+                ("secret_id", string().doc("Name or ARN of a secret in Secrets Manager, whose JSON holds the password as `password`.")),
+            ],
+        )
+        .block(
+            "impersonation",
+            "Lets members of a group or role act for other users, in what they see of the profile.",
+            impersonation(),
+        )
+}
+
+/// The block `impersonation`.
+pub(super) fn impersonation() -> [(&'static str, Attribute); 3] {
+    [
+        ("enabled", boolean().doc("Default: `false`.")),
+        ("name", string().check(plain("impersonation.name")).doc("Name of the group or role. Default: `<prefix>_impersonator_role`. Another name drops the old one with its members.")),
+        ("type", string().one_of(&["group", "role"]).doc("`group`, which only superusers make, or `role`. Default: `group`.")),
+    ]
+}
+
+fn plain(setting: &'static str) -> impl Fn(&Value) -> Result<(), String> {
+    move |value| check_plain(setting, value.as_str().unwrap_or_default()).map_err(|error| error.detail())
+}
+
+fn rules(value: &Value) -> Result<(), String> {
+    let problems = password::problems(value.as_str().unwrap_or_default());
+    if problems.is_empty() { Ok(()) } else { Err(problems.join(" ")) }
+}
+
+/// `scripts`, with the five of them.
+pub(super) fn scripts_attribute() -> Attribute {
+    let script = |doc: &str| {
+        object([
+            ("run_in_database", string().doc("Database in which to run it.")),
+            ("run_as", string().doc("Who has to run it.")),
+            ("autocommit", boolean().doc("Whether the client has to commit each statement by itself.")),
+            ("statements", list(string()).doc("The statements in order, for clients that cannot split a text.")),
+            ("sql", string().doc("The same as one text, with comments.")),
+        ])
+        .doc(doc)
+    };
+    object([
+        ("initial_create", script("Makes the managed database; null where it is there.")),
+        ("create", script("Makes everything in it.")),
+        ("edit", script("Leads from the settings before the last change to those now; null without one.")),
+        ("delete", script("Removes everything.")),
+        ("cleanup", script("Removes what a set-up that failed left.")),
+    ])
+}
+
+/// The scripts for what is planned; `before` is what was in state, for `edit`.
+pub(super) fn scripts_of(data: &Configured, planned: &Value, before: Option<&Value>) -> Value {
+    let Some((spec, home)) = spec_of(data, planned) else { return Value::Unknown };
+    let before = before.and_then(|before| spec_of(data, before)).map(|(spec, _)| spec);
+    scripts_value(&scripts(&spec, &home, before.as_ref()))
+}
+
+pub(super) fn scripts_value(scripts: &Scripts) -> Value {
+    let one = |script: &Script| {
+        Value::object([
+            ("run_in_database", script.run_in_database.clone().into()),
+            ("run_as", script.run_as.into()),
+            ("autocommit", script.autocommit.into()),
+            ("statements", script.statements.clone().into()),
+            ("sql", script.sql.clone().into()),
+        ])
+    };
+    let or_null = |script: &Option<Script>| script.as_ref().map_or(Value::Null, one);
+    Value::object([
+        ("initial_create", or_null(&scripts.initial_create)),
+        ("create", one(&scripts.create)),
+        ("edit", or_null(&scripts.edit)),
+        ("delete", one(&scripts.delete)),
+        ("cleanup", one(&scripts.cleanup)),
+    ])
+}
+
+/// What the configuration comes to, and the connection's own database. None while something in it is unknown.
+pub(super) fn spec_of(data: &Configured, planned: &Value) -> Option<(Spec, String)> {
+    let settings = planned.decode::<Settings>().ok()?;
+    let home = home(data, planned)?;
+    let spec = settings.spec(&home);
+    spec.check().is_ok().then_some((spec, home))
+}
+
+/// The database that the connection leads to.
+pub(super) fn home(data: &Configured, planned: &Value) -> Option<String> {
+    let link = Link::read(planned).ok()??;
+    if !link.settings.pending.is_empty() {
+        return None;
+    }
+    let resolved = data.resolved(&link.settings).map(|to| to.database);
+    Some(resolved.or(link.settings.database).unwrap_or_else(|| "dev".to_owned()))
+}
+
+fn config(data: &Configured, planned: &Value) -> Value {
+    let (Ok(settings), Some((spec, _))) = (planned.decode::<Settings>(), spec_of(data, planned)) else {
+        return Value::Unknown;
+    };
+    let resolved = Link::read(planned).ok().flatten().and_then(|link| data.resolved(&link.settings));
+    let authentication = match resolved.as_ref().map(|to| to.authentication_type) {
+        None | Some("BASIC") => "userPassword",
+        Some(other) => other,
+    };
+    let impersonation = match &spec.impersonation {
+        None => serde_json::json!({ "enabled": false }),
+        Some(actors) => serde_json::json!({ "enabled": true, "role": actors.name, "type": actors.kind }),
+    };
+    let config = serde_json::json!({
+        "type": spec.kind,
+        "autoBootstrap": settings.auto_bootstrap,
+        "config": {
+            "host": resolved.as_ref().map(|to| to.endpoint.host.clone()),
+            "port": resolved.as_ref().map(|to| to.endpoint.port),
+            "database": spec.database,
+            "initialDatabase": spec.initial_database,
+            "impersonation": impersonation,
+            "authenticationType": authentication,
+            "username": crate::engine::sql::REDACTED,
+            "password": crate::engine::sql::REDACTED,
+        },
+    });
+    config.to_string().into()
+}
+
+/// Rules across attributes; what is unknown is let pass.
+pub(super) fn check(config: &Value, d: &mut Diagnostics) {
+    link::check(config, d);
+    if d.has_errors() {
+        return;
+    }
+    let mut filled = config.clone();
+    for (name, default) in [("type", "Redshift"), ("prefix", "immuta")] {
+        if filled.at(name).is_null() {
+            filled.set(name, default);
+        }
+    }
+    let Ok(settings) = filled.decode::<Settings>() else { return };
+    let spec = Spec { initial_database: settings.initial_database.clone(), ..settings.spec("") };
+    if let Err(error) = spec.check() {
+        d.push(super::super::errors::on_attribute(&error, &crate::engine::error::Hints::default(), config));
+    }
+    if spec.has_password && !settings.auto_bootstrap {
+        let detail = "With auto_bootstrap = false nothing is sent to the warehouse: whoever runs the script gives the password there.";
+        d.push(Diagnostic::error("The password would not be used", detail).at("system_user"));
+    }
+}
