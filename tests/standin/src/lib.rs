@@ -85,8 +85,8 @@ pub struct StandinOptions {
     pub case_sensitive: bool,
     /// The AWS account.
     pub aws: AwsOptions,
-    /// Entries of the list to take out, by id: see `ALLOWED.md`; `relation:`, `function:`, `type:`, `setting:` and
-    /// `word:` before a name of those lists.
+    /// Entries of the list to take out, by id: see `ALLOWED.md`; `relation:`, `function:`, `type:`, `setting:`,
+    /// `word:` and `plpgsql:` before a name of those lists.
     pub without: Vec<String>,
 }
 

@@ -1,8 +1,5 @@
-//! Bodies of procedures: the constructs of PL/pgSQL that are on the list, one by one (AWS: c_PLpgSQL-structure,
-//! c_PLpgSQL-statements). Every expression in them is looked up as in a query.
-//!
-//! `DECLARE name type [:= value];` · `BEGIN … END` (the outer block alone, no EXCEPTION) · `NULL;` · `RETURN;` ·
-//! `name := value;` · `SELECT INTO name …;` · `IF … THEN … [ELSE …] END IF;` · `RAISE EXCEPTION 'format' [, name …];`
+//! Bodies of procedures: one block, whose constructs are on the list one by one (`allowed/constructs.rs`). Every
+//! expression in them is looked up as in a query.
 
 use crate::names::{Kind, ident, literal};
 use crate::pattern::{Cursor, Value};
@@ -21,6 +18,7 @@ pub fn read(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Value>,
         statements(body)?.into_iter().flat_map(|one| one.into_iter().chain([end.clone()])).collect();
     let mut reader = Reader { at: Cursor::new(&tokens), context, out: String::new() };
     if reader.at.word("declare") {
+        reader.listed("declare", "DECLARE")?;
         reader.declarations()?;
     }
     if !reader.at.word("begin") {
@@ -80,11 +78,13 @@ impl<'a> Reader<'a, '_> {
         };
         match word {
             "null" | "return" => {
+                self.listed(word, word)?;
                 self.at.take();
                 self.out.push_str(&format!("{};\n", word.to_uppercase()));
                 return self.end();
             }
             "select" => {
+                self.listed("select-into", word)?;
                 self.at.take();
                 if !self.at.word("into") {
                     return Err(Refusal::unlisted("a SELECT in a procedure that does not begin SELECT INTO"));
@@ -93,23 +93,35 @@ impl<'a> Reader<'a, '_> {
                 let rest = self.until(&[])?;
                 self.out.push_str(&format!("SELECT INTO {name} {};\n", query::expression(rest, self.context)?));
             }
-            "if" => return self.condition(),
+            "if" => {
+                self.listed("if", word)?;
+                return self.condition();
+            }
             "raise" => {
+                self.listed("raise-exception", word)?;
                 self.at.take();
                 return self.raise();
             }
             _ if self.at.rest().get(1).is_some_and(|t| t.is_op(":=")) => {
+                self.listed("assignment", "an assignment")?;
                 let name = self.variable()?;
                 self.at.take();
                 let value = self.until(&[])?;
                 self.out.push_str(&format!("{name} := {};\n", query::expression(value, self.context)?));
             }
             _ => {
-                let what = if word.is_empty() { "this" } else { word }.to_uppercase();
-                return Err(Refusal::unlisted(format!("{what} in a procedure's body")));
+                return self.listed("", if word.is_empty() { "this" } else { word });
             }
         }
         self.end()
+    }
+
+    /// Refuses what is not on the list.
+    fn listed(&self, id: &str, shown: &str) -> Result<(), Refusal> {
+        if self.context.allowed.construct(id) {
+            return Ok(());
+        }
+        Err(Refusal::unlisted(format!("{} in a procedure's body", shown.to_uppercase())))
     }
 
     fn condition(&mut self) -> Result<(), Refusal> {

@@ -1,6 +1,7 @@
 //! The list: everything the stand-in accepts, each with what shows it on Redshift. `ALLOWED.md` is printed from it.
 
 mod catalog;
+mod constructs;
 mod functions;
 mod statements;
 
@@ -23,11 +24,12 @@ pub struct Allowed {
     types: HashMap<&'static str, &'static Type>,
     settings: HashMap<&'static str, &'static str>,
     words: Vec<&'static str>,
+    constructs: Vec<&'static str>,
 }
 
 impl Allowed {
     /// The whole list less `without`: ids such as `create-user`, `relation:svv_roles`, `function:version`,
-    /// `type:varchar`, `setting:statement_timeout`, `word:case`. An id that is not on the list is an error.
+    /// `type:varchar`, `setting:statement_timeout`, `word:case`, `plpgsql:if`. An id that is not on the list is an error.
     pub fn new(without: &[String]) -> Result<Self, String> {
         let mut unused: Vec<&String> = without.iter().collect();
         let mut keep = |id: String| {
@@ -55,6 +57,11 @@ impl Allowed {
                 .collect(),
             types: functions::TYPES.iter().map(|t| (t.name, t)).filter(|(n, _)| keep(format!("type:{n}"))).collect(),
             settings: functions::SETTINGS.iter().copied().filter(|(n, _)| keep(format!("setting:{n}"))).collect(),
+            constructs: constructs::CONSTRUCTS
+                .iter()
+                .map(|c| c.id)
+                .filter(|id| keep(format!("plpgsql:{id}")))
+                .collect(),
             words: functions::WORDS.split_whitespace().filter(|w| keep(format!("word:{w}"))).collect(),
         };
         match unused.first() {
@@ -81,6 +88,11 @@ impl Allowed {
     /// PostgreSQL's name of a setting.
     pub fn setting(&self, name: &str) -> Option<&'static str> {
         self.settings.get(name).copied()
+    }
+
+    /// Whether a procedure's body may hold a construct.
+    pub fn construct(&self, id: &str) -> bool {
+        self.constructs.contains(&id)
     }
 
     /// Whether a word that PostgreSQL reserves may stand in a query.
@@ -130,6 +142,10 @@ pub fn document() -> String {
     for t in functions::TYPES {
         let _ = writeln!(out, "| {} | {} | {} |", t.name, if t.leader { "leader only" } else { "any" }, t.evidence);
     }
+    out.push_str("\n## Procedures\n\nA body is one block, `[DECLARE ...] BEGIN ... END`, of these; their expressions are looked up as in a query.\n\n| id | form | evidence |\n|---|---|---|\n");
+    for c in constructs::CONSTRUCTS {
+        let _ = writeln!(out, "| {} | `{}` | {} |", c.id, cell(c.form), c.evidence);
+    }
     let settings: Vec<_> = functions::SETTINGS.iter().map(|(n, _)| *n).collect();
     let _ = write!(
         out,
@@ -155,6 +171,8 @@ mod tests {
     fn entries_are_whole_and_can_be_taken_out() {
         let mut ids: Vec<_> = statements::STATEMENTS.iter().map(|f| f.id).collect();
         assert!(statements::STATEMENTS.iter().all(|f| !f.evidence.is_empty()));
+        let less = Allowed::new(&["plpgsql:if".into()]).expect("a known id");
+        assert!(!less.construct("if") && constructs::CONSTRUCTS.iter().all(|c| c.id == "if" || less.construct(c.id)));
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), statements::STATEMENTS.len(), "ids are unique");

@@ -103,7 +103,7 @@ pub const STATEMENTS: &[Form] = &[
     form("create-table-as", "CREATE TABLE <relation> <table_attributes> AS <query>", "CREATE TABLE {relation} AS {query}", "", "r_CREATE_TABLE_AS"),
     form("create-table", "CREATE TABLE [if:IF NOT EXISTS] <relation> <columns> <table_attributes>", "CREATE TABLE {if} {relation} {columns}", "CREATE TABLE", "r_CREATE_TABLE_NEW"),
     form("create-late-view", "CREATE [or:OR REPLACE] VIEW <relation> AS <query> WITH NO SCHEMA BINDING", "CREATE {or} VIEW {relation} AS {query} ;; COMMENT ON VIEW {relation} IS 'late-binding'", "CREATE VIEW", "r_CREATE_VIEW"),
-    form("create-view", "CREATE [or:OR REPLACE] VIEW <relation> AS <query>", "CREATE {or} VIEW {relation} AS {query} ;; COMMENT ON VIEW {relation} IS NULL", "CREATE VIEW", "r_CREATE_VIEW"),
+    form("create-view", "CREATE [or:OR REPLACE] VIEW <relation> AS <query>", "SELECT pg_catalog.rs_view_columns({relation!}, false) ;; CREATE {or} VIEW {relation} AS {query} ;; COMMENT ON VIEW {relation} IS NULL ;; SELECT pg_catalog.rs_view_columns({relation!}, true)", "CREATE VIEW", "r_CREATE_VIEW"),
     form("drop-table", "DROP TABLE [if:IF EXISTS] <relations> [mode:CASCADE|RESTRICT]", "DROP TABLE {if} {relations} {mode}", "DROP TABLE", "r_DROP_TABLE"),
     form("drop-view", "DROP VIEW [if:IF EXISTS] <relations> [mode:CASCADE|RESTRICT]", "DROP VIEW {if} {relations} {mode}", "DROP VIEW", "r_DROP_VIEW"),
     form("own-table", "ALTER TABLE <relation> OWNER TO <user>", "SELECT pg_catalog.rs_superuser('change the owner of a table') ;; ALTER TABLE {relation} OWNER TO {user}", "ALTER TABLE", "r_ALTER_TABLE"),

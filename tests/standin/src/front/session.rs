@@ -153,7 +153,8 @@ impl Session {
                     Some(Action::CutBefore) => return Ok(false),
                     Some(Action::CutAfter) => pass = Pass::Never,
                     Some(Action::Stall) => {
-                        if !self.stall().await {
+                        let released = self.stall().await;
+                        if !released {
                             return Ok(false);
                         }
                     }

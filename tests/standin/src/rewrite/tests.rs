@@ -219,7 +219,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "create-view",
         "CREATE OR REPLACE VIEW v AS SELECT a FROM t",
-        "CREATE OR REPLACE VIEW \"v\" AS SELECT a FROM \"t\"~COMMENT ON VIEW \"v\" IS NULL",
+        "SELECT pg_catalog.rs_view_columns(ARRAY['\"v\"']::text[], false)~CREATE OR REPLACE VIEW \"v\" AS SELECT a FROM \"t\"~COMMENT ON VIEW \"v\" IS NULL~SELECT pg_catalog.rs_view_columns(ARRAY['\"v\"']::text[], true)",
     ),
     ("drop-table", "DROP TABLE IF EXISTS s.t", "DROP TABLE IF EXISTS \"s\".\"t\" "),
     ("drop-view", "DROP VIEW v CASCADE", "DROP VIEW  \"v\" CASCADE"),

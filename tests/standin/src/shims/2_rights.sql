@@ -154,3 +154,17 @@ BEGIN
     EXECUTE concat('LOCK TABLE ', r, ' IN ACCESS EXCLUSIVE MODE');
   END LOOP;
 END $$;
+
+-- AWS, CREATE VIEW: a view may only be replaced by one with the identical columns, names and types; PostgreSQL lets some be
+-- added. Called before the replacement and after it.
+CREATE FUNCTION rs_view_columns(relations text[], after boolean) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  found text := (SELECT string_agg(concat(attname, ' ', format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)
+                 FROM pg_attribute WHERE attrelid = to_regclass(relations[1]) AND attnum > 0 AND NOT attisdropped);
+BEGIN
+  IF NOT after THEN
+    PERFORM set_config('standin.view_columns', coalesce(found, ''), true);
+  ELSIF current_setting('standin.view_columns') NOT IN ('', found) THEN
+    PERFORM rs_fail('42P16', 'cannot change number of columns in view');
+  END IF;
+END $$;

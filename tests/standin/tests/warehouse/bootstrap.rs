@@ -4,7 +4,7 @@ use super::*;
 use redshift_standin::{Client, SUPERUSER};
 
 const KEY: &str = "6b3f0e2a9d1c4f58a7e6b5c4d3e2f1a06b3f0e2a9d1c4f58a7e6b5c4d3e2f1a0";
-const SYSTEM_USER: &str = "immuta_system_user";
+pub const SYSTEM_USER: &str = "immuta_system_user";
 
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
@@ -123,7 +123,7 @@ fn work(kind: &str) -> Vec<String> {
     .collect()
 }
 
-async fn run(client: &mut Client, statements: &[impl AsRef<str>]) -> Vec<String> {
+pub async fn run(client: &mut Client, statements: &[impl AsRef<str>]) -> Vec<String> {
     let mut tags = Vec::new();
     for sql in statements {
         let sql = sql.as_ref();
@@ -133,7 +133,7 @@ async fn run(client: &mut Client, statements: &[impl AsRef<str>]) -> Vec<String>
 }
 
 /// A stand-in with the integration in the database `governed`, and the users ann and bob in its profile table.
-fn bootstrapped(kind: &str) -> Standin {
+pub fn bootstrapped(kind: &str) -> Standin {
     let standin = start();
     ok(&standin, "CREATE DATABASE governed WITH ISOLATION LEVEL SNAPSHOT");
     block_on(async {
@@ -159,20 +159,20 @@ fn bootstrapped(kind: &str) -> Standin {
     standin
 }
 
-fn here(standin: &Standin, user: &str, sql: &str) -> Result<Rows, Error> {
+pub fn here(standin: &Standin, user: &str, sql: &str) -> Result<Rows, Error> {
     standin.sql_as_blocking(user, PASSWORD, "governed", sql)
 }
 
-async fn code(client: &mut Client, sql: &str) -> String {
+pub async fn code(client: &mut Client, sql: &str) -> String {
     match client.query(sql).await {
         Err(Error::Server(e)) => e.sqlstate,
         other => panic!("{sql}: not refused: {other:?}"),
     }
 }
 
-const OWN_ROW: &str = "SELECT immuta__attributes FROM immuta_system.user_profile";
+pub const OWN_ROW: &str = "SELECT immuta__attributes FROM immuta_system.user_profile";
 
-async fn seen(client: &mut Client) -> Vec<String> {
+pub async fn seen(client: &mut Client) -> Vec<String> {
     cells(&client.query(OWN_ROW).await.expect("reads the view").rows)
 }
 
@@ -221,98 +221,6 @@ fn everybody_sees_his_own_row_and_no_table() {
         .await;
     });
     assert_eq!(cells(&here(&standin, "bob", OWN_ROW).expect("reads")), ["of bob"]);
-}
-
-#[test]
-fn a_member_impersonates_and_ends_it() {
-    for kind in ["GROUP", "ROLE"] {
-        let standin = bootstrapped(kind);
-        block_on(async {
-            let mut ann = standin.session("ann", Some(PASSWORD), "governed").await.expect("opens");
-            let mut other = standin.session("ann", Some(PASSWORD), "governed").await.expect("opens");
-            assert_eq!(seen(&mut ann).await, ["of ann"]);
-            let done = ann.query("CALL immuta_procedures.impersonate_user('bob')").await.expect("a member");
-            assert_eq!(done.tags, ["CALL"]);
-            assert_eq!(seen(&mut ann).await, ["of bob"]);
-            assert_eq!(seen(&mut other).await, ["of ann"], "another session of the same member");
-            let unknown = ann.query("CALL immuta_procedures.impersonate_user('zoe')").await;
-            assert!(matches!(unknown, Err(Error::Server(e)) if e.message == "user zoe is not known here"));
-            assert_eq!(seen(&mut ann).await, ["of bob"]);
-            run(&mut ann, &["CALL immuta_procedures.impersonate_user(NULL)"]).await;
-            assert_eq!(seen(&mut ann).await, ["of ann"]);
-        });
-        let leave = if kind == "GROUP" {
-            "ALTER GROUP immuta_impersonators DROP USER ann"
-        } else {
-            "REVOKE ROLE immuta_impersonators FROM ann"
-        };
-        ok(&standin, leave);
-        assert_eq!(refused(here(&standin, "ann", "CALL immuta_procedures.impersonate_user('bob')")).sqlstate, "42501");
-    }
-}
-
-#[test]
-fn a_claim_cannot_be_forged_or_carried_off() {
-    let standin = bootstrapped("ROLE");
-    let claim = "SELECT current_setting('immuta_session.impersonation', FALSE)";
-    block_on(async {
-        let mut ann = standin.session("ann", Some(PASSWORD), "governed").await.expect("opens");
-        assert_eq!(cells(&ann.query(claim).await.expect("reads").rows), ["-"], "undefined is null");
-        let error = ann.query("SELECT current_setting('immuta_session.impersonation', TRUE)").await;
-        assert!(
-            matches!(error, Err(Error::Server(e)) if e.sqlstate == "42704" && e.message.contains("\"immuta_session.impersonation\""))
-        );
-        run(&mut ann, &["CALL immuta_procedures.impersonate_user('bob')"]).await;
-        let token = cells(&ann.query(claim).await.expect("reads").rows).concat();
-        assert_eq!(token.split('|').count(), 5);
-        let set = |value: &str| format!("SET immuta_session.impersonation TO '{value}'");
-        for forged in
-            ["bob".to_owned(), format!("{token}x"), token.replacen(&token[..1], "z", 1), format!("{:064}|1|9|x|bob", 0)]
-        {
-            run(&mut ann, &[set(&forged)]).await;
-            assert_eq!(seen(&mut ann).await, ["of ann"], "{forged}");
-        }
-        run(&mut ann, &[set(&token)]).await;
-        assert_eq!(seen(&mut ann).await, ["of bob"], "the very token, in its own session");
-        run(&mut ann, &["RESET immuta_session.impersonation"]).await;
-        assert_eq!(seen(&mut ann).await, ["of ann"]);
-        let mut later = standin.session("ann", Some(PASSWORD), "governed").await.expect("opens");
-        run(&mut later, &[set(&token)]).await;
-        assert_eq!(seen(&mut later).await, ["of ann"], "another backend");
-        let mut admin = standin.session(SUPERUSER, None, "governed").await.expect("opens");
-        run(&mut admin, &["SET SESSION AUTHORIZATION ann", "CALL immuta_procedures.impersonate_user('bob')"]).await;
-        assert_eq!(seen(&mut admin).await, ["of bob"]);
-        run(&mut admin, &["SET SESSION AUTHORIZATION bob"]).await;
-        assert_eq!(seen(&mut admin).await, ["of bob"], "his own");
-        run(&mut admin, &["RESET SESSION AUTHORIZATION", "SET SESSION AUTHORIZATION etl"]).await;
-        assert_eq!(seen(&mut admin).await, Vec::<String>::new(), "the claim is ann's");
-    });
-    // A new key ends all; no key, and everybody is himself.
-    block_on(async {
-        let mut ann = standin.session("ann", Some(PASSWORD), "governed").await.expect("opens");
-        run(&mut ann, &["CALL immuta_procedures.impersonate_user('bob')"]).await;
-        let mut admin = standin.session(SUPERUSER, None, "governed").await.expect("opens");
-        run(&mut admin, &["DELETE FROM immuta_system.impersonation"]).await;
-        assert_eq!(seen(&mut ann).await, ["of ann"]);
-        run(&mut ann, &["CALL immuta_procedures.impersonate_user('bob')"]).await;
-        assert_eq!(seen(&mut ann).await, ["of ann"], "a claim signed with nothing is none");
-    });
-}
-
-#[test]
-fn a_definer_procedure_is_its_owner_for_a_caller() {
-    let standin = start();
-    user(&standin, "ann");
-    for sql in [
-        "CREATE SCHEMA who",
-        "GRANT USAGE ON SCHEMA who TO PUBLIC",
-        "CREATE PROCEDURE who.am_i() AS $$ DECLARE x varchar(99); BEGIN SELECT INTO x set_config('who.am_i', current_user::varchar || ' for ' || session_user::varchar, false); END $$ LANGUAGE plpgsql SECURITY DEFINER",
-        "GRANT EXECUTE ON PROCEDURE who.am_i() TO ann",
-    ] {
-        ok(&standin, sql);
-    }
-    let both = as_user(&standin, "ann", "CALL who.am_i(); SELECT current_setting('who.am_i')").expect("calls");
-    assert_eq!(cells(&both), ["awsuser for ann"]);
 }
 
 #[test]
@@ -444,46 +352,53 @@ fn it_is_removed_without_a_trace() {
 }
 
 #[test]
-fn procedures_hold_only_what_is_on_the_list() {
-    let standin = shared();
-    let with = |body: &str| format!("CREATE PROCEDURE public.sp_refused(a varchar) AS $$ {body} $$ LANGUAGE plpgsql");
-    for (body, named) in [
-        ("BEGIN EXECUTE 'x'; END", "EXECUTE in a procedure's body"),
-        ("BEGIN INSERT INTO t VALUES (1); END", "INSERT in a procedure's body"),
-        ("BEGIN PERFORM 1; END", "PERFORM in a procedure's body"),
-        ("BEGIN RETURN 1; END", "; is missing"),
-        ("BEGIN NULL; EXCEPTION WHEN OTHERS THEN NULL; END", "EXCEPTION in a procedure's body"),
-        ("BEGIN COMMIT; END", "COMMIT in a procedure's body"),
-        ("BEGIN FOR i IN 1..2 LOOP NULL; END LOOP; END", "FOR in a procedure's body"),
-        ("BEGIN RAISE NOTICE 'x'; END", "RAISE of another level"),
-        ("BEGIN RAISE EXCEPTION '%', upper(a); END", "; is missing"),
-        ("DECLARE r record; BEGIN NULL; END", "this declaration"),
-        ("BEGIN IF to_regclass(a) IS NULL THEN NULL; END IF; END", "function to_regclass"),
-        ("DECLARE x int; BEGIN SELECT 1 INTO x; END", "does not begin SELECT INTO"),
-        ("DECLARE x int; BEGIN x := (SELECT count(*) FROM pg_roles); END", "relation pg_roles"),
-        ("SELECT 1", "no block"),
+fn a_login_without_superuser_does_what_its_permissions_are() {
+    let standin = start();
+    ok(&standin, &format!("CREATE USER builder PASSWORD '{PASSWORD}' CREATEDB"));
+    for sql in [
+        "CREATE ROLE builders",
+        "GRANT CREATE USER, DROP USER, ALTER USER, CREATE ROLE TO ROLE builders",
+        "GRANT ROLE builders TO builder",
     ] {
-        let error = err(standin, &with(body));
-        assert!(
-            error.message.contains(named) && ["0A000", "42601"].contains(&error.sqlstate.as_str()),
-            "{body}: {error}"
-        );
+        ok(&standin, sql);
     }
-    for (sql, code) in [
-        ("CREATE PROCEDURE public.sp_refused(OUT a int) AS $$ BEGIN NULL; END $$ LANGUAGE plpgsql", "0A000"),
-        (
-            "CREATE PROCEDURE public.sp_refused() AS $$ BEGIN NULL; END $$ LANGUAGE plpgsql SET statement_timeout = 1",
-            "0A000",
-        ),
-        ("SET a.b.c TO 'x'", "0A000"),
-        ("SET plain TO 'x'", "0A000"),
-        ("SELECT set_config('a.b.c', 'x', false)", "0A000"),
-        ("SELECT set_config('work_mem', '1MB', false)", "0A000"),
-        ("SELECT current_setting('search_path', FALSE)", "42601"),
-        ("SELECT a.owner FROM finance.accounts a LEFT JOIN finance.invoices i ON TRUE", "0A000"),
-        ("GRANT EXECUTE ON PROCEDURE \"public\".\"sp\"(varchar) TO GROUP analysts", "42601"),
-        ("CALL pg_catalog.rs_lock()", "42883"),
-    ] {
-        assert_eq!(err(standin, sql).sqlstate, code, "{sql}");
-    }
+    as_user(&standin, "builder", "CREATE DATABASE governed WITH ISOLATION LEVEL SNAPSHOT").expect("CREATEDB");
+    block_on(async {
+        let mut builder = standin.session("builder", Some(PASSWORD), "governed").await.expect("opens");
+        run(&mut builder, &MARKER).await;
+        for sql in [
+            "CREATE GROUP immuta_impersonators",
+            "ALTER DATABASE governed OWNER TO builders",
+            "SET SESSION AUTHORIZATION etl",
+            "CREATE SCHEMA theirs AUTHORIZATION etl",
+            "ALTER SCHEMA immuta_system OWNER TO etl",
+            "ALTER TABLE immuta_system.integration OWNER TO etl",
+        ] {
+            assert_eq!(code(&mut builder, sql).await, "42501", "{sql}");
+        }
+        let revoked = builder.query("REVOKE CREATE ON SCHEMA public FROM PUBLIC").await.expect("a warning only");
+        assert_eq!(revoked.notices[0].0, "01006", "public is rdsdb's");
+        let made = format!("CREATE USER immuta_system_user PASSWORD '{PASSWORD}' NOCREATEDB NOCREATEUSER");
+        run(
+            &mut builder,
+            &[
+                "BEGIN",
+                &made,
+                "CREATE ROLE immuta_impersonators",
+                "GRANT CREATE, TEMP ON DATABASE governed TO immuta_system_user",
+                "GRANT ALL ON SCHEMA immuta_system TO immuta_system_user",
+                "COMMIT",
+            ],
+        )
+        .await;
+        let mut system = standin.session(SYSTEM_USER, Some(PASSWORD), "governed").await.expect("opens");
+        let own: Vec<String> = work("ROLE").into_iter().skip(9).take(11).collect();
+        run(&mut system, &own).await;
+        assert_eq!(code(&mut system, "UPDATE immuta_system.integration SET status = 'x'").await, "42501");
+        drop(system);
+        let others = "SELECT process FROM stv_sessions WHERE user_name <> 'builder'";
+        assert_eq!(builder.query(others).await.expect("answers").rows.len(), 0);
+    });
+    let owner = "SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.relname = 'user_profile'";
+    assert_eq!(cells(&ok_in(&standin, "governed", owner)), [SYSTEM_USER]);
 }

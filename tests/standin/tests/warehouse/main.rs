@@ -2,8 +2,11 @@
 
 mod bootstrap;
 mod catalog;
+mod impersonation;
+mod inventory;
 mod line;
 mod names;
+mod procedures;
 mod rights;
 mod stalls;
 mod users;
