@@ -16,6 +16,7 @@ mod grants;
 mod history;
 mod house;
 mod iam_policy_document;
+mod integration;
 mod moto;
 mod places;
 mod proxies;

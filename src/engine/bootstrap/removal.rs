@@ -103,15 +103,7 @@ async fn once(warehouse: &Warehouse, removal: &Removal, cancel: &CancellationTok
     // Everywhere is looked before anything is changed anywhere.
     let user = found.world.principals.user(&spec.system_user).map(|user| user.id).filter(|_| made.user);
     if let Some(id) = user {
-        dropping::may_drop(
-            warehouse,
-            &spec.system_user,
-            id,
-            removal.force,
-            std::slice::from_ref(&spec.database),
-            cancel,
-        )
-        .await?;
+        dropping::may_drop(warehouse, &spec.system_user, id, removal.force, &spec.database, cancel).await?;
     }
     if let (Some(marker), Some(_)) = (&claimed, &found.inside) {
         let lock = match &removal.run {

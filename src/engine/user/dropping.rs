@@ -78,17 +78,23 @@ pub async fn drop_user(
     Ok(Dropped { warnings: blind_spots(warehouse, name, skip_databases, cancel).await })
 }
 
-/// Whether [`drop_user`] would be refused now, without changing anything.
+/// Whether [`drop_user`] would be refused now, without changing anything. What the user has in `own_database`, and that
+/// database itself, does not count: it is taken away before.
 pub(in crate::engine) async fn may_drop(
     warehouse: &Warehouse,
     name: &str,
     id: i64,
     force: bool,
-    skip_databases: &[String],
+    own_database: &str,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let home = warehouse.access().database.clone();
-    let found = look_everywhere(warehouse, name, id, skip_databases, cancel).await?;
+    let mut found = look_everywhere(warehouse, name, id, &[own_database.to_owned()], cancel).await?;
+    for inventory in &mut found {
+        // Databases are listed in all of them.
+        inventory.owns.retain(|owned| owned.kind != "database" || owned.name != own_database);
+        inventory.holds.retain(|hold| hold.kind != "database" || hold.name != own_database);
+    }
     let outside = outside(At::new(warehouse, &home, cancel), name).await?;
     check(name, &found, &outside, force)
 }

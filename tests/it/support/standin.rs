@@ -123,6 +123,13 @@ impl Warehouse {
         text.lines().filter(|line| !line.contains(" pg_temp_")).map(str::to_owned).collect()
     }
 
+    /// The same of every database.
+    pub fn dump_all(&self) -> Vec<String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let text = runtime.block_on(self.0.dump_all()).expect("dumps");
+        text.lines().filter(|line| !line.contains(" pg_temp_")).map(str::to_owned).collect()
+    }
+
     pub fn counters(&self) -> Counters {
         self.0.counters()
     }
