@@ -7,6 +7,8 @@
 mod conflict;
 pub mod found;
 pub mod life;
+#[cfg(test)]
+mod life_tests;
 pub mod made;
 pub mod marker;
 pub mod parts;

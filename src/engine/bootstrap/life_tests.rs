@@ -1,0 +1,319 @@
+//! A fault at every step: whatever fails, is lost or dies, the next run converges or cleans up.
+
+use std::time::Duration;
+
+use redshift_standin::{Action, Fault};
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::life::{Known, Left};
+use super::*;
+use crate::engine::trial::Trial;
+
+/// What goes wrong at a step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trouble {
+    Fails,
+    LostBefore,
+    LostAfter,
+    /// The process ends: before the statement is run, and after.
+    KilledBefore,
+    KilledAfter,
+}
+
+const TROUBLES: [Trouble; 5] =
+    [Trouble::Fails, Trouble::LostBefore, Trouble::LostAfter, Trouble::KilledBefore, Trouble::KilledAfter];
+
+impl Trouble {
+    fn action(self) -> Action {
+        match self {
+            Trouble::Fails => {
+                Action::Error { sqlstate: "42501".into(), message: "permission denied here".into(), detail: None }
+            }
+            Trouble::LostBefore => Action::CutBefore,
+            Trouble::LostAfter => Action::CutAfter,
+            Trouble::KilledBefore => Action::Stall,
+            Trouble::KilledAfter => Action::StallAfter,
+        }
+    }
+
+    fn kills(self) -> bool {
+        matches!(self, Trouble::KilledBefore | Trouble::KilledAfter)
+    }
+}
+
+fn spec(kind: Kind) -> Spec {
+    let of_spectrum = kind == Kind::RedshiftSpectrum;
+    let external = ExternalSchema {
+        database: "lake".into(),
+        iam_role: "arn:aws:iam::111122223333:role/lake".into(),
+        region: None,
+    };
+    Spec {
+        kind,
+        database: if of_spectrum { "sample".into() } else { "governed".into() },
+        initial_database: (!of_spectrum).then(|| "dev".into()),
+        create_database: !of_spectrum,
+        prefix: "immuta".into(),
+        system_user: "immuta_system_user".into(),
+        has_password: true,
+        impersonation: Some(Impersonation { name: "immuta_actors".into(), kind: ActorKind::Group }),
+        marker_owner: None,
+        external_schemas: if of_spectrum { [("lake".to_owned(), external)].into() } else { Default::default() },
+    }
+}
+
+fn request(spec: Spec) -> Request {
+    Request { spec, password: UserPassword::Set(SecretString::from("System-secret-1")), serverless: false }
+}
+
+fn removal(spec: &Spec, made: &Made, id: &str) -> Removal {
+    Removal { spec: spec.clone(), made: made.clone(), id: Some(id.to_owned()), force: false, run: None }
+}
+
+/// Runs the work until it ends or stalls; stalled work dies with its lines, as with a killed process. None: it died.
+async fn until_killed<T: Send + 'static>(
+    trial: &Trial,
+    work: impl Future<Output = T> + Send + 'static,
+    kills: bool,
+) -> Option<T> {
+    if !kills {
+        return Some(work.await);
+    }
+    let process =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let mut task = process.spawn(work);
+    let ended = loop {
+        tokio::select! {
+            ended = &mut task => break Some(ended.expect("ends")),
+            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+        }
+        if trial.standin.counters().stalled > 0 {
+            break None;
+        }
+    };
+    process.shutdown_background();
+    while trial.standin.counters().stalled > 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    ended
+}
+
+async fn make(trial: &Trial, spec: &Spec, kills: bool) -> Option<Result<Applied, Box<NotApplied>>> {
+    let (warehouse, request) = (trial.warehouse(), request(spec.clone()));
+    let work = async move { create(&warehouse, &request, &CancellationToken::new()).await };
+    until_killed(trial, work, kills).await
+}
+
+async fn is_whole(trial: &Trial, spec: &Spec, applied: &Applied) {
+    let known = Known { id: applied.id.clone(), made: applied.made.clone(), view: applied.view.clone() };
+    let looked = life::verify(&trial.warehouse(), spec, Some(&known), false, &trial.never).await.expect("looks");
+    assert_eq!(looked.missing, [] as [&str; 0]);
+    assert_eq!(looked.marker().here().map(|marker| marker.status), Some(Status::Enabled));
+}
+
+async fn clean(trial: &Trial) -> String {
+    trial.standin.dump_all().await.expect("dumps")
+}
+
+/// Creates with a fault at step k; then what Terraform does next. False: there is no step k.
+async fn create_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, before: &str) -> bool {
+    let what = format!("{:?}, step {k}, {trouble:?}", spec.kind);
+    trial.standin.reset_counters();
+    trial.standin.fault(Fault::work(k, trouble.action()));
+    let made = make(trial, spec, trouble.kills()).await;
+    let struck = trial.standin.counters().work >= k;
+    trial.standin.clear_faults();
+    let applied = match made {
+        Some(Ok(applied)) => {
+            assert!(!struck || trouble != Trouble::Fails, "{what}: succeeded though a statement failed");
+            applied
+        }
+        Some(Err(failed)) => {
+            match failed.left {
+                Some(Left { id, made, .. }) => {
+                    let removed = remove(&trial.warehouse(), &removal(spec, &made, &id), &trial.never).await;
+                    removed.unwrap_or_else(|error| panic!("{what}: {error}"));
+                }
+                None => {}
+            }
+            assert_eq!(clean(trial).await, before, "{what}: {:?}", failed.errors);
+            create(&trial.warehouse(), &request(spec.clone()), &trial.never)
+                .await
+                .unwrap_or_else(|again| panic!("{what}: {:?}, then {:?}", failed.errors, again.errors))
+        }
+        None => match create(&trial.warehouse(), &request(spec.clone()), &trial.never).await {
+            Ok(applied) => applied,
+            // It died after the last COMMIT: all is there, and the error says how to get it into state.
+            Err(again) => {
+                let error = again.errors[0].to_string();
+                let all = list(&trial.warehouse(), &trial.never).await.expect("lists");
+                let marker = all[0].marker.clone().expect("a marker");
+                assert_eq!((trouble, marker.status), (Trouble::KilledAfter, Status::Enabled), "{what}: then {error}");
+                assert!(error.contains(&format!("(id = {})", marker.id)) && error.contains("import it"), "{error}");
+                Applied { id: marker.id, made: marker.made, view: None, tests: Vec::new() }
+            }
+        },
+    };
+    is_whole(trial, spec, &applied).await;
+    let removed = remove(&trial.warehouse(), &removal(spec, &applied.made, &applied.id), &trial.never).await;
+    removed.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let mut after = clean(trial).await;
+    if after != before && trouble.kills() && !applied.made.database && spec.create_database {
+        // It died between CREATE DATABASE and the marker: an empty database that nobody can say is ours is adopted, and
+        // stays.
+        trial.admin("dev", &format!("DROP DATABASE {}", spec.database)).await;
+        after = clean(trial).await;
+    }
+    assert_eq!(after, before, "{what}");
+    struck
+}
+
+async fn every_create(kind: Kind, troubles: &[Trouble]) {
+    let trial = Trial::start();
+    let spec = spec(kind);
+    let before = clean(&trial).await;
+    for trouble in troubles {
+        let mut k = 1;
+        while create_with(&trial, &spec, k, *trouble, &before).await {
+            k += 1;
+        }
+        assert!(k > 20, "{k} steps");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn making_a_database_fails_or_loses_its_line_at_every_step() {
+    every_create(Kind::Redshift, &TROUBLES[..3]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn making_a_database_dies_at_every_step() {
+    every_create(Kind::Redshift, &TROUBLES[3..]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn making_schemas_fails_or_loses_its_line_at_every_step() {
+    every_create(Kind::RedshiftSpectrum, &TROUBLES[..3]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn making_schemas_dies_at_every_step() {
+    every_create(Kind::RedshiftSpectrum, &TROUBLES[3..]).await;
+}
+
+/// Other settings for all that changes in place.
+fn edited(spec: &Spec) -> Spec {
+    let mut edited = spec.clone();
+    edited.impersonation = Some(Impersonation { name: "immuta_deputies".into(), kind: ActorKind::Role });
+    for external in edited.external_schemas.values_mut() {
+        external.database = "lake_two".into();
+    }
+    edited
+}
+
+fn known(applied: &Applied) -> Known {
+    Known { id: applied.id.clone(), made: applied.made.clone(), view: applied.view.clone() }
+}
+
+/// Edits with a fault at step k, sees that it shows, and edits again; then back. False: there is no step k.
+async fn edit_with(trial: &Trial, spec: &Spec, applied: &mut Applied, k: u64, trouble: Trouble) -> bool {
+    let what = format!("{:?}, step {k}, {trouble:?}", spec.kind);
+    let wanted = edited(spec);
+    trial.standin.reset_counters();
+    trial.standin.fault(Fault::work(k, trouble.action()));
+    let (warehouse, request_two, before) = (trial.warehouse(), request(wanted.clone()), known(applied));
+    let work = async move { update(&warehouse, &request_two, &before, &CancellationToken::new()).await };
+    let changed = until_killed(trial, work, trouble.kills()).await;
+    let struck = trial.standin.counters().work >= k;
+    trial.standin.clear_faults();
+    let ended = match changed {
+        Some(Ok(applied)) => applied,
+        failed => {
+            let looked = life::verify(&trial.warehouse(), &wanted, Some(&known(applied)), false, &trial.never).await;
+            let looked = looked.expect("looks");
+            let status = looked.marker().here().map(|marker| marker.status);
+            let is_done = looked.missing.is_empty() && status == Some(Status::Enabled);
+            assert!(!is_done || trouble == Trouble::KilledAfter, "{what}: nothing of it shows");
+            let again = update(&trial.warehouse(), &request(wanted.clone()), &known(applied), &trial.never).await;
+            again.unwrap_or_else(|again| {
+                let failed = failed.map(|failed| failed.err().map(|failed| failed.errors));
+                panic!("{what}: {failed:?}, then {:?}", again.errors)
+            })
+        }
+    };
+    is_whole(trial, &wanted, &ended).await;
+    let back = update(&trial.warehouse(), &request(spec.clone()), &known(&ended), &trial.never).await;
+    *applied = back.unwrap_or_else(|back| panic!("{what}: {:?}", back.errors));
+    is_whole(trial, spec, applied).await;
+    struck
+}
+
+async fn every_edit(kind: Kind) {
+    let trial = Trial::start();
+    let spec = spec(kind);
+    let before = clean(&trial).await;
+    let mut applied = create(&trial.warehouse(), &request(spec.clone()), &trial.never).await.expect("is made");
+    for trouble in TROUBLES {
+        let mut k = 1;
+        while edit_with(&trial, &spec, &mut applied, k, trouble).await {
+            k += 1;
+        }
+        assert!(k > 10, "{k} steps");
+    }
+    remove(&trial.warehouse(), &removal(&spec, &applied.made, &applied.id), &trial.never).await.expect("is removed");
+    assert_eq!(clean(&trial).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn editing_a_database_survives_a_fault_at_every_step() {
+    every_edit(Kind::Redshift).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn editing_schemas_survives_a_fault_at_every_step() {
+    every_edit(Kind::RedshiftSpectrum).await;
+}
+
+/// Removes with a fault at step k, and again until all is gone. False: there is no step k.
+async fn remove_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, before: &str) -> bool {
+    let what = format!("{:?}, step {k}, {trouble:?}", spec.kind);
+    let applied = create(&trial.warehouse(), &request(spec.clone()), &trial.never).await.expect("is made");
+    let removal = removal(spec, &applied.made, &applied.id);
+    trial.standin.reset_counters();
+    trial.standin.fault(Fault::work(k, trouble.action()));
+    let (warehouse, first) = (trial.warehouse(), removal.clone());
+    let work = async move { remove(&warehouse, &first, &CancellationToken::new()).await };
+    let removed = until_killed(trial, work, trouble.kills()).await;
+    let struck = trial.standin.counters().work >= k;
+    trial.standin.clear_faults();
+    if !matches!(removed, Some(Ok(()))) {
+        let again = remove(&trial.warehouse(), &removal, &trial.never).await;
+        again.unwrap_or_else(|again| panic!("{what}: {removed:?}, then {again}"));
+    }
+    assert_eq!(clean(trial).await, before, "{what}: {removed:?}");
+    struck
+}
+
+async fn every_removal(kind: Kind) {
+    let trial = Trial::start();
+    let spec = spec(kind);
+    let before = clean(&trial).await;
+    for trouble in TROUBLES {
+        let mut k = 1;
+        while remove_with(&trial, &spec, k, trouble, &before).await {
+            k += 1;
+        }
+        assert!(k > 10, "{k} steps");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_a_database_survives_a_fault_at_every_step() {
+    every_removal(Kind::Redshift).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_schemas_survives_a_fault_at_every_step() {
+    every_removal(Kind::RedshiftSpectrum).await;
+}
