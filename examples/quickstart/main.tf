@@ -1,4 +1,4 @@
-# A tool that reads one schema and writes its findings to another.
+# A tool that reads one schema and writes its findings to another, and a governance integration.
 # Run it with `make quickstart`: the warehouse is a local stand-in, and its address and login come from REDSHIFT_*.
 
 terraform {
@@ -58,6 +58,17 @@ resource "redshift_datastore" "findings" {
   }
 }
 
+# What governs who sees what: a database of its own, made and removed by an apply.
+resource "redshift_integration" "governance" {
+  connection_id  = redshift_connection.warehouse.id
+  auto_bootstrap = true
+  database       = "governed"
+
+  impersonation {
+    enabled = true
+  }
+}
+
 output "connected_as" {
   value = redshift_connection.warehouse.database_user
 }
@@ -68,6 +79,10 @@ output "tests" {
 
 output "sales_catalog" {
   value = redshift_datastore.sales.catalog
+}
+
+output "governance" {
+  value = redshift_integration.governance.status
 }
 
 output "sql_for_sales" {

@@ -1,0 +1,5 @@
+data "redshift_integrations" "all" {}
+
+output "integrations" {
+  value = { for integration in data.redshift_integrations.all.integrations : integration.database => integration.status }
+}
