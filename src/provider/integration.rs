@@ -37,6 +37,9 @@ impl Resource for Integration {
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         place::plan(data, plan, None).await?;
+        if plan.settings_changed() {
+            refuse_what_cannot_be(data, plan)?;
+        }
         if plan.is_create() {
             return Ok(());
         }
@@ -211,6 +214,13 @@ impl Resource for Integration {
     }
 }
 
+/// What only the connection's own database tells: the managed one cannot be made from itself.
+fn refuse_what_cannot_be(data: &Configured, plan: &Plan<'_>) -> Result<(), Diagnostics> {
+    let settings = plan.planned().decode::<model::Settings>();
+    let (Ok(settings), Some(home)) = (settings, schema::home(data, plan.planned())) else { return Ok(()) };
+    settings.spec(&home).check().map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()).into())
+}
+
 /// Another value that comes to the same as the default replaces nothing, and leaving a value out may replace.
 fn replace_where_defaults_differ(plan: &mut Plan<'_>) {
     let read = |value: &Value| value.decode::<model::Settings>().ok();
@@ -240,7 +250,7 @@ fn verified(spec: &Spec, looked: &Looked, cx: &mut Change<'_>) -> Result<(), Dia
                 cx.set("id", marker.id.clone());
                 cx.set("status", "enabled");
                 cx.set("missing", Vec::<String>::new());
-                cx.set("validation_results", results(&[]));
+                cx.set("validation_results", results(&life::tests_by_hand()));
                 Kept { made: marker.made.clone(), view: looked.view.clone() }.keep(cx);
             }
         }

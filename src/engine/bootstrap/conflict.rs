@@ -179,7 +179,7 @@ pub(super) fn own_marker(found: &Found, spec: &Spec, id: &str) -> Result<Marker,
     };
     let Some(inside) = &found.inside else { return gone(&format!("Database {} does not exist.", spec.database)) };
     match &inside.marker {
-        Seen::Here(marker) if marker.id == id => Ok(marker.clone()),
+        Seen::Here(marker) if marker.id == id => Ok((**marker).clone()),
         Seen::Here(marker) => gone(&format!("In its place is another one, with id {} instead of {id}.", marker.id)),
         Seen::Unseen => Err(needs_privileges(spec)),
         Seen::Absent | Seen::Foreign => {

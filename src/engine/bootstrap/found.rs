@@ -99,7 +99,7 @@ impl Inside {
             None => Seen::Absent,
             Some(schema) if schema.relations.iter().all(|relation| relation.name != "integration") => Seen::Foreign,
             Some(_) => match marker::read(session, &system).await {
-                Ok(Some(marker)) => Seen::Here(marker),
+                Ok(Some(marker)) => Seen::Here(Box::new(marker)),
                 Ok(None) => Seen::Foreign,
                 Err(error) if error.sqlstate() == Some("42501") => Seen::Unseen,
                 // A table of that name that is another's.

@@ -105,9 +105,9 @@ async fn make(trial: &Trial, spec: &Spec, kills: bool) -> Option<Result<Applied,
     until_killed(trial, work, kills).await
 }
 
-async fn is_whole(trial: &Trial, spec: &Spec, applied: &Applied) {
+async fn is_whole(trial: &Trial, warehouse: &Warehouse, spec: &Spec, applied: &Applied) {
     let known = Known { id: applied.id.clone(), made: applied.made.clone(), view: applied.view.clone() };
-    let looked = life::verify(&trial.warehouse(), spec, Some(&known), false, &trial.never).await.expect("looks");
+    let looked = life::verify(warehouse, spec, Some(&known), false, &trial.never).await.expect("looks");
     assert_eq!(looked.missing, [] as [&str; 0]);
     assert_eq!(looked.marker().here().map(|marker| marker.status), Some(Status::Enabled));
 }
@@ -119,6 +119,7 @@ async fn clean(trial: &Trial) -> String {
 /// Creates with a fault at step k; then what Terraform does next. False: there is no step k.
 async fn create_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, before: &str) -> bool {
     let what = format!("{:?}, step {k}, {trouble:?}", spec.kind);
+    let later = trial.warehouse();
     trial.standin.reset_counters();
     trial.standin.fault(Fault::work(k, trouble.action()));
     let made = make(trial, spec, trouble.kills()).await;
@@ -130,24 +131,21 @@ async fn create_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
             applied
         }
         Some(Err(failed)) => {
-            match failed.left {
-                Some(Left { id, made, .. }) => {
-                    let removed = remove(&trial.warehouse(), &removal(spec, &made, &id), &trial.never).await;
-                    removed.unwrap_or_else(|error| panic!("{what}: {error}"));
-                }
-                None => {}
+            if let Some(Left { id, made, .. }) = failed.left {
+                let removed = remove(&later, &removal(spec, &made, &id), &trial.never).await;
+                removed.unwrap_or_else(|error| panic!("{what}: {error}"));
             }
             assert_eq!(clean(trial).await, before, "{what}: {:?}", failed.errors);
-            create(&trial.warehouse(), &request(spec.clone()), &trial.never)
+            create(&later, &request(spec.clone()), &trial.never)
                 .await
                 .unwrap_or_else(|again| panic!("{what}: {:?}, then {:?}", failed.errors, again.errors))
         }
-        None => match create(&trial.warehouse(), &request(spec.clone()), &trial.never).await {
+        None => match create(&later, &request(spec.clone()), &trial.never).await {
             Ok(applied) => applied,
             // It died after the last COMMIT: all is there, and the error says how to get it into state.
             Err(again) => {
                 let error = again.errors[0].to_string();
-                let all = list(&trial.warehouse(), &trial.never).await.expect("lists");
+                let all = list(&later, &trial.never).await.expect("lists");
                 let marker = all[0].marker.clone().expect("a marker");
                 assert_eq!((trouble, marker.status), (Trouble::KilledAfter, Status::Enabled), "{what}: then {error}");
                 assert!(error.contains(&format!("(id = {})", marker.id)) && error.contains("import it"), "{error}");
@@ -155,8 +153,8 @@ async fn create_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
             }
         },
     };
-    is_whole(trial, spec, &applied).await;
-    let removed = remove(&trial.warehouse(), &removal(spec, &applied.made, &applied.id), &trial.never).await;
+    is_whole(trial, &later, spec, &applied).await;
+    let removed = remove(&later, &removal(spec, &applied.made, &applied.id), &trial.never).await;
     removed.unwrap_or_else(|error| panic!("{what}: {error}"));
     let mut after = clean(trial).await;
     if after != before && trouble.kills() && !applied.made.database && spec.create_database {
@@ -220,6 +218,7 @@ fn known(applied: &Applied) -> Known {
 async fn edit_with(trial: &Trial, spec: &Spec, applied: &mut Applied, k: u64, trouble: Trouble) -> bool {
     let what = format!("{:?}, step {k}, {trouble:?}", spec.kind);
     let wanted = edited(spec);
+    let later = trial.warehouse();
     trial.standin.reset_counters();
     trial.standin.fault(Fault::work(k, trouble.action()));
     let (warehouse, request_two, before) = (trial.warehouse(), request(wanted.clone()), known(applied));
@@ -230,22 +229,22 @@ async fn edit_with(trial: &Trial, spec: &Spec, applied: &mut Applied, k: u64, tr
     let ended = match changed {
         Some(Ok(applied)) => applied,
         failed => {
-            let looked = life::verify(&trial.warehouse(), &wanted, Some(&known(applied)), false, &trial.never).await;
+            let looked = life::verify(&later, &wanted, Some(&known(applied)), false, &trial.never).await;
             let looked = looked.expect("looks");
             let status = looked.marker().here().map(|marker| marker.status);
             let is_done = looked.missing.is_empty() && status == Some(Status::Enabled);
             assert!(!is_done || trouble == Trouble::KilledAfter, "{what}: nothing of it shows");
-            let again = update(&trial.warehouse(), &request(wanted.clone()), &known(applied), &trial.never).await;
+            let again = update(&later, &request(wanted.clone()), &known(applied), &trial.never).await;
             again.unwrap_or_else(|again| {
                 let failed = failed.map(|failed| failed.err().map(|failed| failed.errors));
                 panic!("{what}: {failed:?}, then {:?}", again.errors)
             })
         }
     };
-    is_whole(trial, &wanted, &ended).await;
-    let back = update(&trial.warehouse(), &request(spec.clone()), &known(&ended), &trial.never).await;
+    is_whole(trial, &later, &wanted, &ended).await;
+    let back = update(&later, &request(spec.clone()), &known(&ended), &trial.never).await;
     *applied = back.unwrap_or_else(|back| panic!("{what}: {:?}", back.errors));
-    is_whole(trial, spec, applied).await;
+    is_whole(trial, &later, spec, applied).await;
     struck
 }
 
@@ -278,7 +277,8 @@ async fn editing_schemas_survives_a_fault_at_every_step() {
 /// Removes with a fault at step k, and again until all is gone. False: there is no step k.
 async fn remove_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, before: &str) -> bool {
     let what = format!("{:?}, step {k}, {trouble:?}", spec.kind);
-    let applied = create(&trial.warehouse(), &request(spec.clone()), &trial.never).await.expect("is made");
+    let later = trial.warehouse();
+    let applied = create(&later, &request(spec.clone()), &trial.never).await.expect("is made");
     let removal = removal(spec, &applied.made, &applied.id);
     trial.standin.reset_counters();
     trial.standin.fault(Fault::work(k, trouble.action()));
@@ -288,7 +288,7 @@ async fn remove_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
     let struck = trial.standin.counters().work >= k;
     trial.standin.clear_faults();
     if !matches!(removed, Some(Ok(()))) {
-        let again = remove(&trial.warehouse(), &removal, &trial.never).await;
+        let again = remove(&later, &removal, &trial.never).await;
         again.unwrap_or_else(|again| panic!("{what}: {removed:?}, then {again}"));
     }
     assert_eq!(clean(trial).await, before, "{what}: {removed:?}");

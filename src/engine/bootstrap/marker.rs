@@ -75,7 +75,7 @@ pub enum Seen {
     Foreign,
     /// The login may not read it.
     Unseen,
-    Here(Marker),
+    Here(Box<Marker>),
 }
 
 impl Seen {

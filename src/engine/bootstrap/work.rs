@@ -67,8 +67,6 @@ pub(super) async fn transaction(
         }
     }
     let committed = session.execute(&Sql::from("COMMIT")).await;
-    // What ran as somebody else is not used again.
-    session.discard();
     committed.map(drop).map_err(|error| {
         let unsure = !matches!(error, Error::Server(_) | Error::Cancelled);
         Broken { error, unsure }
