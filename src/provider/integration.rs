@@ -241,6 +241,11 @@ fn verified(spec: &Spec, looked: &Looked, cx: &mut Change<'_>) -> Result<(), Dia
             "The scripts were made for other settings",
             "The marker in the warehouse was written by a script for another configuration. Use the settings that the script was made with, or run the script that this plan shows.",
         )),
+        // A person removed it and made it again.
+        Seen::Here(marker) if cx.prior().at("id").as_str().is_some_and(|id| id != marker.id) => d.push(Diagnostic::error(
+            "Another integration is in its place",
+            format!("Database {} holds integration {}. Take this one out of state (`terraform state rm`), and import that one by its id.", spec.database, marker.id),
+        )),
         Seen::Here(marker) => {
             for what in &looked.missing {
                 d.push(Diagnostic::error("The integration is not complete", format!("Missing: {what}. Run the script again, or grant it by hand.")));

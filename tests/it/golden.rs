@@ -18,10 +18,14 @@ fn check(files: &[PathBuf]) -> (bool, String) {
 
 #[test]
 fn the_golden_sql_is_redshift_sql() {
-    let folder = tools::root().join("tests/golden");
-    let entries = fs::read_dir(&folder).expect("tests/golden").map(|entry| entry.expect("an entry").path());
-    let files: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|e| e == "sql")).collect();
-    assert!(!files.is_empty(), "no golden SQL");
+    let mut files = Vec::new();
+    for folder in ["tests/golden", "tests/golden/scripts"] {
+        let entries =
+            fs::read_dir(tools::root().join(folder)).expect(folder).map(|entry| entry.expect("an entry").path());
+        let before = files.len();
+        files.extend(entries.filter(|path| path.extension().is_some_and(|e| e == "sql")));
+        assert!(files.len() > before, "no golden SQL in {folder}");
+    }
     let (passed, text) = check(&files);
     assert!(passed, "{text}");
 }

@@ -17,6 +17,8 @@ mod history;
 mod house;
 mod iam_policy_document;
 mod integration;
+mod integration_manual;
+mod integration_scripts;
 mod moto;
 mod places;
 mod proxies;

@@ -2,9 +2,9 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::found::Found;
+use super::found::{Found, Inside, World};
 use super::marker::{self, Marker, Seen, Status};
-use super::spec::Spec;
+use super::spec::{Kind, Spec};
 use crate::engine::error::Error;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, literal};
@@ -113,6 +113,45 @@ pub async fn list(warehouse: &Warehouse, cancel: &CancellationToken) -> Result<V
         }
     }
     Ok(all)
+}
+
+/// Settings that no list of what was made tells: whether the database was to be made (an empty one may have been there),
+/// and who was to get the marker. The marker's digest is of all settings, so those are right that lead to it.
+pub async fn settings(
+    warehouse: &Warehouse,
+    database: &str,
+    prefix: &str,
+    marker: &Marker,
+    cancel: &CancellationToken,
+) -> Result<Option<(bool, Option<String>)>, Error> {
+    let Some(kind) = [Kind::Redshift, Kind::RedshiftSpectrum].into_iter().find(|kind| marker.is_kind(*kind)) else {
+        return Ok(None);
+    };
+    let mut spec = Spec {
+        kind,
+        database: database.to_owned(),
+        initial_database: None,
+        create_database: true,
+        prefix: prefix.to_owned(),
+        system_user: marker.made.system_user.clone(),
+        has_password: false,
+        impersonation: marker.made.actors.clone(),
+        marker_owner: None,
+        external_schemas: marker.made.external_schemas.clone(),
+    };
+    let mut session = warehouse.session(database, cancel).await?;
+    let inside = Inside::read(&mut session, prefix).await?;
+    let principals = World::read(&mut session).await?.principals;
+    let owner = inside.schema(&spec.system()).map(|schema| principals.name_of(schema.owner));
+    for marker_owner in [None, owner] {
+        for create_database in [true, false] {
+            spec = Spec { create_database, marker_owner: marker_owner.clone(), ..spec };
+            if spec.digest() == marker.digest {
+                return Ok(Some((create_database, marker_owner)));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Databases and schemas whose name ends like that of a managed one; only those are opened.

@@ -76,7 +76,7 @@ pub async fn create(
     let spec = &request.spec;
     spec.check().map_err(NotApplied::nothing)?;
     let _turn = run::turn(warehouse, &spec.database, cancel).await.map_err(NotApplied::nothing)?;
-    let start = Start::look(warehouse, request, cancel).await?;
+    let mut start = Start::look(warehouse, request, cancel).await?;
     let mut making = Making {
         warehouse,
         spec,
@@ -88,10 +88,8 @@ pub async fn create(
         marked: start.leftover.is_some(),
         externals: Vec::new(),
     };
-    let ended = making.all(&start).await;
-    let Start { tests, lock, .. } = start;
-    // Nobody can drop a database that its session is in.
-    drop(lock);
+    let ended = making.all(&mut start).await;
+    let tests = start.tests;
     match ended {
         Ok(view) => {
             let made = making.made_so_far;
@@ -195,20 +193,42 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    async fn all(&mut self, start: &Start) -> Result<Option<String>, Error> {
-        let _lock = match &start.leftover {
+    /// The lock ends with it: nobody can drop a database that its session is in.
+    async fn all(&mut self, start: &mut Start) -> Result<Option<String>, Error> {
+        let held = start.lock.take();
+        let lock = match &start.leftover {
             Some(marker) => {
                 self.claim(Status::Creating, marker.generation).await?;
-                None
+                held
             }
             None => {
                 self.database(start).await?;
                 self.mark().await?;
-                let lock = Lock::take(self.warehouse, self.spec, self.cancel).await?;
-                Some(lock.ok_or_else(|| conflict::busy_now(&self.id, Status::Creating))?)
+                Lock::take(self.warehouse, self.spec, self.cancel).await?
             }
         };
+        let lock = lock.ok_or_else(|| conflict::busy_now(&self.id, Status::Creating))?;
+        let _lock = self.with_lock(lock, Status::Creating).await?;
         self.inside().await
+    }
+
+    /// Does what only the session with the lock can do.
+    async fn with_lock(&self, lock: Lock, status: Status) -> Result<Lock, Error> {
+        if self.spec.marker_owner.is_none() {
+            return Ok(lock);
+        }
+        let found = look(self.warehouse, self.spec, self.cancel).await?;
+        let parts = parts(self.spec, &found, &self.how);
+        let todo: Vec<Sql> = parts
+            .into_iter()
+            .filter(|part| part.place == Place::WithLock && !part.done)
+            .flat_map(|part| part.statements)
+            .collect();
+        if todo.is_empty() {
+            return Ok(lock);
+        }
+        let lock = lock.run(&todo, self.warehouse, self.spec, self.cancel).await?;
+        lock.ok_or_else(|| conflict::busy_now(&self.id, status))
     }
 
     fn home(&self) -> String {
@@ -334,6 +354,13 @@ impl Making<'_> {
         }
     }
 
+    /// All of an edit, up to the end of the lock.
+    async fn changes(&mut self, lock: Lock, generation: i64) -> Result<Option<String>, Error> {
+        self.claim(Status::Editing, generation).await?;
+        let _lock = self.with_lock(lock, Status::Editing).await?;
+        self.inside().await
+    }
+
     /// What the marker says while external schemas are made: new ones as wanted, changed ones still as they were.
     fn on_the_way(&self, wanted: &Made) -> Made {
         let mut external_schemas = wanted.external_schemas.clone();
@@ -454,7 +481,7 @@ pub async fn update(
         return Err(Box::new(NotApplied { errors: failed, left: None, tests }));
     }
     let lock = Lock::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
-    let Some(_lock) = lock else {
+    let Some(lock) = lock else {
         return Err(NotApplied::nothing(busy(warehouse, spec, &marker, cancel).await));
     };
     let gains_key = spec.impersonation.is_some()
@@ -478,10 +505,7 @@ pub async fn update(
         externals: Vec::new(),
     };
     tracing::debug!(superuser = facts.superuser, status = marker.status.name(), "changing the integration");
-    let changed = match making.claim(Status::Editing, marker.generation).await {
-        Ok(()) => making.inside().await,
-        Err(error) => Err(error),
-    };
+    let changed = making.changes(lock, marker.generation).await;
     match changed {
         Ok(view) => Ok(Applied { id: marker.id, made: making.made_so_far, view, tests }),
         Err(error) => {

@@ -25,7 +25,7 @@ use crate::engine::bootstrap::found::{Found, Inside, World, database};
 use crate::engine::error::Error;
 use crate::engine::session::warehouse::Warehouse;
 
-pub use crate::engine::bootstrap::conflict::{Listed, list};
+pub use crate::engine::bootstrap::conflict::{Listed, list, settings};
 pub use crate::engine::bootstrap::life::{Applied, NotApplied, Request, create, update};
 pub use crate::engine::bootstrap::made::{Made, Owners};
 pub use crate::engine::bootstrap::marker::{ALTERED, Marker, Seen, Status};

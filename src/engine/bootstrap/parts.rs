@@ -22,6 +22,8 @@ pub enum Place {
     Inside,
     /// The same, as the system user, who then owns what is made.
     AsSystem,
+    /// By the session that holds the lock, before the transaction: it is about the table that is locked.
+    WithLock,
     /// In the managed database after the transaction; alone.
     Alone,
 }
@@ -405,7 +407,8 @@ impl List<'_> {
             for table in ["integration", "integration_lock"] {
                 let done = id.is_some() && self.relation(table).map(|(owner, _)| owner) == id;
                 let statement = format!("ALTER TABLE {system}.{table} OWNER TO {name}");
-                self.one(Place::Inside, format!("table {system}.{table} owned by {owner}"), done, statement);
+                let place = if table == "integration_lock" { Place::WithLock } else { Place::Inside };
+                self.one(place, format!("table {system}.{table} owned by {owner}"), done, statement);
             }
         }
         if self.how.owners == Owners::System {

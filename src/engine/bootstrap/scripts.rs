@@ -48,7 +48,7 @@ pub fn scripts(spec: &Spec, home: &str, before: Option<&Spec>) -> Scripts {
     Scripts {
         initial_create: spec.create_database.then(|| initial_create(spec, &initial)),
         create: create(spec),
-        edit: before.filter(|before| *before != spec).map(|before| edit(spec, before)),
+        edit: before.filter(|before| !before.same_in_warehouse(spec)).map(|before| edit(spec, before)),
         delete: delete(spec, &initial, false),
         cleanup: delete(spec, &initial, true),
     }
@@ -175,9 +175,16 @@ fn edit(spec: &Spec, before: &Spec) -> Script {
     out.statement("BEGIN");
     out.all(&statements(spec, &parts, |part| !part.done));
     out.all(&proof(spec));
-    out.statement(&marker::done_by_hand(spec, &made));
-    out.statement("COMMIT");
-    alone(&mut out, &parts);
+    let done = marker::done_by_hand(spec, &made);
+    if parts.iter().any(|part| part.place == Place::Alone && !part.done) {
+        out.statement("COMMIT");
+        alone(&mut out, &parts);
+        out.remark("Last: what was done.");
+        out.statement(&done);
+    } else {
+        out.statement(&done);
+        out.statement("COMMIT");
+    }
     secrets(&mut out, spec, spec.impersonation.is_some() && before.impersonation.is_none());
     out.done(&spec.database)
 }

@@ -117,14 +117,15 @@ pub(super) async fn alone(
 
 /// The statements of a transaction: those that are not done, the system user's in its name, then proof and marker.
 pub(super) fn acts(spec: &Spec, parts: &[Part], last: Sql) -> Vec<Act> {
-    let statements = statements(spec, parts, |part| !part.done).into_iter().chain(proof(spec));
+    let chosen = |part: &Part| !part.done && part.place != Place::WithLock;
+    let statements = statements(spec, parts, chosen).into_iter().chain(proof(spec));
     statements.map(Act::Run).chain([Act::Claim(last)]).collect()
 }
 
 /// The statements inside the transaction of the parts that are chosen, in order.
 pub(super) fn statements(spec: &Spec, parts: &[Part], chosen: impl Fn(&Part) -> bool) -> Vec<Sql> {
     let mut all = Vec::new();
-    let inside = parts.iter().filter(|part| matches!(part.place, Place::Inside | Place::AsSystem) && chosen(part));
+    let inside = parts.iter().filter(|part| !matches!(part.place, Place::Initial | Place::Alone) && chosen(part));
     let mut as_system = false;
     for part in inside {
         if (part.place == Place::AsSystem) != as_system {
@@ -185,5 +186,25 @@ impl Lock {
                 if error.sqlstate() == Some("57014") { Ok(None) } else { Err(error) }
             }
         }
+    }
+
+    /// Does what nobody else can do while it is held, which lets go of it for a moment. None: somebody else has it now.
+    pub(super) async fn run(
+        mut self,
+        statements: &[Sql],
+        warehouse: &Warehouse,
+        spec: &Spec,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Lock>, Error> {
+        if let Some(mut session) = self.0.take() {
+            for statement in statements.iter().chain([&Sql::from("COMMIT")]) {
+                if let Err(error) = session.execute(statement).await {
+                    session.discard();
+                    return Err(error);
+                }
+            }
+            session.discard();
+        }
+        Lock::take(warehouse, spec, cancel).await
     }
 }

@@ -4,6 +4,7 @@ use super::super::configured::Configured;
 use super::super::link::Link;
 use super::super::{errors, place};
 use super::model::Kept;
+use super::schema;
 use crate::engine::bootstrap::{self, Listed};
 use crate::engine::error::Error;
 use crate::engine::settings::Settings;
@@ -42,30 +43,31 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
         let detail = format!("The login may not read the marker in database {}.", listed.database);
         return Err(Diagnostic::error("The integration cannot be seen", detail).into());
     };
-    cx.set("id", marker.id.clone());
-    cx.set("connection_id", connection_id);
-    cx.set("endpoint", warehouse.access().endpoint.to_string());
-    cx.set("namespace", facts.namespace.clone());
-    cx.set("type", marker.kind.clone());
-    cx.set("auto_bootstrap", marker.mode == "automatic");
-    cx.set("database", listed.database.clone());
-    cx.set("prefix", listed.prefix.clone());
-    cx.set("force_destroy", false);
-    cx.set("abandon_on_destroy", false);
+    let told = bootstrap::settings(&warehouse, &listed.database, &listed.prefix, marker, cx.cancelled());
+    let (creates_database, marker_owner) = told.await.map_err(explain)?.unwrap_or((marker.made.database, None));
     let made = &marker.made;
     let by_default = marker.kind == "Redshift";
-    cx.set("create_database", (made.database != by_default).then_some(made.database));
+    let mut imported = Value::object([
+        ("connection_id", connection_id.into()),
+        ("type", marker.kind.clone().into()),
+        ("auto_bootstrap", (marker.mode == "automatic").into()),
+        ("database", listed.database.clone().into()),
+        ("create_database", (creates_database != by_default).then_some(creates_database).into()),
+        ("prefix", listed.prefix.clone().into()),
+        ("marker_owner", marker_owner.into()),
+        ("force_destroy", false.into()),
+        ("abandon_on_destroy", false.into()),
+    ]);
     if made.system_user != format!("{}_system_user", listed.prefix) {
-        cx.set("system_user.name", made.system_user.clone());
+        imported.set("system_user", Value::object([("name", made.system_user.clone().into())]));
     }
     if let Some(actors) = &made.actors {
-        cx.set("impersonation.enabled", true);
-        if actors.name != format!("{}_impersonator_role", listed.prefix) {
-            cx.set("impersonation.name", actors.name.clone());
-        }
-        if actors.kind == bootstrap::ActorKind::Role {
-            cx.set("impersonation.type", "role");
-        }
+        let name = (actors.name != format!("{}_impersonator_role", listed.prefix)).then(|| actors.name.clone());
+        let kind = (actors.kind == bootstrap::ActorKind::Role).then_some("role");
+        imported.set(
+            "impersonation",
+            Value::object([("enabled", true.into()), ("name", name.into()), ("type", kind.into())]),
+        );
     }
     if !made.external_schemas.is_empty() {
         let one = |external: &bootstrap::ExternalSchema| {
@@ -76,7 +78,19 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
             ])
         };
         let all = made.external_schemas.iter().map(|(name, external)| (name.clone(), one(external)));
-        cx.set("external_schemas", all.collect::<std::collections::BTreeMap<_, _>>());
+        imported.set("external_schemas", all.collect::<std::collections::BTreeMap<_, _>>());
+    }
+    // Nothing derives them once the plan is empty.
+    let (scripts, config) = (schema::scripts_of(data, &imported, None), schema::config(data, &imported));
+    imported.set("scripts", scripts);
+    imported.set("config", config);
+    imported.set("id", marker.id.clone());
+    imported.set("endpoint", warehouse.access().endpoint.to_string());
+    imported.set("namespace", facts.namespace.clone());
+    if let Value::Map(all) = imported {
+        for (name, value) in all {
+            cx.set(&name, value);
+        }
     }
     Kept { made: made.clone(), view: None }.keep(cx);
     Ok(())

@@ -233,7 +233,8 @@ pub(super) fn home(data: &Configured, planned: &Value) -> Option<String> {
     Some(resolved.or(link.settings.database).unwrap_or_else(|| "dev".to_owned()))
 }
 
-fn config(data: &Configured, planned: &Value) -> Value {
+/// The configuration in the words of the documents.
+pub(super) fn config(data: &Configured, planned: &Value) -> Value {
     let (Ok(settings), Some((spec, _))) = (planned.decode::<Settings>(), spec_of(data, planned)) else {
         return Value::Unknown;
     };

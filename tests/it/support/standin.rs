@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -113,6 +114,45 @@ impl Warehouse {
     /// Runs a statement as another user: the rows, or SQLSTATE and text.
     pub fn sql_as(&self, user: &str, password: &str, database: &str, statement: &str) -> Result<Rows, String> {
         self.0.sql_as_blocking(user, password, database, statement).map_err(|error| error.to_string())
+    }
+
+    /// Runs statements one after the other in one session of the superuser, up to the first that is refused.
+    pub fn run_all(&self, database: &str, statements: &[String]) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut client = self.0.session(SUPERUSER, None, database).await.map_err(|error| error.to_string())?;
+            for statement in statements {
+                client.query(statement).await.map_err(|error| format!("{statement}: {error}"))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs a text by psql exactly as it is printed, as the superuser and up to the first error; on a machine without
+    /// psql, what a simple client makes of it.
+    pub fn run_script(&self, database: &str, text: &str) -> Result<(), String> {
+        let mut psql = super::tools::clean(std::path::Path::new("psql"));
+        psql.args(["--no-psqlrc", "--no-password", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", "-"]);
+        psql.env("PGHOST", self.host()).env("PGPORT", self.port().to_string()).env("PGDATABASE", database);
+        psql.env("PGUSER", SUPERUSER).env("PGPASSWORD", self.password());
+        psql.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", self.0.ca_file());
+        psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = match psql.spawn() {
+            Ok(running) => running,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return self.run_all(database, &super::text::statements(text));
+            }
+            Err(error) => panic!("psql does not start: {error}"),
+        };
+        let mut input = running.stdin.take().expect("an input");
+        // What psql does not read it has refused, and says why.
+        let _ = input.write_all(text.as_bytes());
+        drop(input);
+        let output = running.wait_with_output().expect("psql ends");
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
     }
 
     /// Everything in a database and everything shared: users, groups, roles, rights, objects.

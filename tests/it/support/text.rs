@@ -98,6 +98,47 @@ fn problem(diagnostic: &Value) -> Problem {
     }
 }
 
+/// The statements of an SQL text, as a simple client splits it: at semicolons outside of quotes, dollar quotes and
+/// comments, which are left out.
+pub fn statements(text: &str) -> Vec<String> {
+    let mut all = vec![String::new()];
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let until = |from: usize, end: &str| rest[from..].find(end).map_or(rest.len(), |at| from + at + end.len());
+        let length = match first {
+            '-' if rest.starts_with("--") => {
+                rest = &rest[until(0, "\n")..];
+                continue;
+            }
+            ';' => {
+                all.push(String::new());
+                rest = &rest[1..];
+                continue;
+            }
+            '\'' => until(1, "'"),
+            '"' => until(1, "\""),
+            '$' => match rest[1..].find('$') {
+                Some(at) if rest[1..=at].chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                    until(at + 2, &rest[..at + 2])
+                }
+                _ => 1,
+            },
+            other => other.len_utf8(),
+        };
+        let (taken, left) = rest.split_at(length);
+        all.last_mut().expect("one").push_str(taken);
+        rest = left;
+    }
+    let trimmed = all.iter().map(|statement| statement.trim().to_owned());
+    trimmed.filter(|statement| !statement.is_empty()).collect()
+}
+
+#[test]
+fn a_text_is_split_as_a_simple_client_does() {
+    let text = "-- a; b\nSELECT ';', \"x;\";\n\nDO $b$ BEGIN; -- c\n END; $b$;\n-- d\n";
+    assert_eq!(statements(text), ["SELECT ';', \"x;\"", "DO $b$ BEGIN; -- c\n END; $b$"]);
+}
+
 #[test]
 fn boxes_colours_and_line_breaks_go() {
     let shown = "\u{1b}[31m╷\u{1b}[0m\n│ \u{1b}[1mError: \u{1b}[0mNo such\n│ schema\n│ \n│   GRANT  x\n╵\n";

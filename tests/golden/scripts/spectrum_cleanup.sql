@@ -1,0 +1,19 @@
+-- Removes what was made of a governance integration: a statement that says its object does not exist can be passed over.
+-- Run it in database governed, as a superuser, with autocommit on (the script begins and ends its own transactions).
+DROP SCHEMA IF EXISTS "My Pond";
+DROP SCHEMA IF EXISTS "lake";
+
+-- Without CASCADE: what others put there is not dropped.
+DROP VIEW IF EXISTS immuta_system.user_profile;
+DROP PROCEDURE immuta_procedures.impersonate_user(varchar);
+DROP TABLE IF EXISTS immuta_system.impersonation;
+DROP TABLE IF EXISTS immuta_system.profile;
+DROP SCHEMA IF EXISTS immuta_functions;
+DROP SCHEMA IF EXISTS immuta_procedures;
+REVOKE ALL ON SCHEMA immuta_system FROM immuta_system_user;
+REVOKE ALL ON DATABASE governed FROM immuta_system_user;
+DROP USER IF EXISTS immuta_system_user;
+DROP GROUP immuta_impersonator_role;
+DROP TABLE IF EXISTS immuta_system.integration_lock;
+DROP TABLE IF EXISTS immuta_system.integration;
+DROP SCHEMA IF EXISTS immuta_system;

@@ -1,0 +1,38 @@
+-- Makes a governance integration.
+-- Run it in database governed, as a superuser, with autocommit on (the script begins and ends its own transactions).
+
+-- The marker, by which it is known again, and everything else: all or nothing.
+BEGIN;
+CREATE SCHEMA immuta_system;
+CREATE TABLE immuta_system.integration_lock (unused integer) DISTSTYLE ALL;
+CREATE TABLE immuta_system.integration (id varchar(64) NOT NULL, type varchar(32) NOT NULL, mode varchar(16) NOT NULL, status varchar(32) NOT NULL, format integer NOT NULL, generation bigint NOT NULL, run_id varchar(64), config_digest varchar(64) NOT NULL, made varchar(4096) NOT NULL, message varchar(4096), created_at timestamp NOT NULL, updated_at timestamp NOT NULL) DISTSTYLE ALL;
+INSERT INTO immuta_system.integration SELECT md5('governed' || getdate()::varchar || pg_backend_pid()::varchar), 'RedshiftSpectrum', 'manual', 'enabled', 1, 1, NULL, '995be8efb063470f23f4d2c848bbdea15c1c61fecfda7a5990686712642b2e7a', '{"database":true,"user":true,"system_user":"immuta_system_user","temp_to_public":false,"owners":"system","external_schemas":{"lake":{"database":"lake","iam_role":"default"}}}', NULL, getdate(), getdate();
+CREATE USER immuta_system_user PASSWORD DISABLE NOCREATEDB NOCREATEUSER;
+GRANT CREATE, TEMP ON DATABASE governed TO immuta_system_user;
+REVOKE ALL ON DATABASE governed FROM PUBLIC;
+GRANT TEMP ON DATABASE governed TO PUBLIC;
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+GRANT ALL ON SCHEMA immuta_system TO immuta_system_user;
+SET SESSION AUTHORIZATION 'immuta_system_user';
+CREATE SCHEMA immuta_functions;
+CREATE SCHEMA immuta_procedures;
+CREATE TABLE immuta_system.profile (immuta__userid varchar(256) NOT NULL, immuta__groups varchar(65535), immuta__attributes varchar(65535), immuta__projects varchar(65535), immuta__tables varchar(65535)) DISTSTYLE ALL SORTKEY (immuta__userid);
+CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p WHERE p.immuta__userid = current_user AND getdate() IS NOT NULL;
+GRANT USAGE ON SCHEMA immuta_functions TO PUBLIC;
+GRANT USAGE ON SCHEMA immuta_procedures TO PUBLIC;
+RESET SESSION AUTHORIZATION;
+GRANT USAGE ON SCHEMA immuta_system TO PUBLIC;
+SET SESSION AUTHORIZATION 'immuta_system_user';
+GRANT SELECT ON immuta_system.user_profile TO PUBLIC;
+RESET SESSION AUTHORIZATION;
+ALTER DATABASE governed OWNER TO immuta_system_user;
+
+-- View and procedure must work here, else nothing is kept.
+SELECT count(*) FROM immuta_system.user_profile;
+COMMIT;
+
+-- Cannot be in a transaction: external schema lake.
+CREATE EXTERNAL SCHEMA "lake" FROM DATA CATALOG DATABASE 'lake' IAM_ROLE DEFAULT;
+
+-- Cannot be in a transaction: USAGE on external schema lake for user immuta_system_user.
+GRANT USAGE ON SCHEMA "lake" TO immuta_system_user;
