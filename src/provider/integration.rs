@@ -101,7 +101,7 @@ impl Resource for Integration {
         if !link.enabled {
             return Ok(Found::Here);
         }
-        let kept = Kept::read(cx);
+        let kept = Kept::read(cx).unwrap_or_default();
         let looked = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
             Ok(warehouse) => {
                 let spec = state.settings.spec(&warehouse.access().database);
@@ -140,7 +140,7 @@ impl Resource for Integration {
             .await
             .map_err(|error| explain(&error, cx))?;
         let spec = wanted.settings.spec(&warehouse.access().database);
-        let kept = Kept::read(cx);
+        let kept = Kept::read(cx).unwrap_or_default();
         if cx.planned().at("endpoint").is_unknown() {
             let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
             cx.set("endpoint", warehouse.access().endpoint.to_string());
@@ -197,7 +197,7 @@ impl Resource for Integration {
         let kept = Kept::read(cx);
         let removal = Removal {
             spec,
-            made: kept.made,
+            made: kept.map(|kept| kept.made),
             id: state.id.filter(|id| !id.is_empty()),
             force: state.force_destroy,
             run: None,

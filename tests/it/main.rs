@@ -17,6 +17,7 @@ mod history;
 mod house;
 mod iam_policy_document;
 mod integration;
+mod integration_faults;
 mod integration_manual;
 mod integration_scripts;
 mod moto;

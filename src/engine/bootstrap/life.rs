@@ -417,6 +417,11 @@ impl Making<'_> {
         ))
     }
 
+    /// What there may be of it.
+    fn made_by_then(&self) -> Made {
+        Made { user: true, actors: self.spec.impersonation.clone(), ..self.made_so_far.clone() }
+    }
+
     async fn take_back_externals(&self) {
         for sql in self.externals.iter().rev() {
             if let Err(error) = alone(self.warehouse, &self.spec.database, sql, &CancellationToken::new()).await {
@@ -435,7 +440,7 @@ impl Making<'_> {
         }
         let removal = super::removal::Removal {
             spec: self.spec.clone(),
-            made: Made { user: true, actors: self.spec.impersonation.clone(), ..self.made_so_far.clone() },
+            made: Some(self.made_by_then()),
             id: Some(self.id.clone()),
             force: false,
             run: Some(self.run.clone()),
@@ -446,7 +451,7 @@ impl Making<'_> {
         let note = marker::failed(&self.spec.system(), Status::CreateError, &self.run, &why.to_string());
         let noted = alone(self.warehouse, &self.spec.database, &Sql::from(note), &cancel).await;
         tracing::debug!(noted = noted.is_ok(), "the marker says that it failed");
-        Some(Left { id: self.id.clone(), made: removal.made, status: Status::CreateError })
+        Some(Left { id: self.id.clone(), made: self.made_by_then(), status: Status::CreateError })
     }
 }
 

@@ -68,7 +68,7 @@ fn request(spec: Spec) -> Request {
 }
 
 fn removal(spec: &Spec, made: &Made, id: &str) -> Removal {
-    Removal { spec: spec.clone(), made: made.clone(), id: Some(id.to_owned()), force: false, run: None }
+    Removal { spec: spec.clone(), made: Some(made.clone()), id: Some(id.to_owned()), force: false, run: None }
 }
 
 /// Runs the work until it ends or stalls; stalled work dies with its lines, as with a killed process. None: it died.

@@ -20,8 +20,9 @@ use crate::engine::user::dropping;
 #[derive(Clone, Debug)]
 pub struct Removal {
     pub spec: Spec,
-    /// What was made, as far as was kept. The marker may narrow it.
-    pub made: Made,
+    /// What was made, as far as was kept; the marker may narrow it. None: nothing was kept, and the marker says it.
+    /// (Of a tainted resource, Terraform hands no private state to the delete of a replacement.)
+    pub made: Option<Made>,
     /// The integration's id; none: whatever has the name.
     pub id: Option<String>,
     /// Drop what others put there, and hand over what the system user owns elsewhere.
@@ -63,7 +64,7 @@ pub(super) async fn remove_locked(
 async fn once(warehouse: &Warehouse, removal: &Removal, cancel: &CancellationToken) -> Result<(), Error> {
     let spec = &removal.spec;
     let found = look(warehouse, spec, cancel).await?;
-    let mut made = removal.made.clone();
+    let mut made = removal.made.clone().unwrap_or_default();
     let mut claimed = None;
     if let Some(inside) = &found.inside {
         match &inside.marker {
@@ -80,9 +81,11 @@ async fn once(warehouse: &Warehouse, removal: &Removal, cancel: &CancellationTok
             }
             Seen::Here(marker) => {
                 // While a failed create is undone, the marker does not say all yet.
-                if removal.run.is_none() {
-                    made = made.narrowed_by(&marker.made);
-                }
+                made = match &removal.made {
+                    Some(kept) if removal.run.is_some() => kept.clone(),
+                    Some(kept) => kept.narrowed_by(&marker.made),
+                    None => marker.made.clone(),
+                };
                 claimed = Some(marker.clone());
             }
             Seen::Unseen => return Err(needs_privileges(spec)),

@@ -68,8 +68,8 @@ pub(super) struct Kept {
 const KEPT: &str = "integration";
 
 impl Kept {
-    pub(super) fn read(cx: &Change<'_>) -> Kept {
-        cx.private(KEPT).and_then(|kept| serde_json::from_value(kept).ok()).unwrap_or_default()
+    pub(super) fn read(cx: &Change<'_>) -> Option<Kept> {
+        cx.private(KEPT).and_then(|kept| serde_json::from_value(kept).ok())
     }
 
     pub(super) fn keep(&self, cx: &mut Change<'_>) {

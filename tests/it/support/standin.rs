@@ -197,6 +197,15 @@ impl Warehouse {
         self.0.fault(fault);
     }
 
+    /// Waits until a statement is held by a fault, or no longer is.
+    pub fn wait_for_stalled(&self, is: bool) {
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while (self.counters().stalled > 0) != is {
+            assert!(std::time::Instant::now() < end, "nothing was held, or let go");
+            std::thread::yield_now();
+        }
+    }
+
     pub fn clear_faults(&self) {
         self.0.clear_faults();
     }

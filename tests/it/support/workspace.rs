@@ -104,6 +104,14 @@ impl Running {
         assert!(status.success(), "{group}");
     }
 
+    /// What the end of the machine does: SIGKILL for the whole group, the provider included.
+    pub fn kill(self) -> Outcome {
+        let group = format!("kill -KILL -{}", self.0.id());
+        let status = Command::new("sh").args(["-c", &group]).status().expect("sh runs");
+        assert!(status.success(), "{group}");
+        self.wait()
+    }
+
     pub fn wait(self) -> Outcome {
         let output = self.0.wait_with_output().expect("terraform ends");
         Outcome {
