@@ -4,7 +4,7 @@ use redshift_standin::{Action, Fault};
 use serde_json::json;
 
 use super::datastore::{SOURCE, USER, source, warehouse};
-use crate::support::Workspace;
+use crate::support::{Warehouse, Workspace};
 
 #[test]
 fn hostile_names_of_users_owners_and_tables_are_handled_exactly() {
@@ -192,4 +192,62 @@ fn an_owner_who_is_gone_is_a_warning() {
     workspace.apply();
     workspace.plan().assert_empty();
     workspace.destroy();
+}
+
+/// What touches an external schema cannot stand in a transaction, so it is undone when what comes after it fails.
+#[test]
+fn grants_on_an_external_schema_are_undone_by_themselves() {
+    let warehouse = Warehouse::start();
+    for statement in [
+        "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'lake' IAM_ROLE DEFAULT",
+        "CREATE USER tool PASSWORD DISABLE",
+        "CREATE USER other PASSWORD DISABLE",
+        "REVOKE TEMP ON DATABASE dev FROM PUBLIC",
+    ] {
+        warehouse.sql("dev", statement);
+    }
+    let clean = warehouse.dump("dev");
+    let workspace = Workspace::on(&warehouse);
+    let lake = |user: &str, through: &str| {
+        format!(
+            "provider \"redshift\" {{}}\nresource \"redshift_datastore\" \"lake\" {{\n  name = \"Lake\"\n  database = \"dev\"\n  schema = \"lake\"\n  service_user {{\n    name = \"{user}\"\n    grant_through = \"{through}\"\n  }}\n}}\n"
+        )
+    };
+    for through in ["direct", "role"] {
+        workspace.write(&lake("tool", through));
+        warehouse.fault(Fault::error("GRANT TEMP", "XX001", "no"));
+        workspace.try_apply().failed();
+        assert_eq!(warehouse.dump("dev"), clean, "{through}: a new one leaves nothing");
+        workspace.apply();
+        workspace.plan().assert_empty();
+        let before = warehouse.dump("dev");
+        workspace.write(&lake("other", through));
+        warehouse.fault(Fault::error(if through == "role" { "GRANT ROLE" } else { "GRANT TEMP" }, "XX001", "no"));
+        workspace.try_apply().failed();
+        assert_eq!(warehouse.dump("dev"), before, "{through}: a change leaves everything as it was");
+        workspace.apply();
+        workspace.plan().assert_empty();
+        workspace.destroy();
+        assert_eq!(warehouse.dump("dev"), clean, "{through}");
+    }
+}
+
+/// The warehouse only warns of a grant that it does not carry out.
+#[test]
+fn a_right_that_the_login_may_not_hand_on_is_an_error() {
+    let warehouse = warehouse();
+    for statement in [
+        "CREATE USER ann PASSWORD 'Ann-secret-1'",
+        "CREATE USER reader PASSWORD DISABLE",
+        "GRANT USAGE ON SCHEMA sales TO ann",
+    ] {
+        warehouse.sql("dev", statement);
+    }
+    let before = warehouse.dump("dev");
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.env("REDSHIFT_USER", "ann").env("REDSHIFT_PASSWORD", "Ann-secret-1");
+    workspace.write("provider \"redshift\" {}\nresource \"redshift_datastore\" \"sales\" {\n  name = \"Sales\"\n  database = \"dev\"\n  schema = \"sales\"\n  service_user {\n    name = \"reader\"\n    grant_through = \"direct\"\n    future_tables = \"none\"\n  }\n}\n");
+    let failure = workspace.try_apply().failed().text();
+    assert!(failure.contains("01007"), "{failure}");
+    assert_eq!(warehouse.dump("dev"), before);
 }

@@ -163,7 +163,9 @@ impl Work<'_> {
                 "all tables of the schema, present and future",
             );
         }
-        let takes_temp = recorded.temp && !keep.temp && self.found.temp != Some(false);
+        // What was found is about the grantee who is wanted now, not about an earlier one.
+        let is_gone = self.found.temp == Some(false) && self.wanted.grantee.as_ref() == Some(holder);
+        let takes_temp = recorded.temp && !keep.temp && !is_gone;
         if takes_temp {
             let on = ident(&self.wanted.database);
             self.push_shared(format!("REVOKE TEMP ON DATABASE {on} FROM {from}"), "temporary tables");

@@ -113,6 +113,27 @@ fn temporary_tables_that_were_allowed_before_stay_allowed() {
 }
 
 #[test]
+fn temporary_tables_go_with_the_grantee_they_were_allowed_for() {
+    let before = outside();
+    for other in [Wanted { grantee: Some(Grantee::user("other")), ..direct() }, by_role()] {
+        let (mut world, mut made) = (before.clone(), Made::default());
+        apply(&mut world, &direct(), &mut made);
+        assert!(world.temp.contains(&Grantee::user("svc")));
+        let sent = apply(&mut world, &other, &mut made);
+        assert!(sent.contains("REVOKE TEMP ON DATABASE \"dev\" FROM \"svc\""), "{sent}");
+        assert!(!world.temp.contains(&Grantee::user("svc")));
+        remove(&mut world, &other, &made);
+        assert_eq!(world, before);
+    }
+    // Taken away by hand: there is nothing to revoke.
+    let (mut world, mut made) = (before.clone(), Made::default());
+    apply(&mut world, &direct(), &mut made);
+    world.temp.clear();
+    let removal = removal(&world.found(&direct(), &made), &direct(), &made);
+    assert!(removal.iter().all(|step| !step.sql.to_string().contains("TEMP")));
+}
+
+#[test]
 fn from_a_role_of_ours_that_cannot_be_seen_goes_what_is_recorded_and_no_more() {
     let (mut world, mut made) = (World::sample(), Made::default());
     apply(&mut world, &by_role(), &mut made);
