@@ -22,6 +22,7 @@ mod integration_manual;
 mod integration_scripts;
 mod moto;
 mod places;
+mod plugin;
 mod proxies;
 mod schema;
 mod secrets;

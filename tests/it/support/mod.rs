@@ -16,4 +16,4 @@ pub use proxy::{ConnectProxy, SocksProxy};
 pub use standin::{CLUSTER_HOST, WORKGROUP_HOST, Warehouse};
 pub use terminator::Terminator;
 pub use text::{Problem, shown};
-pub use workspace::{Outcome, Workspace};
+pub use workspace::{Outcome, PROVIDER, Workspace};
