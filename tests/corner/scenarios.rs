@@ -1,6 +1,7 @@
 //! What real Terraform must be seen to do with the room.
 
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -184,13 +185,8 @@ fn values_known_later() {
     w.nothing_to_do();
 }
 
-fn an_interrupt() {
-    let other = "resource \"corner_thing\" \"b\" { name = \"b\" }\n";
-    let w = Workspace::new(&format!(
-        "{other}{}depends_on = [corner_thing.b]\n}}\n",
-        thing("fail = \"wait\"").trim_end().trim_end_matches('}')
-    ));
-    let listener = UnixListener::bind(w.path("world/test.sock")).expect("a socket");
+/// Applies, and interrupts that once the resource waits.
+fn interrupted(w: &Workspace, listener: &UnixListener) -> String {
     let mut apply = w.command(&["apply", "-auto-approve"]);
     let apply = apply.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("terraform runs");
     let mut word = String::new();
@@ -201,6 +197,18 @@ fn an_interrupt() {
     assert!(Command::new("kill").args(["-INT", "--", &group]).status().expect("kill").success());
     let output = apply.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
+    [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+}
+
+fn an_interrupt() {
+    let other = "resource \"corner_thing\" \"b\" { name = \"b\" }\n";
+    let w = Workspace::new(&format!(
+        "{other}{}depends_on = [corner_thing.b]\n}}\n",
+        thing("fail = \"wait\"").trim_end().trim_end_matches('}')
+    ));
+    let listener = UnixListener::bind(w.path("world/test.sock")).expect("a socket");
+    let said = interrupted(&w, &listener);
+    assert!(!said.contains("The time for create is over"), "the stop ended it: {said}");
     assert!(w.world("log").contains("cancelled"), "the call was told to stop");
     assert_eq!(w.resources(), ["corner_thing.b"], "what was finished is in state, what was cancelled is not");
     w.nothing_left();
@@ -231,6 +239,16 @@ fn a_provider_started_by_hand() {
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
     let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
     w.environment.push(("TF_REATTACH_PROVIDERS".into(), reattach.expect("the line to copy").into()));
+    let folder = std::fs::read_dir(w.path("tmp")).expect("a folder").flatten().next().expect("its own folder");
+    assert_eq!(folder.metadata().expect("a folder").permissions().mode() & 0o777, 0o700);
+    w.apply().ok();
+    w.nothing_to_do();
+    // A stop is over once what was under way is: the next client is served.
+    let listener = UnixListener::bind(w.path("world/test.sock")).expect("a socket");
+    w.configure(&thing("place = \"p\"; fail = \"wait\""));
+    let said = interrupted(&w, &listener);
+    assert!(!said.contains("The time for create is over"), "the stop ended it: {said}");
+    w.configure(&thing(""));
     w.apply().ok();
     w.nothing_to_do();
     w.destroy().ok();
