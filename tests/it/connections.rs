@@ -194,6 +194,57 @@ fn tls_is_on_and_verified_unless_it_is_switched_off() {
     assert_eq!(workspace.values("redshift_connection.c")["resolved"]["sslmode"], json!("disable"));
 }
 
+/// Another string for the same endpoint is a change in place.
+#[test]
+fn a_connection_string_that_names_another_endpoint_replaces() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    let (user, password, port) = (warehouse.superuser(), warehouse.password(), warehouse.port());
+    let by = |rest: &str| {
+        let credentials = format!("{{\n  credentials = {{ \"127.0.0.1\" = {{ password = \"{password}\" }} }}\n}}");
+        let string = format!("  connection_string = \"redshift://{user}@{rest}\"");
+        connection(&string).replacen("{}", &credentials, 1)
+    };
+    workspace.write(&by(&format!("localhost:{port}/dev")));
+    workspace.apply();
+    for (rest, actions) in [
+        (format!("localhost:{port}/dev?connect_timeout=20"), vec!["update"]),
+        (format!("127.0.0.1:{port}/dev"), vec!["delete", "create"]),
+    ] {
+        workspace.write(&by(&rest));
+        let planned = workspace.plan().changes().remove("redshift_connection.c");
+        assert_eq!(planned, Some(actions.into_iter().map(str::to_owned).collect()), "{rest}");
+    }
+}
+
+/// `require` asks for TLS and not whose; an authority is trusted from a file, or from the text itself.
+#[test]
+fn tls_takes_whom_it_is_told_to_trust() {
+    let warehouse = Warehouse::start();
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.without("REDSHIFT_SSLROOTCERT");
+    workspace.write(&connection("  sslmode = \"require\""));
+    workspace.apply();
+    for mode in ["verify-ca", "verify-full"] {
+        workspace.write(&connection(&format!("  sslmode = \"{mode}\"")));
+        let failure = workspace.try_apply().failed().text();
+        assert!(failure.contains("sslrootcert"), "{mode}: {failure}");
+    }
+    let file = warehouse.ca_file();
+    workspace.write(&connection("").replace("{}", &format!("{{\n  sslrootcert = file(\"{file}\")\n}}")));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    workspace.write(&connection(&format!("  sslrootcert = \"{file}\"")));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    // In clear there is nothing to trust, and nothing is sent in clear.
+    let plain = Warehouse::plain();
+    let workspace = Workspace::on(&plain);
+    workspace.write(&connection("  sslmode = \"require\""));
+    let failure = workspace.try_apply().failed().text();
+    assert!(failure.contains("TLS"), "{failure}");
+}
+
 /// Proves: L1, Q9, L17
 #[test]
 fn clusters_and_workgroups_are_told_apart_by_their_host() {

@@ -26,6 +26,7 @@ mod plugin;
 mod proxies;
 mod schema;
 mod secrets;
+mod sessions;
 mod sign_in;
 mod stored_passwords;
 // A harness offers more than the tests of one day use.

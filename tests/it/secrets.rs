@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use redshift_standin::Fault;
+
 use crate::support::{Warehouse, Workspace};
 
 const CANARY: &str = "Canary-9f3b7c";
@@ -136,5 +138,25 @@ fn a_literal_in_the_provider_block_reaches_no_state_and_no_log() {
         let outputs =
             [plan.outcome.stdout, plan.outcome.stderr, applied.stdout, applied.stderr, workspace.state().to_string()];
         assert_nowhere(&workspace, &outputs, &["main.tf", "plan.bin"]);
+    }
+}
+
+/// A warehouse that refuses a statement quotes parts of it.
+#[test]
+fn a_secret_that_the_warehouse_quotes_is_taken_out_of_its_words() {
+    let warehouse = Warehouse::start();
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.log("TRACE");
+    workspace.write(&format!(
+        "provider \"redshift\" {{}}\nresource \"redshift_user\" \"tool\" {{\n  name = \"tool\"\n  password_wo = \"{CANARY}-A\"\n  password_wo_version = 1\n}}\n"
+    ));
+    let hash = md5_hex(&format!("{CANARY}-Atool"));
+    let words = format!("syntax error at or near \"'md5{hash}'\"");
+    warehouse.fault(Fault::error("CREATE USER", "42601", &words));
+    let failure = workspace.try_apply().failed();
+    assert!(failure.text().contains("syntax error at or near \"'<REDACTED>'\""), "{}", failure.text());
+    let log = fs::read(workspace.path().join("terraform.log")).expect("the log");
+    for written in [failure.text().as_bytes(), &log] {
+        assert!(!contains(written, hash.as_bytes()), "{}", failure.text());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redshift_standin::{Account, Counters, SUPERUSER, Standin, StandinOptions, Tls};
+use redshift_standin::{Account, Client, Counters, SUPERUSER, Standin, StandinOptions, Tls};
 
 /// Host names that the certificate is also for, in Redshift's shapes.
 pub const CLUSTER_HOST: &str = "examplecluster.abc123xyz789.eu-west-1.redshift.amazonaws.com";
@@ -89,6 +89,11 @@ impl Warehouse {
         self.0.port()
     }
 
+    /// The file with the authority that signed its certificate.
+    pub fn ca_file(&self) -> String {
+        self.0.ca_file().display().to_string()
+    }
+
     pub fn superuser(&self) -> &'static str {
         SUPERUSER
     }
@@ -153,6 +158,20 @@ impl Warehouse {
             true => Ok(()),
             false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
         }
+    }
+
+    /// Somebody else's transaction that did this statement and stays open, with what that locks, until it is dropped.
+    #[track_caller]
+    pub fn open_transaction(&self, database: &str, statement: &str) -> OpenTransaction {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let client = runtime.block_on(async {
+            let mut client = self.0.session(SUPERUSER, Some(self.password()), database).await.expect("signs in");
+            for sql in ["BEGIN", statement] {
+                client.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            }
+            client
+        });
+        OpenTransaction { _client: client, _runtime: runtime }
     }
 
     /// Everything in a database and everything shared: users, groups, roles, rights, objects.
@@ -240,6 +259,12 @@ impl Warehouse {
     pub fn silent_port(&self) -> SilentPort {
         SilentPort(TcpListener::bind("127.0.0.1:0").expect("a port"))
     }
+}
+
+/// A transaction under way. The line comes first: it needs the runtime to end.
+pub struct OpenTransaction {
+    _client: Client,
+    _runtime: tokio::runtime::Runtime,
 }
 
 /// Listens and says nothing.
