@@ -254,8 +254,10 @@ fn metadata_changes_in_place_and_runs_no_sql() {
     warehouse.reset_counters();
     let plan = workspace.plan();
     assert_eq!(plan.changes(), [("redshift_datastore.sales".to_owned(), vec!["update".to_owned()])].into());
-    workspace.apply();
-    assert_eq!(warehouse.writes(), 0, "metadata is no affair of the warehouse");
+    assert_eq!(warehouse.writes(), 0);
+    warehouse.reset_counters();
+    workspace.run(&["apply", "-refresh=false", "-auto-approve", "-input=false", "-no-color"]).succeeded();
+    assert_eq!(warehouse.sessions(), 0, "metadata is no affair of the warehouse: {:?}", warehouse.statements());
     assert_eq!(workspace.values("redshift_datastore.sales")["teams"], json!(["a", "b"]));
     workspace.plan().assert_empty();
 }
@@ -362,6 +364,7 @@ fn direct_grants_that_were_found_survive_destroy() {
     let warehouse = warehouse();
     warehouse.sql("dev", "CREATE USER tool PASSWORD 'Tool-secret-1'");
     warehouse.sql("dev", "GRANT USAGE ON SCHEMA sales TO tool");
+    warehouse.sql("dev", "GRANT SELECT ON TABLE sales.customers TO tool");
     let workspace = Workspace::on(&warehouse);
     workspace.write(
         r#"
@@ -380,6 +383,8 @@ resource "redshift_datastore" "sales" {
     let before = warehouse.dump("dev");
     workspace.apply();
     tool(&warehouse, "SELECT id FROM sales.orders").expect("reads");
+    assert_eq!(workspace.values("redshift_datastore.sales")["grant_role"], json!(null));
+    assert!(!warehouse.statements().iter().any(|sql| sql.contains("CREATE ROLE")));
     workspace.destroy();
     assert_eq!(warehouse.dump("dev"), before);
 }
@@ -558,9 +563,37 @@ resource "redshift_datastore" "mart" {{
         workspace.addresses().iter().filter(|address| address.starts_with("redshift_datastore.mart[")).count(),
         5
     );
-    warehouse.sql("dev", "CREATE TABLE mart_3.later (id integer)");
+    warehouse.sql("dev", "GRANT USAGE, CREATE ON SCHEMA mart_3 TO loader");
+    warehouse
+        .sql_as("loader", "Loader-secret-1", "dev", "CREATE TABLE mart_3.later (id integer)")
+        .expect("somebody makes a table who owns nothing there");
     tool(&warehouse, "SELECT id FROM mart_3.later").expect("future_tables = \"schema\" covers every owner");
     workspace.plan().assert_empty();
+}
+
+/// Tables to come are covered for those who are named, or not at all.
+#[test]
+fn future_tables_are_covered_for_whom_it_is_said() {
+    for (covers, loaders, others) in [
+        ("future_tables = \"none\"", false, false),
+        ("default_privileges_for = [\"other\"]", false, true),
+        ("default_privileges_for = [\"loader\", \"other\"]", true, true),
+    ] {
+        let warehouse = warehouse();
+        warehouse.sql("dev", "CREATE USER other PASSWORD 'Other-secret-1'");
+        warehouse.sql("dev", "GRANT USAGE, CREATE ON SCHEMA sales TO other");
+        let workspace = Workspace::on(&warehouse);
+        let name = "redshift_user.tool.name";
+        workspace.write(&source().replace(name, &format!("{name}\n    {covers}")));
+        workspace.apply();
+        for (maker, password, covered) in [("loader", "Loader-secret-1", loaders), ("other", "Other-secret-1", others)]
+        {
+            let table = format!("sales.made_by_{maker}");
+            warehouse.sql_as(maker, password, "dev", &format!("CREATE TABLE {table} (id integer)")).expect(maker);
+            assert_eq!(tool(&warehouse, &format!("SELECT id FROM {table}")).is_ok(), covered, "{covers}: {maker}");
+        }
+        workspace.destroy();
+    }
 }
 
 #[test]
@@ -622,10 +655,14 @@ fn catalog_refresh_reads_the_catalogue_again_when_it_is_old() {
         .sql_as("loader", "Loader-secret-1", "dev", "CREATE TABLE sales.later (id integer)")
         .expect("makes a table");
     workspace.plan().assert_empty();
+    let refreshed = || {
+        workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
+        workspace.values("redshift_datastore.sales")["catalog"]["table_count"].clone()
+    };
+    assert_eq!(refreshed(), json!(2), "it is not old yet");
     workspace.write(&refreshing("1ms"));
     workspace.apply();
-    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
-    assert_eq!(workspace.values("redshift_datastore.sales")["catalog"]["table_count"], json!(3));
+    assert_eq!(refreshed(), json!(3));
 }
 
 /// The list of the stand-in is what Redshift takes: without an entry, what needs it fails, and by its name.

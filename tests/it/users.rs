@@ -228,6 +228,24 @@ fn what_a_user_owns_or_holds_elsewhere_blocks_the_drop_and_is_listed() {
     assert_eq!(warehouse.sql("dev", "SELECT usename FROM pg_user WHERE usename = 'tool'").len(), 0);
 }
 
+/// A database that the login cannot enter is left out by name, and a warning says so.
+#[test]
+fn a_database_that_is_skipped_does_not_block_the_drop() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&user(PASSWORD));
+    workspace.apply();
+    warehouse.sql("dev", "CREATE DATABASE mart");
+    warehouse.sql("mart", "CREATE TABLE daily (id integer)");
+    warehouse.sql("mart", "GRANT SELECT ON TABLE daily TO tool");
+    assert!(workspace.try_destroy().failed().text().contains("mart"));
+    workspace.write(&user(&format!("{PASSWORD}\n  skip_databases = [\"mart\"]")));
+    workspace.apply();
+    let destroyed = workspace.destroy().text();
+    assert!(destroyed.contains("mart"), "{destroyed}");
+    assert_eq!(warehouse.sql("dev", "SELECT usename FROM pg_user WHERE usename = 'tool'").len(), 0);
+}
+
 /// Memberships are revoked; they never block.
 #[test]
 fn memberships_do_not_block_the_drop() {
