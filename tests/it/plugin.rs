@@ -101,6 +101,35 @@ impl Drop for Plugin {
     }
 }
 
+/// A provider that serves whoever comes. It is killed when this is dropped.
+struct ByHand(Child);
+
+impl ByHand {
+    /// With what to set in `TF_REATTACH_PROVIDERS`.
+    fn start(warehouse: &Warehouse, log_level: &str) -> (Self, String) {
+        let mut command = tools::clean(Path::new(PROVIDER));
+        command.arg("--debug").envs(warehouse.environment()).env("TF_LOG_PROVIDER", log_level);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
+        (ByHand(child), reattach.expect("the line to copy").to_owned())
+    }
+
+    fn end(&mut self) {
+        let done = Command::new("kill").args(["-INT", &self.0.id().to_string()]).status();
+        assert!(done.expect("kill runs").success());
+        assert_eq!(self.0.wait().expect("it ends").code(), Some(0));
+    }
+}
+
+impl Drop for ByHand {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Nine bytes: length, the type (4 is SETTINGS), flags, the stream.
 fn hear_settings(mut stream: impl io::Read + io::Write) -> io::Result<()> {
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0")?;
@@ -114,7 +143,17 @@ fn hear_settings(mut stream: impl io::Read + io::Write) -> io::Result<()> {
 #[test]
 fn started_by_hand_it_says_what_it_is() {
     let run = |arguments: &[&str]| {
-        let output = tools::clean(Path::new(PROVIDER)).args(arguments).output().expect("it runs");
+        let mut command = tools::clean(Path::new(PROVIDER));
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it runs");
+        let begun = Instant::now();
+        while child.try_wait().expect("a process").is_none() {
+            if begun.elapsed() > Duration::from_secs(10) {
+                child.kill().expect("it serves, and is stopped");
+            }
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let output = child.wait_with_output().expect("its words");
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         (output.status.code(), text[0].clone(), text[1].clone())
     };
@@ -176,28 +215,22 @@ fn without_tls_it_serves_a_terraform_that_has_none() {
 fn its_log_is_as_fine_as_it_is_told_and_in_terraforms_form() {
     let warehouse = Warehouse::start();
     let log = |level: &str| {
-        let mut command = tools::clean(Path::new(PROVIDER));
-        command.arg("--debug").envs(warehouse.environment()).env("TF_LOG_PROVIDER", level);
-        let mut by_hand = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-        let mut line = String::new();
-        BufReader::new(by_hand.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-        let mut stderr = by_hand.stderr.take().expect("a pipe");
+        let (mut by_hand, reattach) = ByHand::start(&warehouse, level);
+        let mut stderr = by_hand.0.stderr.take().expect("a pipe");
         let reader = std::thread::spawn(move || {
             let mut text = String::new();
             stderr.read_to_string(&mut text).expect("UTF-8");
             text
         });
-        let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
         let mut workspace = Workspace::new();
-        workspace.env("TF_REATTACH_PROVIDERS", reattach.expect("the line to copy"));
+        workspace.env("TF_REATTACH_PROVIDERS", &reattach);
         workspace.write("provider \"redshift\" {}\nresource \"redshift_connection\" \"c\" {\n  name = \"c\"\n}\n");
         workspace.apply();
         // Something to warn of.
         warehouse.pause();
         workspace.plan();
         warehouse.resume();
-        assert!(Command::new("kill").args(["-INT", &by_hand.id().to_string()]).status().expect("kill").success());
-        assert_eq!(by_hand.wait().expect("it ends").code(), Some(0));
+        by_hand.end();
         let text = reader.join().expect("it is read");
         let lines = text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
         lines.collect::<Vec<Value>>()
@@ -231,4 +264,23 @@ fn messages_may_be_large() {
     // In JSON, for Terraform takes its time to show a long text.
     assert!(workspace.apply_problems().iter().all(|problem| problem.severity != "error"));
     assert_eq!(workspace.values("redshift_datastore.d")["teams"].as_array().map(Vec::len), Some(6));
+}
+
+/// The calls that come after a stop are none of its business.
+#[test]
+fn a_stop_is_over_with_what_was_under_way() {
+    let warehouse = crate::datastore::warehouse();
+    let (mut by_hand, reattach) = ByHand::start(&warehouse, "OFF");
+    let mut workspace = Workspace::new();
+    workspace.env("TF_REATTACH_PROVIDERS", &reattach);
+    workspace.write(&crate::datastore::source());
+    let held = warehouse.open_transaction("dev", "GRANT SELECT ON TABLE sales.orders TO loader");
+    let running = workspace.start(&["apply", "-auto-approve", "-input=false", "-no-color"]);
+    warehouse.wait_for_statement("GRANT SELECT ON ALL TABLES", 1);
+    running.interrupt();
+    assert_eq!(running.wait().code, 1);
+    drop(held);
+    workspace.apply();
+    workspace.plan().assert_empty();
+    by_hand.end();
 }
