@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
 
@@ -229,13 +229,23 @@ fn a_panic_and_a_crash() {
     w.apply().failed().has("plugin crashed!").has("panic: outside a request");
 }
 
+/// Killed when this is dropped: a test that fails leaves no process behind.
+struct ByHand(Child);
+
+impl Drop for ByHand {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn a_provider_started_by_hand() {
     let mut w = Workspace::new(&thing(""));
     let mut by_hand = Command::new(w.path("bin/terraform-provider-corner"));
-    let mut by_hand =
-        by_hand.arg("--debug").env("TMPDIR", w.path("tmp")).stdout(Stdio::piped()).spawn().expect("it runs");
+    let by_hand = by_hand.arg("--debug").env("TMPDIR", w.path("tmp")).stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut by_hand = ByHand(by_hand);
     let mut line = String::new();
-    let stdout = by_hand.stdout.take().expect("a pipe");
+    let stdout = by_hand.0.stdout.take().expect("a pipe");
     std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).expect("a line");
     let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
     w.environment.push(("TF_REATTACH_PROVIDERS".into(), reattach.expect("the line to copy").into()));
@@ -252,8 +262,8 @@ fn a_provider_started_by_hand() {
     w.apply().ok();
     w.nothing_to_do();
     w.destroy().ok();
-    assert!(by_hand.try_wait().expect("a process").is_none(), "it outlives the client");
-    assert!(Command::new("kill").args(["-INT", &by_hand.id().to_string()]).status().expect("kill").success());
-    assert_eq!(by_hand.wait().expect("it ends").code(), Some(0));
+    assert!(by_hand.0.try_wait().expect("a process").is_none(), "it outlives the client");
+    assert!(Command::new("kill").args(["-INT", &by_hand.0.id().to_string()]).status().expect("kill").success());
+    assert_eq!(by_hand.0.wait().expect("it ends").code(), Some(0));
     assert_eq!(std::fs::read_dir(w.path("tmp")).expect("a folder").count(), 0, "its folder is gone");
 }

@@ -84,6 +84,7 @@ fn a_password_in_the_wrong_place_is_refused_in_words_and_never_shown() {
         "provider \"redshift\" {}\ndata \"redshift_schemas\" \"s\" {\n  database = \"dev\"\n  warehouse {\n    password = \"CANARY-secret-1\"\n  }\n}\n".to_owned(),
     ] {
         let problem = workspace.refused(&hcl);
+        assert_eq!(problem.summary, "A password does not belong here", "{problem:#?}\n{hcl}");
         assert!(problem.text().contains("provider block"), "{problem:#?}\n{hcl}");
         assert_eq!(problem.line, "", "Terraform would print the line");
         let all = workspace.run(&["validate"]);

@@ -194,6 +194,32 @@ fn tls_is_on_and_verified_unless_it_is_switched_off() {
     assert_eq!(workspace.values("redshift_connection.c")["resolved"]["sslmode"], json!("disable"));
 }
 
+/// A connection that inherits its host is another one when the provider block leads elsewhere, and so is what it led to.
+#[test]
+fn an_inherited_host_that_changes_replaces() {
+    let (here, there) = (Warehouse::start(), Warehouse::start());
+    let mut workspace = Workspace::on(&here);
+    let login = format!("username = \"{}\", password = \"{}\"", here.superuser(), here.password());
+    let provider = format!("{{\n  credentials = {{ \"{}:{}\" = {{ {login} }} }}\n}}", here.host(), here.port());
+    let user = "resource \"redshift_user\" \"u\" {\n  name = \"u\"\n  connection_id = redshift_connection.c.id\n}\n";
+    workspace.write(&format!("{}{user}", connection("").replacen("{}", &provider, 1)));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    for (name, value) in there.environment() {
+        workspace.env(&name, &value);
+    }
+    workspace.env("REDSHIFT_SSLROOTCERT", &here.roots_of_both(&there));
+    let replaced = |address: &str| (address.to_owned(), vec!["delete".to_owned(), "create".to_owned()]);
+    let plan = workspace.plan();
+    assert_eq!(plan.changes(), ["redshift_connection.c", "redshift_user.u"].map(replaced).into());
+    workspace.apply();
+    let endpoint = format!("{}:{}", there.host(), there.port());
+    assert_eq!(workspace.values("redshift_connection.c")["endpoint"], json!(endpoint));
+    let users = "SELECT usename FROM pg_user WHERE usename = 'u'";
+    assert_eq!((here.sql("dev", users).len(), there.sql("dev", users).len()), (0, 1));
+    workspace.plan().assert_empty();
+}
+
 /// Another string for the same endpoint is a change in place.
 #[test]
 fn a_connection_string_that_names_another_endpoint_replaces() {
