@@ -105,6 +105,11 @@ fn failing(model: &Model, when: &str) -> Result<(), Diagnostics> {
     }
 }
 
+/// Whether a shelf is on the upper floor. One on the same floor is reached without a new thing.
+fn is_upstairs(shelf: &Value) -> bool {
+    shelf.as_str().is_some_and(|shelf| shelf.starts_with("up"))
+}
+
 impl Resource for Thing {
     type Data = World;
     type Model = Model;
@@ -119,6 +124,8 @@ impl Resource for Thing {
             .setting("fail", string().local())
             .setting("place", string().replaces())
             .setting("tags", set(string()))
+            .setting("shelf", string().replaces_if(|before, after| is_upstairs(before) != is_upstairs(after)))
+            .setting("label", string().deprecated("Use `name` for it."))
             .block(
                 "lid",
                 "On top.",

@@ -6,19 +6,21 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::workspace::Workspace;
 
 type Scenario = (&'static str, fn());
 
-pub const ALL: [Scenario; 12] = [
+pub const ALL: [Scenario; 14] = [
     ("a_resource_lives", a_resource_lives),
     ("every_kind_of_value_comes_back", every_kind_of_value_comes_back),
+    ("a_conditional_replacement", a_conditional_replacement),
     ("a_failed_create", a_failed_create),
     ("a_failed_update", a_failed_update),
     ("a_failed_delete", a_failed_delete),
     ("an_import", an_import),
+    ("an_upgrade", an_upgrade),
     ("a_bad_configuration", a_bad_configuration),
     ("values_known_later", values_known_later),
     ("an_interrupt", an_interrupt),
@@ -102,6 +104,17 @@ fn every_kind_of_value_comes_back() {
     w.run(&["plan"]).failed().has("it is bad");
 }
 
+fn a_conditional_replacement() {
+    let w = Workspace::new(&thing("shelf = \"up-1\""));
+    w.apply().ok();
+    for (shelf, what) in
+        [("up-2", "0 to add, 1 to change, 0 to destroy"), ("down-1", "1 to add, 0 to change, 1 to destroy")]
+    {
+        w.configure(&thing(&format!("shelf = \"{shelf}\"")));
+        w.run(&["plan"]).ok().has(what);
+    }
+}
+
 fn a_failed_create() {
     let w = Workspace::new(&thing("fail = \"before\""));
     w.apply().failed().has("Failed as asked: before").has("fail = \"before\"");
@@ -144,6 +157,19 @@ fn an_import() {
     w.nothing_to_do();
 }
 
+fn an_upgrade() {
+    let w = Workspace::new(&thing("content = \"one\""));
+    w.apply().ok();
+    let text = std::fs::read_to_string(w.path("terraform.tfstate")).expect("a state");
+    let mut state: Json = serde_json::from_str(&text).expect("JSON");
+    let instance = &mut state["resources"][0]["instances"][0];
+    instance["schema_version"] = json!(0);
+    instance["attributes"] = json!({ "old_name": "a" });
+    std::fs::write(w.path("terraform.tfstate"), state.to_string()).expect("written");
+    w.run(&["apply", "-refresh-only", "-auto-approve"]).ok();
+    assert_eq!(w.state("corner_thing.a")["name"], "a");
+}
+
 fn a_bad_configuration() {
     let w = Workspace::new(&thing("lid {; colour = \"red\"; }"));
     w.run(&["validate"]).failed().has("An argument named \"colour\" is not expected here.");
@@ -157,6 +183,12 @@ fn a_bad_configuration() {
         .has_not("\"CAN\"");
     w.configure("resource \"corner_thing\" \"a\" { name = \"a name that is much too long\" }");
     w.run(&["plan"]).failed().has("It has 28 characters, and may have at most 20.");
+    w.configure(&thing("label = \"a\""));
+    w.run(&["validate"]).ok().has("Warning: A deprecated attribute is used").has("Use `name` for it.");
+    let schemas: Json = serde_json::from_str(&w.run(&["providers", "schema", "-json"]).ok().text).expect("JSON");
+    let provider = schemas["provider_schemas"].as_object().and_then(|all| all.values().next()).expect("one provider");
+    let things = &provider["resource_schemas"]["corner_thing"];
+    assert_eq!(things["block"]["attributes"]["label"]["deprecated"], true);
     w.configure("resource \"corner_nothing\" \"a\" {}");
     w.run(&["plan"]).failed().has("does not support resource type");
 }

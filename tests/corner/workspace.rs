@@ -88,7 +88,7 @@ impl Workspace {
         command
             .current_dir(self.folder.path())
             .arg(name)
-            .args(if *name == "state" { &[][..] } else { &["-no-color"] })
+            .args(if ["state", "providers"].contains(name) { &[][..] } else { &["-no-color"] })
             .args(rest)
             .env("TF_CLI_CONFIG_FILE", self.path("settings.tfrc"))
             .env("TMPDIR", self.path("tmp"))
