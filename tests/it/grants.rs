@@ -3,7 +3,7 @@
 use redshift_standin::{Action, Fault};
 use serde_json::json;
 
-use super::datastore::{SOURCE, USER, source, warehouse};
+use super::datastore::{SOURCE, USER, source, tool, warehouse};
 use crate::support::{Warehouse, Workspace};
 
 #[test]
@@ -250,4 +250,48 @@ fn a_right_that_the_login_may_not_hand_on_is_an_error() {
     let failure = workspace.try_apply().failed().text();
     assert!(failure.contains("01007"), "{failure}");
     assert_eq!(warehouse.dump("dev"), before);
+}
+
+/// Users whose names differ in case only are two users.
+#[test]
+fn names_of_users_keep_their_case() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&source());
+    workspace.apply();
+    let role = workspace.values("redshift_datastore.sales")["grant_role"].as_str().expect("a role").to_owned();
+    warehouse.sql("dev", "CREATE USER \"TOOL\" PASSWORD DISABLE");
+    warehouse.sql("dev", &format!("REVOKE ROLE {role} FROM tool"));
+    warehouse.sql("dev", &format!("GRANT ROLE {role} TO \"TOOL\""));
+    let plan = workspace.plan();
+    let lacking = json!([format!("role {role} for user tool")]);
+    assert_eq!(plan.change("redshift_datastore.sales")["before"]["missing"], lacking);
+    workspace.apply();
+    warehouse.sql_as("tool", "Tool-secret-1", "dev", "SELECT id FROM sales.orders").expect("has it again");
+    workspace.plan().assert_empty();
+}
+
+/// Tables to come are covered for those who are named, or not at all.
+#[test]
+fn future_tables_are_covered_for_whom_it_is_said() {
+    for (covers, loaders, others) in [
+        ("future_tables = \"none\"", false, false),
+        ("default_privileges_for = [\"other\"]", false, true),
+        ("default_privileges_for = [\"loader\", \"other\"]", true, true),
+    ] {
+        let warehouse = warehouse();
+        warehouse.sql("dev", "CREATE USER other PASSWORD 'Other-secret-1'");
+        warehouse.sql("dev", "GRANT USAGE, CREATE ON SCHEMA sales TO other");
+        let workspace = Workspace::on(&warehouse);
+        let name = "redshift_user.tool.name";
+        workspace.write(&source().replace(name, &format!("{name}\n    {covers}")));
+        workspace.apply();
+        for (maker, password, covered) in [("loader", "Loader-secret-1", loaders), ("other", "Other-secret-1", others)]
+        {
+            let table = format!("sales.made_by_{maker}");
+            warehouse.sql_as(maker, password, "dev", &format!("CREATE TABLE {table} (id integer)")).expect(maker);
+            assert_eq!(tool(&warehouse, &format!("SELECT id FROM {table}")).is_ok(), covered, "{covers}: {maker}");
+        }
+        workspace.destroy();
+    }
 }

@@ -181,6 +181,37 @@ fn dependents_follow_their_connection() {
     workspace.plan().assert_empty();
 }
 
+/// A change that was planned for one warehouse is not made in another.
+#[test]
+fn an_update_that_comes_to_another_warehouse_changes_nothing() {
+    let (here, there) = (warehouse(), warehouse());
+    there.sql("dev", "CREATE USER u PASSWORD DISABLE");
+    let login = |w: &Warehouse| {
+        let (host, port, user, password) = (w.host(), w.port(), w.superuser(), w.password());
+        format!("    \"{host}:{port}\" = {{ username = \"{user}\", password = \"{password}\" }}\n")
+    };
+    let configuration = |to: &Warehouse, limit: u32| {
+        format!(
+            "provider \"redshift\" {{\n  credentials = {{\n{}{}  }}\n}}\nresource \"terraform_data\" \"port\" {{\n  input = {port}\n  triggers_replace = {port}\n}}\nresource \"redshift_connection\" \"c\" {{\n  name = \"c\"\n  host = \"{}\"\n  port = terraform_data.port.output\n}}\nresource \"redshift_user\" \"u\" {{\n  name = \"u\"\n  connection_id = redshift_connection.c.id\n  connection_limit = {limit}\n}}\n",
+            login(&here),
+            login(&there),
+            to.host(),
+            port = to.port(),
+        )
+    };
+    let mut workspace = Workspace::on(&here);
+    workspace.env("REDSHIFT_SSLROOTCERT", &here.roots_of_both(&there));
+    workspace.write(&configuration(&here, 1));
+    workspace.apply();
+    workspace.write(&configuration(&there, 2));
+    here.reset_counters();
+    there.reset_counters();
+    let failure = workspace.try_apply().failed().text();
+    assert!(failure.contains("apply again"), "{failure}");
+    assert_eq!((here.writes(), there.writes()), (0, 0), "{:?}", there.statements());
+    assert_eq!(workspace.values("redshift_user.u")["connection_limit"], json!(1));
+}
+
 /// A broken warehouse makes no configuration undestroyable, and is never taken for an empty one.
 #[test]
 fn a_paused_warehouse_is_a_warning_at_plan_and_one_error_each_at_destroy() {
