@@ -77,6 +77,20 @@ fn the_scripts_are_known_without_a_warehouse_and_hold_no_placeholder() {
     }
 }
 
+/// Proves: I40, I42, I57
+#[test]
+fn plan_and_data_source_print_the_same_scripts_while_no_warehouse_answers() {
+    let mut workspace = Workspace::new();
+    workspace.env("REDSHIFT_HOST", "localhost").env("REDSHIFT_PORT", "1");
+    workspace.env("REDSHIFT_USER", "nobody").env("REDSHIFT_PASSWORD", "Nobody-secret-1");
+    let data = "data \"redshift_integration_scripts\" \"s\" {\n  database = \"governed\"\n  impersonation {\n    enabled = true\n  }\n}\noutput \"s\" {\n  value = data.redshift_integration_scripts.s.scripts\n}\n";
+    workspace.write(&format!("{}{data}", manual(ACTS)));
+    let plan = workspace.plan();
+    let planned = &plan.change(ADDRESS)["after"]["scripts"];
+    assert!(planned["create"]["sql"].as_str().is_some_and(|sql| sql.contains("CREATE USER")), "{planned:#}");
+    assert_eq!(plan.json["planned_values"]["outputs"]["s"]["value"], *planned);
+}
+
 /// Nothing in quotes, and no password at all, waits to be replaced by a secret.
 fn no_placeholder(sql: &str) {
     for quoted in sql.split('\'').skip(1).step_by(2) {
@@ -275,6 +289,15 @@ fn the_login_of_the_set_up_can_be_deleted_and_later_reads_need_no_rights() {
     assert!(refused.contains("require privileged credentials to disable"), "{refused}");
 
     workspace.env("REDSHIFT_USER", warehouse.superuser()).env("REDSHIFT_PASSWORD", warehouse.password());
+    // The marker changes hands in place.
+    workspace.write(&configuration.replace("\"awsuser\"", "\"etl\""));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    let dump = warehouse.dump("governed");
+    for table in ["integration", "integration_lock"] {
+        let line = format!("relation immuta_system.{table} r owner=etl -");
+        assert!(dump.contains(&line), "{line}");
+    }
     workspace.destroy();
     assert!(!warehouse.dump_all().iter().any(|line| line.contains("immuta") || line.contains("governed")));
 }
