@@ -221,9 +221,11 @@ pub(super) fn own_marker(found: &Found, spec: &Spec, id: &str) -> Result<Marker,
         Seen::Here(marker) if marker.id == id => Ok((**marker).clone()),
         Seen::Here(marker) => gone(&format!("In its place is another one, with id {} instead of {id}.", marker.id)),
         Seen::Unseen => Err(needs_privileges(spec)),
-        Seen::Absent | Seen::Foreign => {
-            gone(&format!("There is no marker in {}.integration of database {}.", spec.system(), spec.database))
-        }
+        Seen::Absent | Seen::Foreign => gone(&format!(
+            "There is no marker in {}.integration of database {}, so it is not known any more what is whose. A removal takes force_destroy = true now, which is saved though this apply fails.",
+            spec.system(),
+            spec.database
+        )),
     }
 }
 

@@ -6,7 +6,7 @@ use secrecy::SecretString;
 
 use super::found::{Found, Inside};
 use super::made::{Made, Owners};
-use super::spec::Spec;
+use super::spec::{ActorKind, Impersonation, Spec};
 use super::text;
 use crate::engine::catalog::acl::{Acl, Grantee};
 use crate::engine::password;
@@ -71,6 +71,7 @@ pub fn parts(spec: &Spec, found: &Found, how: &How) -> Vec<Part> {
     let mut list = List { spec, found, how, inside: found.inside.as_ref(), parts: Vec::new() };
     list.database();
     list.principals();
+    list.owned_by_system_user();
     list.database_rights();
     list.schemas();
     list.profile();
@@ -185,13 +186,17 @@ impl List<'_> {
             }
         }
         if let Some(actors) = &self.spec.impersonation {
-            let world = &self.found.world;
-            let there = match actors.kind {
-                super::spec::ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
-                super::spec::ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive),
-            };
+            let there = self.has_actors(actors);
             let name = actors.sql();
             self.one(Place::Inside, name.to_lowercase(), there, format!("CREATE {name}"));
+        }
+    }
+
+    fn has_actors(&self, actors: &Impersonation) -> bool {
+        let world = &self.found.world;
+        match actors.kind {
+            ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
+            ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive),
         }
     }
 
@@ -324,8 +329,8 @@ impl List<'_> {
             self.one(self.own(), format!("no EXECUTE on the procedure for {}", name.to_lowercase()), false, revoke);
         }
         statements.push(Sql::from(match former.kind {
-            super::spec::ActorKind::Group => format!("DROP {name}"),
-            super::spec::ActorKind::Role => format!("DROP {name} FORCE"),
+            ActorKind::Group => format!("DROP {name}"),
+            ActorKind::Role => format!("DROP {name} FORCE"),
         }));
         self.push(Place::Inside, format!("no {}", name.to_lowercase()), false, statements);
     }
@@ -344,11 +349,13 @@ impl List<'_> {
         if let Some(actors) = &self.spec.impersonation {
             let routine = self.inside.and_then(|inside| inside.procedure(self.spec));
             let done = match actors.kind {
-                super::spec::ActorKind::Group => routine.is_some_and(|routine| {
+                ActorKind::Group => routine.is_some_and(|routine| {
                     routine.acl.of(&Grantee::Group(actors.name.clone())).has(Privilege::Execute)
                 }),
                 // What roles hold on procedures is in no view that every login can read.
-                super::spec::ActorKind::Role => routine.is_some() && self.how.made.actors.as_ref() == Some(actors),
+                ActorKind::Role => {
+                    routine.is_some() && self.how.made.actors.as_ref() == Some(actors) && self.has_actors(actors)
+                }
             };
             let (procedure, name) = (self.spec.procedure(), actors.sql());
             let what = format!("EXECUTE on procedure {procedure} for {}", name.to_lowercase());
@@ -385,13 +392,37 @@ impl List<'_> {
             }
         }
         for (place, table, grantee, rights) in extra {
-            let (name, words) = match grantee {
-                Grantee::Public => ("PUBLIC".to_owned(), "PUBLIC".to_owned()),
-                Grantee::User(name) => (ident(&name), format!("user {name}")),
-                Grantee::Group(name) => (format!("GROUP {}", ident(&name)), format!("group {name}")),
-            };
+            let (name, words) = named(&grantee);
             let revoke = format!("REVOKE {rights} ON TABLE {table} FROM {name}");
             self.one(place, format!("no {rights} on {table} for {words}"), false, revoke);
+        }
+        for schema in self.spec.schemas() {
+            let open = inside.schema(&schema).and_then(|found| found.acl.as_ref());
+            if open.is_some_and(|acl| acl.of(&Grantee::Public).has(Privilege::Create)) {
+                let place = if schema == system { Place::Inside } else { self.own() };
+                let revoke = format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC");
+                self.one(place, format!("no CREATE on schema {schema} for PUBLIC"), false, revoke);
+            }
+        }
+        self.nobody_else_acts(inside);
+    }
+
+    /// Nobody may call the procedure but its owner, the system user, and the group or role.
+    fn nobody_else_acts(&mut self, inside: &Inside) {
+        let (Some(actors), Some(routine)) = (&self.spec.impersonation, inside.procedure(self.spec)) else { return };
+        let owner = self.found.world.principals.name_of(routine.owner);
+        let own = [Grantee::User(owner), Grantee::User(self.spec.system_user.clone())];
+        let group = (actors.kind == ActorKind::Group).then(|| Grantee::Group(actors.name.clone()));
+        // The group or role of an earlier configuration is taken care of on its own.
+        let former = self.how.made.actors.as_ref().map(|former| Grantee::Group(former.name.clone()));
+        let may = |grantee: &Grantee| own.contains(grantee) || [&group, &former].contains(&&Some(grantee.clone()));
+        let extra: std::collections::BTreeSet<_> =
+            routine.acl.0.iter().map(|entry| entry.grantee.clone()).filter(|grantee| !may(grantee)).collect();
+        for grantee in extra {
+            let (name, words) = named(&grantee);
+            let procedure = self.spec.procedure();
+            let revoke = format!("REVOKE EXECUTE ON PROCEDURE {procedure} FROM {name}");
+            self.one(self.own(), format!("no EXECUTE on procedure {procedure} for {words}"), false, revoke);
         }
     }
 
@@ -411,9 +442,6 @@ impl List<'_> {
                 self.one(place, format!("table {system}.{table} owned by {owner}"), done, statement);
             }
         }
-        if self.how.owners == Owners::System {
-            self.owned_by_system_user();
-        }
         if self.is_ours() && self.how.owners == Owners::System {
             let (database, user) = (self.spec.database.clone(), self.spec.system_user.clone());
             let done = self.found.database.as_ref().is_some_and(|found| self.id(&user) == Some(found.owner));
@@ -422,8 +450,11 @@ impl List<'_> {
         }
     }
 
-    /// What somebody gave to another owner goes back.
+    /// What somebody gave to another owner goes back, before anything is done with it in its owner's name.
     fn owned_by_system_user(&mut self) {
+        if self.how.owners != Owners::System {
+            return;
+        }
         let (Some(inside), user) = (self.inside, self.spec.system_user.clone()) else { return };
         let Some(id) = self.id(&user) else { return };
         let [system, functions, procedures] = self.spec.schemas();
@@ -491,6 +522,15 @@ impl List<'_> {
         let Some(schema) = self.inside.and_then(|inside| inside.schema(name)) else { return false };
         let owns = matches!(grantee, Grantee::User(user) if self.id(user) == Some(schema.owner));
         owns || schema.acl.as_ref().is_some_and(|acl| acl.of(grantee).covers(rights))
+    }
+}
+
+/// A grantee in SQL, and in words.
+fn named(grantee: &Grantee) -> (String, String) {
+    match grantee {
+        Grantee::Public => ("PUBLIC".to_owned(), "PUBLIC".to_owned()),
+        Grantee::User(name) => (ident(name), format!("user {name}")),
+        Grantee::Group(name) => (format!("GROUP {}", ident(name)), format!("group {name}")),
     }
 }
 
