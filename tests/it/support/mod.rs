@@ -13,7 +13,7 @@ mod workspace;
 
 pub use golden::{golden, masked};
 pub use proxy::{ConnectProxy, SocksProxy};
-pub use standin::{CLUSTER_HOST, WORKGROUP_HOST, Warehouse};
+pub use standin::{CLUSTER_HOST, Sitting, WORKGROUP_HOST, Warehouse};
 pub use terminator::Terminator;
 pub use text::{Problem, shown};
 pub use workspace::{Outcome, PROVIDER, Workspace};

@@ -162,16 +162,20 @@ impl Warehouse {
 
     /// Somebody else's transaction that did this statement and stays open, with what that locks, until it is dropped.
     #[track_caller]
-    pub fn open_transaction(&self, database: &str, statement: &str) -> OpenTransaction {
+    pub fn open_transaction(&self, database: &str, statement: &str) -> Sitting {
+        let mut sitting = self.sit(SUPERUSER, self.password(), database);
+        for sql in ["BEGIN", statement] {
+            sitting.sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+        }
+        sitting
+    }
+
+    /// A session of a user that stays open: what it sets, it keeps.
+    #[track_caller]
+    pub fn sit(&self, user: &str, password: &str, database: &str) -> Sitting {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let client = runtime.block_on(async {
-            let mut client = self.0.session(SUPERUSER, Some(self.password()), database).await.expect("signs in");
-            for sql in ["BEGIN", statement] {
-                client.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
-            }
-            client
-        });
-        OpenTransaction { _client: client, _runtime: runtime }
+        let client = runtime.block_on(self.0.session(user, Some(password), database));
+        Sitting { client: client.unwrap_or_else(|error| panic!("{user}: {error}")), runtime }
     }
 
     /// Everything in a database and everything shared: users, groups, roles, rights, objects.
@@ -261,10 +265,25 @@ impl Warehouse {
     }
 }
 
-/// A transaction under way. The line comes first: it needs the runtime to end.
-pub struct OpenTransaction {
-    _client: Client,
-    _runtime: tokio::runtime::Runtime,
+/// An open session. The line comes first: it needs the runtime to end.
+pub struct Sitting {
+    client: redshift_standin::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Sitting {
+    /// Runs a statement: the rows, or SQLSTATE and text.
+    pub fn sql(&mut self, statement: &str) -> Result<Rows, String> {
+        let answer = self.runtime.block_on(self.client.query(statement));
+        answer.map(|answer| answer.rows).map_err(|error| error.to_string())
+    }
+
+    /// The first value of the first row.
+    #[track_caller]
+    pub fn value(&mut self, query: &str) -> String {
+        let rows = self.sql(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+        rows.into_iter().flatten().next().flatten().unwrap_or_default()
+    }
 }
 
 /// Listens and says nothing.
