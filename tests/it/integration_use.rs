@@ -486,6 +486,71 @@ fn a_role_that_was_dropped_is_made_again() {
     assert_eq!(seen(&mut ann), ["cat"]);
 }
 
+fn key(warehouse: &Warehouse) -> String {
+    let rows = warehouse.sql("governed", "SELECT impersonation_key FROM immuta_system.impersonation");
+    assert_eq!(rows.len(), 1, "there is one key");
+    rows[0][0].clone().unwrap_or_default()
+}
+
+/// Whoever could read the key could sign claims with it.
+#[test]
+fn a_key_that_somebody_may_have_read_is_replaced() {
+    let (warehouse, workspace) = acting(ACTS);
+    let mut ann = sit(&warehouse, "ann");
+    ann.sql(&format!("{CALL}('cat')")).expect("a member may");
+    let first = key(&warehouse);
+    repaired(&warehouse, &workspace, &["REVOKE USAGE ON SCHEMA immuta_system FROM PUBLIC"], &[]);
+    assert_eq!((key(&warehouse), seen(&mut ann)), (first.clone(), vec!["cat".to_owned()]));
+    for statement in [
+        "GRANT SELECT ON immuta_system.impersonation TO bob",
+        "ALTER TABLE immuta_system.impersonation OWNER TO bob",
+        ANYBODY,
+        SHOWS_ALL,
+    ] {
+        let before = key(&warehouse);
+        repaired(&warehouse, &workspace, &[statement], &["immuta_"]);
+        assert_ne!(key(&warehouse), before, "{statement}");
+        assert_eq!(seen(&mut ann), ["ann"], "{statement}");
+    }
+    // Without any key nobody acts for others, and an edit puts one in.
+    warehouse.sql("governed", "DELETE FROM immuta_system.impersonation");
+    assert_eq!(seen(&mut ann), ["ann"]);
+    workspace.write(&integration(&format!("{USER}{ACTS}").replace("= 1", "= 2")));
+    workspace.apply();
+    assert_eq!(key(&warehouse).len(), 64);
+    ann.sql(&format!("{CALL}('cat')")).expect("a member may");
+    assert_eq!(seen(&mut ann), ["cat"]);
+}
+
+/// The account of the set-up goes, and whoever has the marker reads on without any other right.
+/// Proves: I16
+#[test]
+fn the_login_of_the_set_up_can_be_dropped() {
+    let warehouse = Warehouse::start();
+    let before = warehouse.dump_all();
+    warehouse.sql("dev", &format!("CREATE USER once PASSWORD '{PASSWORD}' CREATEUSER"));
+    warehouse.sql("dev", &format!("CREATE USER keeper PASSWORD '{PASSWORD}'"));
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.env("REDSHIFT_USER", "once").env("REDSHIFT_PASSWORD", PASSWORD);
+    workspace.write(&integration(&format!("{USER}{ROLE}  marker_owner = \"keeper\"\n")));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    warehouse.sql("dev", "DROP USER once");
+    workspace.env("REDSHIFT_USER", "keeper");
+    let plan = workspace.plan();
+    plan.assert_empty();
+    assert!(!plan.outcome.text().contains("cannot be seen"), "{}", plan.outcome.text());
+    warehouse.sql("governed", "REVOKE USAGE ON SCHEMA immuta_functions FROM PUBLIC");
+    let missing = workspace.plan().change("redshift_integration.i")["before"]["missing"].clone();
+    assert_eq!(missing, json!(["USAGE on schema immuta_functions for PUBLIC"]));
+    workspace.env("REDSHIFT_USER", warehouse.superuser()).env("REDSHIFT_PASSWORD", warehouse.password());
+    workspace.apply();
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    warehouse.sql("dev", "DROP USER keeper");
+    assert_eq!(warehouse.dump_all(), before);
+}
+
 /// What cannot be repaired says what to do, and that works.
 #[test]
 fn without_its_marker_an_integration_is_replaced_with_force() {

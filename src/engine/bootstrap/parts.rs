@@ -196,8 +196,17 @@ impl List<'_> {
         let world = &self.found.world;
         match actors.kind {
             ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
-            ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive),
+            ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive) || self.may_be_unseen(actors),
         }
+    }
+
+    /// A role is seen by superusers, by who made it and by who holds it; others take it to be there as it was made.
+    fn may_be_unseen(&self, actors: &Impersonation) -> bool {
+        let superuser = self.inside.is_some_and(|inside| inside.snapshot.login.superuser);
+        !self.how.by_hand
+            && !superuser
+            && self.how.owners == Owners::System
+            && self.how.made.actors.as_ref() == Some(actors)
     }
 
     fn database_rights(&mut self) {
