@@ -81,13 +81,14 @@ fn the_scripts_are_known_without_a_warehouse_and_hold_no_placeholder() {
 #[test]
 fn plan_and_data_source_print_the_same_scripts_while_no_warehouse_answers() {
     let mut workspace = Workspace::new();
-    workspace.env("REDSHIFT_HOST", "localhost").env("REDSHIFT_PORT", "1");
+    workspace.env("REDSHIFT_HOST", "localhost").env("REDSHIFT_PORT", "1").env("REDSHIFT_DATABASE", "sales");
     workspace.env("REDSHIFT_USER", "nobody").env("REDSHIFT_PASSWORD", "Nobody-secret-1");
     let data = "data \"redshift_integration_scripts\" \"s\" {\n  database = \"governed\"\n  impersonation {\n    enabled = true\n  }\n}\noutput \"s\" {\n  value = data.redshift_integration_scripts.s.scripts\n}\n";
     workspace.write(&format!("{}{data}", manual(ACTS)));
     let plan = workspace.plan();
     let planned = &plan.change(ADDRESS)["after"]["scripts"];
     assert!(planned["create"]["sql"].as_str().is_some_and(|sql| sql.contains("CREATE USER")), "{planned:#}");
+    assert_eq!(planned["initial_create"]["run_in_database"], json!("sales"));
     assert_eq!(plan.json["planned_values"]["outputs"]["s"]["value"], *planned);
 }
 

@@ -9,7 +9,7 @@ use super::super::errors;
 use super::model::{ImpersonationBlock, Settings, SystemUser};
 use super::schema;
 use crate::engine::bootstrap::{ExternalSchema, Kind, scripts};
-use crate::terraform::{DataSource, Diagnostics, Read, Schema, boolean, map_of, string};
+use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, boolean, map_of, string};
 
 /// The data source `redshift_integration_scripts`.
 pub struct IntegrationScripts;
@@ -80,7 +80,7 @@ impl DataSource for IntegrationScripts {
             .computed("scripts", schema::scripts_attribute().doc("The scripts."))
     }
 
-    async fn read(_: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
+    async fn read(data: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let settings = Settings {
             kind: wanted.kind.unwrap_or_default(),
             auto_bootstrap: false,
@@ -100,14 +100,15 @@ impl DataSource for IntegrationScripts {
             ..settings.clone()
         });
         let explain = |error| errors::of_setting(&error, "");
-        let home = "dev";
-        let spec = settings.spec(home);
+        // That of the provider block's connection, which nobody has to reach for it.
+        let home = schema::home(data, &Value::object([])).unwrap_or_else(|| "dev".to_owned());
+        let spec = settings.spec(&home);
         spec.check().map_err(explain)?;
-        let before = before.map(|before| before.spec(home));
+        let before = before.map(|before| before.spec(&home));
         if let Some(before) = &before {
             before.check().map_err(explain)?;
         }
-        cx.set("scripts", schema::scripts_value(&scripts(&spec, home, before.as_ref())));
+        cx.set("scripts", schema::scripts_value(&scripts(&spec, &home, before.as_ref())));
         Ok(())
     }
 }
