@@ -22,6 +22,7 @@ mod integration_faults;
 mod integration_manual;
 mod integration_scripts;
 mod integration_use;
+mod integration_words;
 mod moto;
 mod places;
 mod plugin;

@@ -134,7 +134,6 @@ pub async fn settings(
         create_database: true,
         prefix: prefix.to_owned(),
         system_user: marker.made.system_user.clone(),
-        has_password: false,
         impersonation: marker.made.actors.clone(),
         marker_owner: None,
         external_schemas: marker.made.external_schemas.clone(),

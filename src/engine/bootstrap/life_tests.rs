@@ -56,7 +56,6 @@ fn spec(kind: Kind) -> Spec {
         create_database: !of_spectrum,
         prefix: "immuta".into(),
         system_user: "immuta_system_user".into(),
-        has_password: true,
         impersonation: Some(Impersonation { name: "immuta_actors".into(), kind: ActorKind::Group }),
         marker_owner: None,
         external_schemas: if of_spectrum { [("lake".to_owned(), external)].into() } else { Default::default() },

@@ -131,7 +131,7 @@ fn create(spec: &Spec) -> Script {
     out.all(&proof(spec));
     out.statement("COMMIT");
     alone(&mut out, &parts);
-    secrets(&mut out, spec, spec.impersonation.is_some());
+    secrets(&mut out, spec, true, spec.impersonation.is_some());
     out.done(&spec.database)
 }
 
@@ -148,8 +148,8 @@ fn one_line(text: &str) -> String {
 }
 
 /// What no script may hold, as comments to fill in: without the dashes they are no SQL, so none becomes a password.
-fn secrets(out: &mut Writer, spec: &Spec, key: bool) {
-    if spec.has_password {
+fn secrets(out: &mut Writer, spec: &Spec, password: bool, key: bool) {
+    if password {
         out.sql.push_str(&format!(
             "\n-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:\n\
              --   ALTER USER {} PASSWORD\n",
@@ -185,7 +185,7 @@ fn edit(spec: &Spec, before: &Spec) -> Script {
         out.statement(&done);
         out.statement("COMMIT");
     }
-    secrets(&mut out, spec, spec.impersonation.is_some() && before.impersonation.is_none());
+    secrets(&mut out, spec, false, spec.impersonation.is_some() && before.impersonation.is_none());
     out.done(&spec.database)
 }
 

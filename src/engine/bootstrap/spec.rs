@@ -78,8 +78,6 @@ pub struct Spec {
     pub create_database: bool,
     pub prefix: String,
     pub system_user: String,
-    /// Whether the system user signs in with a password.
-    pub has_password: bool,
     pub impersonation: Option<Impersonation>,
     /// Who gets the marker; none: it stays with the login.
     pub marker_owner: Option<String>,

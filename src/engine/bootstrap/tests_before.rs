@@ -218,3 +218,54 @@ impl Seat<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests_of_nodes {
+    use super::super::spec::Kind;
+    use super::*;
+
+    /// Proves: I4, I5
+    #[test]
+    fn views_across_databases_take_nodes_that_have_them() {
+        let spec = Spec {
+            kind: Kind::Redshift,
+            database: "governed".into(),
+            initial_database: Some("dev".into()),
+            create_database: true,
+            prefix: "immuta".into(),
+            system_user: "immuta_system_user".into(),
+            impersonation: None,
+            marker_owner: None,
+            external_schemas: Default::default(),
+        };
+        let facts = Facts {
+            user: "awsuser".into(),
+            session_user: "awsuser".into(),
+            database: "dev".into(),
+            server_version: String::new(),
+            backend_pid: 1,
+            user_id: 100,
+            superuser: true,
+            createdb: true,
+            case_sensitive: false,
+            namespace: None,
+        };
+        let (found, system_rights) = (Found::default(), SystemRights::default());
+        let nodes = |serverless: bool| {
+            Seat {
+                spec: &spec,
+                found: &found,
+                facts: &facts,
+                system_rights: &system_rights,
+                leftover: false,
+                serverless,
+            }
+            .nodes()
+        };
+        assert_eq!(nodes(true).status, Status::Passed);
+        let on_a_cluster = nodes(false);
+        let message = on_a_cluster.message.unwrap_or_default();
+        assert_eq!(on_a_cluster.status, Status::Skipped);
+        assert!(message.contains("RA3") && message.contains("RedshiftSpectrum"), "{message}");
+    }
+}

@@ -99,9 +99,6 @@ impl Settings {
     pub(super) fn spec(&self, home: &str) -> Spec {
         let creates = self.creates_database();
         let initial = self.initial_database.clone();
-        let user = self.system_user.clone().unwrap_or_default();
-        let has_source =
-            user.password_wo_version.is_some() || user.password_ssm_parameter.is_some() || user.secret_id.is_some();
         Spec {
             kind: self.kind,
             database: self.database.clone(),
@@ -109,7 +106,6 @@ impl Settings {
             create_database: creates,
             prefix: self.prefix.clone(),
             system_user: self.system_user_name(),
-            has_password: has_source,
             impersonation: self.impersonation(),
             marker_owner: self.marker_owner.clone(),
             external_schemas: self.external_schemas.clone().unwrap_or_default(),

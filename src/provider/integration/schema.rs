@@ -5,7 +5,7 @@ use super::super::link::{self, Link};
 use super::super::place;
 use super::super::settings::Place;
 use super::super::tests_result;
-use super::model::Settings;
+use super::model::{Settings, SystemUser};
 use crate::engine::bootstrap::{Script, Scripts, Spec, check_plain, check_prefix, scripts};
 use crate::engine::password;
 use crate::terraform::{
@@ -281,7 +281,7 @@ pub(super) fn check(config: &Value, d: &mut Diagnostics) {
     if let Err(error) = spec.check() {
         d.push(super::super::errors::on_attribute(&error, &crate::engine::error::Hints::default(), config));
     }
-    if spec.has_password && !settings.auto_bootstrap {
+    if settings.system_user.as_ref().is_some_and(SystemUser::has_source) && !settings.auto_bootstrap {
         let detail = "With auto_bootstrap = false nothing is sent to the warehouse: whoever runs the script gives the password there.";
         d.push(Diagnostic::error("The password would not be used", detail).at("system_user"));
     }

@@ -22,7 +22,7 @@ impl SystemUser {
             == (&other.password_wo_version, &other.password_ssm_parameter, &other.secret_id)
     }
 
-    fn has_source(&self) -> bool {
+    pub(super) fn has_source(&self) -> bool {
         self.password_wo_version.is_some() || self.store().is_some()
     }
 }

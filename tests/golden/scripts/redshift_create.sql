@@ -30,3 +30,6 @@ ALTER DATABASE governed OWNER TO immuta_system_user;
 -- View and procedure must work here, else nothing is kept.
 SELECT count(*) FROM immuta_system.user_profile;
 COMMIT;
+
+-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:
+--   ALTER USER immuta_system_user PASSWORD

@@ -55,6 +55,9 @@ SELECT count(*) FROM immuta_system.user_profile;
 CALL immuta_procedures.impersonate_user(NULL);
 COMMIT;
 
+-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:
+--   ALTER USER immuta_system_user PASSWORD
+
 -- Nobody can act for others yet. Put the output of `openssl rand -hex 32` in single quotes between the parentheses,
 -- and run it:
 --   INSERT INTO immuta_system.impersonation VALUES ( )

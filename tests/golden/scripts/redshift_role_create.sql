@@ -58,6 +58,9 @@ SELECT count(*) FROM gov_system.user_profile;
 CALL gov_procedures.impersonate_user(NULL);
 COMMIT;
 
+-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:
+--   ALTER USER tool PASSWORD
+
 -- Nobody can act for others yet. Put the output of `openssl rand -hex 32` in single quotes between the parentheses,
 -- and run it:
 --   INSERT INTO gov_system.impersonation VALUES ( )

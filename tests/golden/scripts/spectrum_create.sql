@@ -63,6 +63,9 @@ CREATE EXTERNAL SCHEMA "lake" FROM DATA CATALOG DATABASE 'it''s' IAM_ROLE DEFAUL
 -- Cannot be in a transaction: USAGE on external schema lake for user immuta_system_user.
 GRANT USAGE ON SCHEMA "lake" TO immuta_system_user;
 
+-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:
+--   ALTER USER immuta_system_user PASSWORD
+
 -- Nobody can act for others yet. Put the output of `openssl rand -hex 32` in single quotes between the parentheses,
 -- and run it:
 --   INSERT INTO immuta_system.impersonation VALUES ( )

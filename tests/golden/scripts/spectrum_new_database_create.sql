@@ -36,3 +36,6 @@ CREATE EXTERNAL SCHEMA "lake" FROM DATA CATALOG DATABASE 'lake' IAM_ROLE DEFAULT
 
 -- Cannot be in a transaction: USAGE on external schema lake for user immuta_system_user.
 GRANT USAGE ON SCHEMA "lake" TO immuta_system_user;
+
+-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:
+--   ALTER USER immuta_system_user PASSWORD

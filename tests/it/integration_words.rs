@@ -1,0 +1,185 @@
+//! `redshift_integration` in the words of the documents, and what a governance tool does with it.
+
+use serde_json::{Value, json};
+
+use crate::integration::{ACTS, USER, integration};
+use crate::support::{Warehouse, Workspace};
+
+fn by_hand(lines: &str) -> String {
+    integration(lines).replace("auto_bootstrap = true", "auto_bootstrap = false")
+}
+
+/// Proves: I21, I25, I27, I32, I47
+#[test]
+fn state_shows_the_configuration_in_the_documents_words() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&integration(&format!("{USER}{ACTS}  initial_database = \"sample\"\n")));
+    workspace.apply();
+    let values = workspace.values("redshift_integration.i");
+    assert!(values["id"].as_str().is_some_and(|id| !id.is_empty()));
+    assert_eq!(values["status"], json!("enabled"));
+    let config: Value = serde_json::from_str(values["config"].as_str().expect("a text")).expect("JSON");
+    assert_eq!((&config["type"], &config["autoBootstrap"]), (&json!("Redshift"), &json!(true)));
+    let config = &config["config"];
+    let endpoint = (config["host"].as_str(), config["port"].as_u64());
+    assert_eq!(endpoint, (Some(warehouse.host().as_str()), Some(u64::from(warehouse.port()))));
+    assert_eq!((&config["database"], &config["initialDatabase"]), (&json!("governed"), &json!("sample")));
+    assert_eq!(config["authenticationType"], json!("userPassword"));
+    assert_eq!(config["impersonation"]["enabled"], json!(true));
+    workspace.destroy();
+}
+
+/// Proves: I2, I23, I46, I67
+#[test]
+fn an_integration_is_made_read_changed_listed_and_deleted() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    let list = "data \"redshift_integrations\" \"all\" {\n  depends_on = [redshift_integration.i]\n}\noutput \"all\" {\n  value = data.redshift_integrations.all.integrations\n}\n";
+    let with = |lines: &str| format!("{}{list}", integration(lines));
+    workspace.write(&with("  initial_database = \"sample\"\n"));
+    warehouse.reset_counters();
+    workspace.apply();
+    let made_in = |text: &str| {
+        let script = workspace.values("redshift_integration.i")["scripts"][text]["run_in_database"].clone();
+        script.as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!((made_in("initial_create"), made_in("create")), ("sample".to_owned(), "governed".to_owned()));
+    let id = workspace.values("redshift_integration.i")["id"].clone();
+    assert_eq!(workspace.output("all")[0]["id"], id);
+    // By its id alone, all of it is read.
+    workspace.run(&["state", "rm", "redshift_integration.i"]).succeeded();
+    workspace.import("redshift_integration.i", id.as_str().expect("an id")).succeeded();
+    assert_eq!(workspace.values("redshift_integration.i")["database"], json!("governed"));
+    workspace.write(&with(&format!("  initial_database = \"sample\"\n{ACTS}")));
+    workspace.apply();
+    assert_eq!(workspace.values("redshift_integration.i")["id"], id);
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    assert_eq!(warehouse.sql("dev", "SELECT datname FROM pg_database WHERE datname = 'governed'").len(), 0);
+}
+
+/// What the tool makes with the system user: a view on a table of others, of which each user sees what the profile says.
+/// Proves: I1, I6, S1, S2, S17
+#[test]
+fn views_of_the_tool_enforce_what_the_profile_says() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    let before = warehouse.dump_all();
+    let spectrum = integration(USER).replace(
+        "database       = \"governed\"",
+        "database       = \"sample\"\n  type           = \"RedshiftSpectrum\"",
+    );
+    workspace.write(&spectrum);
+    workspace.apply();
+    let values = workspace.values("redshift_integration.i");
+    assert_eq!((&values["status"], &values["validation_results"]["status"]), (&json!("enabled"), &json!("passed")));
+    for user in ["ann", "bob"] {
+        warehouse.sql("dev", &format!("CREATE USER {user} PASSWORD 'Canary123'"));
+    }
+    warehouse.sql("sample", "GRANT USAGE ON SCHEMA tickit TO immuta_system_user");
+    warehouse.sql("sample", "GRANT SELECT ON TABLE tickit.people TO immuta_system_user");
+    for statement in [
+        "INSERT INTO immuta_system.profile VALUES ('ann', 'people', NULL, NULL, NULL)",
+        "INSERT INTO immuta_system.profile VALUES ('bob', 'nothing', NULL, NULL, NULL)",
+        "CREATE SCHEMA governed",
+        "CREATE VIEW governed.people AS SELECT t.name FROM tickit.people t CROSS JOIN immuta_system.user_profile p WHERE p.immuta__groups = 'people' WITH NO SCHEMA BINDING",
+        "GRANT USAGE ON SCHEMA governed TO PUBLIC",
+        "GRANT SELECT ON governed.people TO PUBLIC",
+    ] {
+        let done = warehouse.sql_as("immuta_system_user", "System-secret-1", "sample", statement);
+        done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    let count = |user: &str| {
+        let rows = warehouse.sql_as(user, "Canary123", "sample", "SELECT count(*) FROM governed.people");
+        rows.unwrap_or_else(|error| panic!("{user}: {error}"))[0][0].clone().unwrap_or_default()
+    };
+    assert_ne!(count("ann"), "0");
+    assert_eq!(count("bob"), "0");
+    assert!(warehouse.sql_as("ann", "Canary123", "sample", "SELECT * FROM tickit.people").is_err());
+    // The views are the tool's: it takes them away before the integration goes.
+    warehouse.sql("sample", "DROP SCHEMA governed CASCADE");
+    warehouse.sql("sample", "REVOKE ALL ON TABLE tickit.people FROM immuta_system_user");
+    warehouse.sql("sample", "REVOKE ALL ON SCHEMA tickit FROM immuta_system_user");
+    for user in ["ann", "bob"] {
+        warehouse.sql("dev", &format!("DROP USER {user}"));
+    }
+    workspace.destroy();
+    assert_eq!(warehouse.dump_all(), before);
+}
+
+/// Proves: I45, I65, I68
+#[test]
+fn by_hand_no_login_is_needed_to_let_go() {
+    let warehouse = Warehouse::start();
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.write(&by_hand("  impersonation {\n    enabled = false\n  }\n"));
+    let scripts = workspace.plan().change("redshift_integration.i")["after"]["scripts"].clone();
+    for (name, database) in [("initial_create", "dev"), ("create", "governed")] {
+        warehouse.run_script(database, scripts[name]["sql"].as_str().expect("a script")).expect("runs");
+    }
+    workspace.apply();
+    workspace.write(&by_hand("  impersonation {\n    enabled = false\n  }\n  abandon_on_destroy = true\n"));
+    workspace.apply();
+    workspace.without("REDSHIFT_PASSWORD");
+    warehouse.reset_counters();
+    let outcome = workspace.destroy();
+    assert!(outcome.text().contains("The integration's objects are left in the warehouse"), "{}", outcome.text());
+    assert_eq!((warehouse.writes(), workspace.addresses().len()), (0, 0));
+}
+
+/// Proves: I7, S7, S19, S23
+#[test]
+fn a_new_database_for_spectrum_takes_rights_when_it_is_made_and_none_when_it_is_read() {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE USER poor PASSWORD 'Canary123'");
+    let mut workspace = Workspace::on(&warehouse);
+    let before = warehouse.dump_all();
+    let config = integration("  type            = \"RedshiftSpectrum\"\n  create_database = true\n");
+    workspace.env("REDSHIFT_USER", "poor").env("REDSHIFT_PASSWORD", "Canary123");
+    workspace.write(&config);
+    let problems = workspace.apply_problems();
+    let named: Vec<&str> = problems.iter().filter(|it| it.severity == "error").map(|it| it.summary.as_str()).collect();
+    for right in ["CREATE DATABASE", "CREATE USER"] {
+        assert!(named.iter().any(|summary| summary.ends_with(right)), "{right}: {named:?}");
+    }
+    assert!(problems.iter().all(|problem| !problem.detail.is_empty()));
+    assert_eq!(warehouse.dump_all(), before);
+    let password = warehouse.password().to_owned();
+    workspace.env("REDSHIFT_USER", warehouse.superuser()).env("REDSHIFT_PASSWORD", &password);
+    workspace.apply();
+    assert_eq!(workspace.values("redshift_integration.i")["status"], json!("enabled"));
+    workspace.env("REDSHIFT_USER", "poor").env("REDSHIFT_PASSWORD", "Canary123");
+    let plan = workspace.plan();
+    plan.assert_empty();
+    workspace.env("REDSHIFT_USER", warehouse.superuser()).env("REDSHIFT_PASSWORD", &password);
+    workspace.destroy();
+    assert_eq!(warehouse.dump_all(), before);
+}
+
+/// Proves: M1
+#[test]
+fn all_resources_share_one_way_to_sign_in_and_keep_no_secret() {
+    let warehouse = Warehouse::start();
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.without("REDSHIFT_PASSWORD");
+    workspace.write(&format!(
+        "variable \"password\" {{\n  type      = string\n  ephemeral = true\n}}\nprovider \"redshift\" {{\n  password = var.password\n}}\nresource \"redshift_connection\" \"c\" {{\n  name     = \"warehouse\"\n  database = \"sample\"\n}}\nresource \"redshift_user\" \"u\" {{\n  connection_id       = redshift_connection.c.id\n  name                = \"tool\"\n  password_wo         = \"Tool-secret-1\"\n  password_wo_version = 1\n}}\nresource \"redshift_datastore\" \"d\" {{\n  connection_id = redshift_connection.c.id\n  name          = \"Tickit\"\n  database      = \"sample\"\n  schema        = \"tickit\"\n  service_user {{\n    name = redshift_user.u.name\n  }}\n}}\nresource \"redshift_integration\" \"i\" {{\n  connection_id  = redshift_connection.c.id\n  auto_bootstrap = true\n  database       = \"governed\"\n{USER}}}\n"
+    ));
+    workspace.env("TF_VAR_password", warehouse.password());
+    workspace.apply();
+    workspace.plan().assert_empty();
+    let state = workspace.state().to_string();
+    for secret in [warehouse.password(), "Tool-secret-1", "System-secret-1"] {
+        assert!(!state.contains(secret), "a password is in state");
+    }
+    let logins: std::collections::BTreeSet<_> = ["c", "u", "d", "i"]
+        .iter()
+        .zip(["connection", "user", "datastore", "integration"])
+        .map(|(name, kind)| {
+            workspace.values(&format!("redshift_{kind}.{name}"))["endpoint"].as_str().unwrap_or_default().to_owned()
+        })
+        .collect();
+    assert_eq!(logins.len(), 1, "{logins:?}");
+    workspace.destroy();
+}
