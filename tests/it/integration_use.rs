@@ -418,6 +418,11 @@ fn what_somebody_alters_is_seen_and_repaired() {
         &["GRANT SELECT ON immuta_system.impersonation TO PUBLIC"],
         &["no SELECT on immuta_system.impersonation for PUBLIC"],
     );
+    warehouse.sql("dev", "CREATE ROLE readers");
+    whole(
+        &["GRANT SELECT ON immuta_system.profile TO ROLE readers"],
+        &["no SELECT on immuta_system.profile for role readers"],
+    );
     whole(
         &["GRANT UPDATE ON immuta_system.integration TO GROUP analysts"],
         &["no UPDATE on immuta_system.integration for group analysts"],

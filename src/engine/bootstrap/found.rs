@@ -4,7 +4,7 @@ use super::marker::{self, Seen};
 use super::spec::Spec;
 use crate::engine::catalog::acl::Acl;
 use crate::engine::catalog::principals::{self, Principals};
-use crate::engine::catalog::roles::{self, Roles};
+use crate::engine::catalog::roles::{self, RoleRights, Roles};
 use crate::engine::catalog::snapshot::{self, ExternalSchemas, Relation, Schema, Snapshot};
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
@@ -46,6 +46,8 @@ pub struct Inside {
     pub snapshot: Snapshot,
     pub routines: Vec<Routine>,
     pub external: ExternalSchemas,
+    /// What roles hold, as far as the login sees.
+    pub role_rights: RoleRights,
     pub marker: Seen,
     /// The view's query, as the server prints it.
     pub view: Option<String>,
@@ -89,6 +91,7 @@ impl Inside {
         let snapshot = snapshot::load(session).await?;
         let routines = routines(session).await?;
         let external = snapshot::load_external(session).await?;
+        let role_rights = roles::load_rights(session).await?;
         let view = match snapshot.schema(&system) {
             Some(schema) if schema.relations.iter().any(|relation| relation.name == "user_profile") => {
                 view(session, &system).await?
@@ -107,7 +110,7 @@ impl Inside {
                 Err(error) => return Err(error),
             },
         };
-        Ok(Inside { snapshot, routines, external, marker, view })
+        Ok(Inside { snapshot, routines, external, role_rights, marker, view })
     }
 
     pub(super) fn schema(&self, name: &str) -> Option<&Schema> {

@@ -382,10 +382,9 @@ impl List<'_> {
         for relation in &schema.relations {
             let Some(acl) = &relation.acl else { continue };
             let owner = self.found.world.principals.name_of(relation.owner);
-            let of_system_user = matches!(relation.name.as_str(), "profile" | "impersonation" | "user_profile");
-            let managed = of_system_user || matches!(relation.name.as_str(), "integration" | "integration_lock");
+            let Some(of_system_user) = managed(&relation.name) else { continue };
             let grantees: std::collections::BTreeSet<_> = acl.0.iter().map(|entry| entry.grantee.clone()).collect();
-            for grantee in grantees.into_iter().filter(|_| managed) {
+            for grantee in grantees {
                 let held = acl.of(&grantee);
                 let allowed = match &grantee {
                     Grantee::Public if relation.name == "user_profile" => Rights::READ,
@@ -400,8 +399,17 @@ impl List<'_> {
                 }
             }
         }
-        for (place, table, grantee, rights) in extra {
-            let (name, words) = named(&grantee);
+        let mut extra: Vec<_> =
+            extra.into_iter().map(|(place, table, grantee, rights)| (place, table, named(&grantee), rights)).collect();
+        for held in inside.role_rights.all() {
+            for ((schema, name), rights) in held.relations.iter().filter(|((schema, _), _)| *schema == system) {
+                let Some(of_system_user) = managed(name) else { continue };
+                let place = if of_system_user { self.own() } else { Place::Inside };
+                let words = (format!("ROLE {}", ident(&held.role)), format!("role {}", held.role));
+                extra.push((place, format!("{schema}.{name}"), words, *rights));
+            }
+        }
+        for (place, table, (name, words), rights) in extra {
             let revoke = format!("REVOKE {rights} ON TABLE {table} FROM {name}");
             self.one(place, format!("no {rights} on {table} for {words}"), false, revoke);
         }
@@ -531,6 +539,15 @@ impl List<'_> {
         let Some(schema) = self.inside.and_then(|inside| inside.schema(name)) else { return false };
         let owns = matches!(grantee, Grantee::User(user) if self.id(user) == Some(schema.owner));
         owns || schema.acl.as_ref().is_some_and(|acl| acl.of(grantee).covers(rights))
+    }
+}
+
+/// Whether a relation of `<prefix>_system` is managed, and the system user's.
+fn managed(relation: &str) -> Option<bool> {
+    match relation {
+        "profile" | "impersonation" | "user_profile" => Some(true),
+        "integration" | "integration_lock" => Some(false),
+        _ => None,
     }
 }
 

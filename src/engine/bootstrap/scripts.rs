@@ -9,7 +9,7 @@ use super::text;
 use super::work::{proof, statements};
 use crate::engine::catalog::acl::{Acl, Entry, Grantee};
 use crate::engine::catalog::principals::{Group, Principals, User};
-use crate::engine::catalog::roles::Roles;
+use crate::engine::catalog::roles::{RoleRights, Roles};
 use crate::engine::catalog::snapshot::{ExternalSchemas, Login, Relation, RelationKind, Schema, Snapshot};
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, ident};
@@ -256,6 +256,7 @@ fn nothing_yet(spec: &Spec) -> Found {
             snapshot,
             routines: Vec::new(),
             external: ExternalSchemas::default(),
+            role_rights: RoleRights::default(),
             marker: Seen::Absent,
             view: None,
         }),
@@ -336,6 +337,7 @@ fn as_made(spec: &Spec) -> Found {
             snapshot: Snapshot { login: Login::default(), schemas },
             routines,
             external: ExternalSchemas(spec.external_schemas.keys().cloned().collect()),
+            role_rights: RoleRights::default(),
             marker: Seen::Absent,
             view: Some(if spec.impersonation.is_some() { spec.variable() } else { String::new() }),
         }),

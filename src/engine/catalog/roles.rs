@@ -116,6 +116,13 @@ impl RoleRights {
         held.iter().find(|held| same_name(&held.role, role, case_sensitive))
     }
 
+    /// What each role holds that holds anything which is seen, by name.
+    pub fn all(&self) -> Vec<&RoleHeld> {
+        let mut all: Vec<&RoleHeld> = self.0.values().flatten().collect();
+        all.sort_by(|one, other| one.role.cmp(&other.role));
+        all
+    }
+
     /// The entry of a role, made if there is none.
     pub(in crate::engine) fn entry(&mut self, role: &str) -> &mut RoleHeld {
         let held = self.0.entry(role.to_ascii_lowercase()).or_default();
