@@ -183,6 +183,31 @@ fn the_tests_and_their_statuses_are_in_state() {
     workspace.plan().assert_empty();
 }
 
+/// A group of somebody else is not taken over by an edit, which a destroy would then drop with its members.
+/// Proves: I66
+#[test]
+fn an_edit_takes_over_nobodys_group() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&integration(&format!("{USER}{ACTS}")));
+    workspace.apply();
+    warehouse.sql("dev", "CREATE ROLE immuta_impersonator_role");
+    let before = warehouse.dump_all();
+    let analysts = ACTS.replace("enabled", "name    = \"analysts\"\n    enabled");
+    for (lines, what) in [(analysts.as_str(), "group analysts"), (ROLE, "role immuta_impersonator_role")] {
+        workspace.write(&integration(&format!("{USER}{lines}")));
+        let told = errors(workspace.apply_problems());
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert_eq!(told[0].summary, "Validate Automatic: Impersonation Role Does Not Exist");
+        assert!(told[0].detail.contains(&format!("The {what} exists already")), "{told:#?}");
+        assert_eq!(warehouse.dump_all(), before);
+    }
+    workspace.write(&integration(&format!("{USER}{ACTS}")));
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    assert!(warehouse.dump("dev").iter().any(|line| line.starts_with("group analysts ")));
+}
+
 /// Proves: I8, I16
 #[test]
 fn a_login_with_just_the_rights_has_a_whole_life() {

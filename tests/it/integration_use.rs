@@ -322,6 +322,14 @@ fn every_edit_in_place_keeps_the_tables_shut() {
         let second = lines.contains("secret-2");
         assert_eq!((signs_in("System-secret-1"), signs_in("System-secret-2")), (!second, second), "{what}");
     }
+    // Without a source of a password, and with one again.
+    let signs_in = || warehouse.sql_as("immuta_system_user", "System-secret-2", "governed", "SELECT 1").is_ok();
+    for (lines, may) in [("", false), (version_2.as_str(), true)] {
+        workspace.write(&integration(lines));
+        workspace.apply();
+        workspace.plan().assert_empty();
+        assert_eq!(signs_in(), may);
+    }
     let marker_of_keeper = |line: &String| line.contains("owner=keeper") || line.contains(" by keeper");
     let same = |lines: Vec<String>| -> Vec<String> {
         lines

@@ -146,6 +146,7 @@ impl Start {
             facts: &facts,
             system_rights: &system_rights,
             leftover: leftover.is_some(),
+            edited: None,
             serverless: request.serverless,
         });
         let failed = |test: &&TestResult| test.status == Verdict::Failed;
@@ -476,7 +477,7 @@ pub async fn update(
     let found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
     let marker = conflict::own_marker(&found, spec, &known.id).map_err(NotApplied::nothing)?;
     let facts = warehouse.facts(cancel).await.map_err(NotApplied::nothing)?;
-    let tests = rights_to_edit(warehouse, request, &found, cancel).await.map_err(NotApplied::nothing)?;
+    let tests = rights_to_edit(warehouse, request, &found, &marker.made, cancel).await.map_err(NotApplied::nothing)?;
     let failed: Vec<Error> = tests
         .iter()
         .filter(|test| test.status == Verdict::Failed)
@@ -539,6 +540,7 @@ async fn rights_to_edit(
     warehouse: &Warehouse,
     request: &Request,
     found: &Found,
+    made: &Made,
     cancel: &CancellationToken,
 ) -> Result<Vec<TestResult>, Error> {
     let facts = warehouse.facts(cancel).await?;
@@ -551,6 +553,7 @@ async fn rights_to_edit(
         facts: &facts,
         system_rights: &system_rights,
         leftover: true,
+        edited: Some(made),
         serverless: request.serverless,
     });
     if spec.impersonation.is_some() {

@@ -1,6 +1,7 @@
 //! The tests that an integration has to pass before anything is made, by the documents' names.
 
 use super::found::{Found, World};
+use super::made::Made;
 use super::marker::Seen;
 use super::spec::{ActorKind, Spec};
 use crate::engine::catalog::roles::SystemRights;
@@ -17,6 +18,8 @@ pub(super) struct Seat<'a> {
     pub(super) system_rights: &'a SystemRights,
     /// Whether what is there is the rest of an interrupted run of ours.
     pub(super) leftover: bool,
+    /// What the integration is made of that is edited; none: it is being made.
+    pub(super) edited: Option<&'a Made>,
     pub(super) serverless: bool,
 }
 
@@ -116,7 +119,11 @@ impl Seat<'_> {
             ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
             ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive),
         };
-        if there && !self.leftover {
+        let ours = match self.edited {
+            Some(made) => made.actors.as_ref() == Some(actors),
+            None => self.leftover,
+        };
+        if there && !ours {
             let what = actors.sql().to_lowercase();
             let message =
                 format!("The {what} exists already. Choose another name in impersonation, or drop the {what}.");
