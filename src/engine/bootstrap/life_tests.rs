@@ -159,6 +159,7 @@ async fn create_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
     if after != before && trouble.kills() && !applied.made.database && spec.create_database {
         // It died between CREATE DATABASE and the marker: an empty database that nobody can say is ours is adopted, and
         // stays.
+        later.close_idle(&spec.database);
         trial.admin("dev", &format!("DROP DATABASE {}", spec.database)).await;
         after = clean(trial).await;
     }

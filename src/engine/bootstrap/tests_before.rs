@@ -265,6 +265,7 @@ mod tests_of_nodes {
                 facts: &facts,
                 system_rights: &system_rights,
                 leftover: false,
+                edited: None,
                 serverless,
             }
             .nodes()
