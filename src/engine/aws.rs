@@ -93,6 +93,15 @@ impl Aws {
         &self.found
     }
 
+    /// The type of a cluster's nodes, such as `ra3.xlplus`, asked by those who get the credentials of `iam`.
+    pub(in crate::engine) fn node_type<'a>(
+        &'a self,
+        name: &'a str,
+        iam: &'a Iam,
+    ) -> BoxFuture<'a, Result<String, Error>> {
+        lookup::node_type(self, name, iam).boxed()
+    }
+
     /// Looks something up and keeps it, once however many ask at the same time.
     pub fn find<'a>(&'a self, need: &'a Need) -> BoxFuture<'a, Result<(), Error>> {
         let cell = one_of(&self.looking, need.clone());

@@ -8,7 +8,7 @@ pub(super) mod scripts;
 mod secrets;
 
 use super::configured::Configured;
-use super::{errors, link, place, tests_result};
+use super::{errors, link, place, rotation, tests_result};
 use crate::engine::bootstrap::life::{self, Looked};
 use crate::engine::bootstrap::{self, ALTERED, Applied, NotApplied, Removal, Request, Seen, Spec};
 use crate::engine::error::Error;
@@ -40,6 +40,7 @@ impl Resource for Integration {
         if plan.settings_changed() {
             refuse_what_cannot_be(data, plan)?;
         }
+        secrets::plan(plan);
         if plan.is_create() {
             return Ok(());
         }
@@ -73,13 +74,13 @@ impl Resource for Integration {
                 .map_err(|error| explain(&error, cx))?;
             return verified(&spec, &looked, cx);
         }
-        let password = secrets::wanted(data, &wanted.settings, None, cx).await?;
+        let secret = secrets::wanted(data, &wanted, None, cx).await?;
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");
-        let request = Request { spec, password, serverless };
+        let request = Request { spec, password: secret.password, serverless };
         match bootstrap::create(&warehouse, &request, cx.cancelled()).await {
             Ok(applied) => {
                 cx.created();
-                record(applied, cx);
+                record(applied, secret.version, cx);
                 Ok(())
             }
             Err(failed) => {
@@ -88,6 +89,7 @@ impl Resource for Integration {
                     cx.set("id", left.id.clone());
                     cx.set("status", left.status.name());
                     cx.set("validation_results", results(&failed.tests));
+                    cx.set("password_version", secret.version);
                     Kept { made: left.made.clone(), view: None }.keep(cx);
                 }
                 Err(report(data, &failed, cx))
@@ -113,7 +115,13 @@ impl Resource for Integration {
             Err(error) => Err(error),
         };
         match looked {
-            Ok((spec, looked)) => return Ok(show(&state, &spec, &looked, cx)),
+            Ok((spec, looked)) => {
+                let found = show(&state, &spec, &looked, cx);
+                if let Some(store) = state.store().filter(|_| found == Found::Here) {
+                    rotation::look(data, &store, cx).await?;
+                }
+                return Ok(found);
+            }
             Err(error) => {
                 let warning = data.unread(&error)?;
                 cx.warn(warning);
@@ -125,11 +133,8 @@ impl Resource for Integration {
     async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let explain = |error: &Error, cx: &Change<'_>| errors::on_attribute(error, &data.hints(), cx.config());
         let link = link::known(cx.planned())?;
-        let password = match wanted.settings.auto_bootstrap {
-            true => secrets::wanted(data, &wanted.settings, Some(&prior.settings), cx).await?,
-            false => bootstrap::UserPassword::Keep,
-        };
-        let keeps_password = matches!(password, bootstrap::UserPassword::Keep);
+        let secret = secrets::wanted(data, &wanted, Some(&prior), cx).await?;
+        let keeps_password = matches!(secret.password, bootstrap::UserPassword::Keep);
         let is_whole = prior.status.as_deref() == Some("enabled") && prior.missing.as_ref().is_none_or(Vec::is_empty);
         let same = |home: &str| prior.settings.spec(home).same_in_warehouse(&wanted.settings.spec(home));
         if is_whole && keeps_password && same("") && prior.endpoint == wanted.endpoint && wanted.endpoint.is_some() {
@@ -154,10 +159,10 @@ impl Resource for Integration {
             return verified(&spec, &looked, cx);
         }
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");
-        let request = Request { spec, password, serverless };
+        let request = Request { spec, password: secret.password, serverless };
         match bootstrap::update(&warehouse, &request, &prior.known(&kept), cx.cancelled()).await {
             Ok(applied) => {
-                record(applied, cx);
+                record(applied, secret.version, cx);
                 Ok(())
             }
             Err(failed) => {
@@ -304,7 +309,11 @@ fn show(state: &Model, spec: &Spec, looked: &Looked, cx: &mut Change<'_>) -> Fou
     Found::Here
 }
 
-fn record(applied: Applied, cx: &mut Change<'_>) {
+fn record(applied: Applied, password_version: Option<String>, cx: &mut Change<'_>) {
+    if cx.planned().at("password_version").is_unknown() {
+        cx.set("password_version", password_version);
+    }
+    rotation::sent(cx);
     cx.set("id", applied.id);
     cx.set("status", "enabled");
     cx.set("missing", Vec::<String>::new());

@@ -11,6 +11,7 @@ mod iam_policy_document;
 mod integration;
 mod link;
 mod place;
+mod rotation;
 mod schemas;
 mod settings;
 mod tests_result;

@@ -10,6 +10,7 @@ use super::configured::Configured;
 use super::errors;
 use super::link::{self, Link};
 use super::place;
+use super::rotation;
 use super::settings::Place;
 use crate::engine::error::Error;
 use crate::engine::names::check_name;
@@ -142,7 +143,9 @@ impl Resource for User {
             Ok(None) => return Ok(Found::Gone),
             Ok(Some(found)) => {
                 state.show_drift(&found, cx);
-                secrets::look(data, &state, cx).await?;
+                if let Some(store) = state.store() {
+                    rotation::look(data, &store, cx).await?;
+                }
             }
             Err(error) => {
                 let warning = data.unread(&error)?;
@@ -203,7 +206,7 @@ impl Resource for User {
         if cx.planned().at("password_version").is_unknown() {
             cx.set("password_version", version);
         }
-        secrets::sent(cx);
+        rotation::sent(cx);
         if is_settled {
             cx.set_private(IMPORTED, serde_json::Value::Null);
         }
@@ -259,8 +262,7 @@ impl Model {
 
     /// Where AWS keeps the password.
     fn store(&self) -> Option<StoredAt> {
-        let parameter = self.password_ssm_parameter.clone().map(StoredAt::Parameter);
-        parameter.or_else(|| self.secret_id.clone().map(StoredAt::Secret))
+        rotation::stored_at(self.password_ssm_parameter.as_ref(), self.secret_id.as_ref())
     }
 
     fn user(&self, password: Password) -> UserWanted {

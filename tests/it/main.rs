@@ -19,6 +19,7 @@ mod iam_policy_document;
 mod integration;
 mod integration_checks;
 mod integration_faults;
+mod integration_iam;
 mod integration_manual;
 mod integration_scripts;
 mod integration_use;

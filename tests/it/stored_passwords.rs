@@ -2,6 +2,7 @@
 
 use redshift_standin::SecretValue;
 
+use crate::integration::{USER, integration};
 use crate::support::{Warehouse, Workspace};
 
 fn secret(user: &str, password: &str) -> SecretValue {
@@ -130,4 +131,71 @@ fn a_secret_after_an_import_is_recorded() {
     workspace.apply();
     signs_in(&warehouse, "tool", "Canary456");
     workspace.plan().assert_empty();
+}
+
+/// The password of an integration's system user rotates as any other.
+///
+/// Proves: I54, L14
+#[test]
+fn a_newer_version_is_sent_to_the_system_user_of_an_integration() {
+    let warehouse = Warehouse::start();
+    let workspace = workspace(&warehouse);
+    let put = |text: &str| {
+        warehouse.aws().put_secret("tools/system", secret("immuta_system_user", &format!("Canary1{text}")));
+        warehouse.aws().put_parameter("/tools/system", true, &format!("Canary2{text}"));
+    };
+    let by_hand = "password_wo = \"Canary3first\"\n    password_wo_version = 7";
+    for (source, number) in [("secret_id = \"tools/system\"", 1), ("password_ssm_parameter = \"/tools/system\"", 2)] {
+        put("first");
+        workspace.write(&integration(&format!("  system_user {{\n    {source}\n  }}\n")));
+        workspace.apply();
+        signs_in(&warehouse, "immuta_system_user", &format!("Canary{number}first"));
+        workspace.plan().assert_empty();
+
+        put("second");
+        let plan = workspace.plan();
+        assert_eq!(plan.changes()["redshift_integration.i"], ["update"], "{source}");
+        assert_eq!(plan.change("redshift_integration.i")["after_unknown"]["password_version"], true);
+        workspace.apply();
+        signs_in(&warehouse, "immuta_system_user", &format!("Canary{number}second"));
+        workspace.plan().assert_empty();
+
+        workspace.write(&integration(&format!("  system_user {{\n    {by_hand}\n  }}\n")));
+        workspace.apply();
+        signs_in(&warehouse, "immuta_system_user", "Canary3first");
+        assert_eq!(workspace.values("redshift_integration.i")["password_version"], "7");
+        workspace.plan().assert_empty();
+        workspace.destroy();
+    }
+}
+
+/// Proves: I26
+#[test]
+fn a_system_user_that_is_made_again_gets_its_password() {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE USER setup PASSWORD 'Setup-secret-1' CREATEDB");
+    warehouse.sql("dev", "CREATE ROLE installers");
+    warehouse.sql("dev", "GRANT ROLE installers TO setup");
+    for right in ["CREATE USER", "DROP USER", "ALTER USER"] {
+        warehouse.sql("dev", &format!("GRANT {right} TO ROLE installers"));
+    }
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.env("REDSHIFT_USER", "setup").env("REDSHIFT_PASSWORD", "Setup-secret-1");
+    workspace.write(&integration(USER));
+    workspace.apply();
+    // The login owns what is managed, so nothing but rights keeps the user.
+    let mut owned = warehouse.sit("setup", "Setup-secret-1", "governed");
+    for schema in ["immuta_system", "immuta_functions", "immuta_procedures"] {
+        owned.sql(&format!("REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM immuta_system_user")).expect("revokes");
+        owned.sql(&format!("REVOKE ALL ON SCHEMA {schema} FROM immuta_system_user")).expect("revokes");
+    }
+    owned.sql("REVOKE ALL ON DATABASE governed FROM immuta_system_user").expect("revokes");
+    drop(owned);
+    warehouse.sql("governed", "DROP USER immuta_system_user");
+    let plan = workspace.plan();
+    assert_eq!(plan.changes()["redshift_integration.i"], ["update"]);
+    workspace.apply();
+    warehouse.sql_as("immuta_system_user", "System-secret-1", "governed", "SELECT 1").expect("signs in");
+    workspace.plan().assert_empty();
+    workspace.destroy();
 }

@@ -1,11 +1,14 @@
 //! Endpoints, secrets and parameters.
 
+use aws_credential_types::Credentials;
+use aws_sdk_redshift::types::Cluster;
 use secrecy::SecretString;
 use serde_json::Value;
 
 use super::problem::{Asked, failed};
 use super::{Aws, Service};
 use crate::engine::error::Error;
+use crate::engine::settings::access::Iam;
 use crate::engine::settings::aws::Arn;
 use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::settings::needs::{Finding, Need, ParameterValue, Role, SecretFields, Target};
@@ -56,15 +59,8 @@ async fn endpoint(
             (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status)
         }
         Target::Cluster(name) | Target::CustomDomain(name) => {
-            let config = aws.service(Service::Redshift, &region, identity.credentials.clone()).await?;
             let asked = asked("redshift:DescribeClusters", format!("cluster:{name}"));
-            let answer = aws_sdk_redshift::Client::new(&config)
-                .describe_clusters()
-                .cluster_identifier(name)
-                .send()
-                .await
-                .map_err(|error| failed(&asked, &error))?;
-            let Some(cluster) = answer.clusters().first() else { return Err(asked.no_answer("cluster")) };
+            let cluster = describe(aws, name, &region, identity.credentials.clone(), &asked).await?;
             let endpoint = cluster.endpoint();
             let status = cluster.cluster_status().map(str::to_owned);
             (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status)
@@ -93,6 +89,39 @@ async fn endpoint(
             about,
         }),
     }
+}
+
+async fn describe(
+    aws: &Aws,
+    name: &str,
+    region: &str,
+    credentials: Credentials,
+    asked: &Asked,
+) -> Result<Cluster, Error> {
+    let config = aws.service(Service::Redshift, region, credentials).await?;
+    let answer = aws_sdk_redshift::Client::new(&config)
+        .describe_clusters()
+        .cluster_identifier(name)
+        .send()
+        .await
+        .map_err(|error| failed(asked, &error))?;
+    answer.clusters.and_then(|clusters| clusters.into_iter().next()).ok_or_else(|| asked.no_answer("cluster"))
+}
+
+/// The type of a cluster's nodes, such as `ra3.xlplus`, asked by those who get the credentials of `iam`.
+pub(super) async fn node_type(aws: &Aws, name: &str, iam: &Iam) -> Result<String, Error> {
+    let region = aws.region(iam.region.as_deref()).await?;
+    let asked =
+        Asked { target: format!("{} in {region}", iam.target), about: iam.target.setting(), ..Asked::default() };
+    let identity = aws.identity(&iam.roles, &region).await.map_err(|error| asked.wanted(error))?;
+    let asked = Asked {
+        call: "redshift:DescribeClusters",
+        identity: identity.name.clone(),
+        resources: vec![format!("cluster:{name}")],
+        ..asked
+    };
+    let cluster = describe(aws, name, &region, identity.credentials, &asked).await?;
+    cluster.node_type.ok_or_else(|| asked.no_answer("node type"))
 }
 
 async fn secret(aws: &Aws, id: &str, region: Option<&str>) -> Result<SecretFields, Error> {

@@ -7,6 +7,7 @@ use super::conflict::{self, busy};
 use super::found::{Found, Inside};
 use super::made::{Made, Owners};
 use super::marker::{self, Marker, NewMarker, Seen, Status};
+use super::nodes::Nodes;
 use super::parts::{How, Place, UserPassword, digest, made, missing, parts};
 use super::spec::Spec;
 use super::tests_before::{Seat, tests};
@@ -140,6 +141,7 @@ impl Start {
             true => SystemRights::default(),
             false => system_rights(warehouse, cancel).await.map_err(NotApplied::nothing)?,
         };
+        let nodes = Nodes::ask(warehouse, request, cancel).await;
         let tests = tests(&Seat {
             spec,
             found: &found,
@@ -147,7 +149,7 @@ impl Start {
             system_rights: &system_rights,
             leftover: leftover.is_some(),
             edited: None,
-            serverless: request.serverless,
+            nodes: &nodes,
         });
         let failed = |test: &&TestResult| test.status == Verdict::Failed;
         let errors: Vec<Error> = tests
@@ -547,6 +549,7 @@ async fn rights_to_edit(
     let system_rights =
         if facts.superuser { SystemRights::default() } else { system_rights(warehouse, cancel).await? };
     let spec = &request.spec;
+    let nodes = Nodes::ask(warehouse, request, cancel).await;
     let mut tests = tests(&Seat {
         spec,
         found,
@@ -554,7 +557,7 @@ async fn rights_to_edit(
         system_rights: &system_rights,
         leftover: true,
         edited: Some(made),
-        serverless: request.serverless,
+        nodes: &nodes,
     });
     if spec.impersonation.is_some() {
         let name = "Impersonation key";

@@ -11,6 +11,7 @@ pub mod life;
 mod life_tests;
 pub mod made;
 pub mod marker;
+mod nodes;
 pub mod parts;
 pub mod removal;
 pub mod scripts;

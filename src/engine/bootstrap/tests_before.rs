@@ -3,6 +3,7 @@
 use super::found::{Found, World};
 use super::made::Made;
 use super::marker::Seen;
+use super::nodes::Nodes;
 use super::spec::{ActorKind, Spec};
 use crate::engine::catalog::roles::SystemRights;
 use crate::engine::catalog::snapshot::Login;
@@ -20,7 +21,7 @@ pub(super) struct Seat<'a> {
     pub(super) leftover: bool,
     /// What the integration is made of that is edited; none: it is being made.
     pub(super) edited: Option<&'a Made>,
-    pub(super) serverless: bool,
+    pub(super) nodes: &'a Nodes,
 }
 
 /// All tests, in order.
@@ -30,7 +31,7 @@ pub(super) fn tests(seat: &Seat<'_>) -> Vec<TestResult> {
     tests.push(seat.user());
     tests.push(seat.actors());
     tests.extend(seat.rights());
-    tests.push(seat.nodes());
+    tests.push(seat.nodes.test());
     tests.push(seat.case());
     tests
 }
@@ -203,17 +204,6 @@ impl Seat<'_> {
         tests
     }
 
-    fn nodes(&self) -> TestResult {
-        let name = "Node Type For Cross-Database Views";
-        match self.serverless {
-            true => passed_with(name, "serverless".to_owned()),
-            false => skipped(
-                name,
-                "AWS was not asked. Views on other databases take RA3 nodes or a serverless workgroup; with other nodes use type RedshiftSpectrum.",
-            ),
-        }
-    }
-
     fn case(&self) -> TestResult {
         let name = "Case-Sensitive Identifiers";
         match self.facts.case_sensitive {
@@ -223,57 +213,5 @@ impl Seat<'_> {
                 "enable_case_sensitive_identifier is on in this session. The managed names are all lower case; the governance tool must write them so.",
             ),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests_of_nodes {
-    use super::super::spec::Kind;
-    use super::*;
-
-    /// Proves: I4, I5
-    #[test]
-    fn views_across_databases_take_nodes_that_have_them() {
-        let spec = Spec {
-            kind: Kind::Redshift,
-            database: "governed".into(),
-            initial_database: Some("dev".into()),
-            create_database: true,
-            prefix: "immuta".into(),
-            system_user: "immuta_system_user".into(),
-            impersonation: None,
-            marker_owner: None,
-            external_schemas: Default::default(),
-        };
-        let facts = Facts {
-            user: "awsuser".into(),
-            session_user: "awsuser".into(),
-            database: "dev".into(),
-            server_version: String::new(),
-            backend_pid: 1,
-            user_id: 100,
-            superuser: true,
-            createdb: true,
-            case_sensitive: false,
-            namespace: None,
-        };
-        let (found, system_rights) = (Found::default(), SystemRights::default());
-        let nodes = |serverless: bool| {
-            Seat {
-                spec: &spec,
-                found: &found,
-                facts: &facts,
-                system_rights: &system_rights,
-                leftover: false,
-                edited: None,
-                serverless,
-            }
-            .nodes()
-        };
-        assert_eq!(nodes(true).status, Status::Passed);
-        let on_a_cluster = nodes(false);
-        let message = on_a_cluster.message.unwrap_or_default();
-        assert_eq!(on_a_cluster.status, Status::Skipped);
-        assert!(message.contains("RA3") && message.contains("RedshiftSpectrum"), "{message}");
     }
 }

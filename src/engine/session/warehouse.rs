@@ -178,6 +178,11 @@ impl Warehouse {
         &self.access
     }
 
+    /// AWS, as it is seen by this warehouse's provider.
+    pub(in crate::engine) fn aws(&self) -> &Aws {
+        &self.login.aws
+    }
+
     /// What is cached of its catalogue.
     pub fn catalog(&self) -> &Catalog {
         &self.login.catalog

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::place;
 use crate::engine::bootstrap::life::Known;
 use crate::engine::bootstrap::{ActorKind, ExternalSchema, Impersonation, Kind, Made, Spec};
+use crate::engine::settings::defaults::StoredAt;
 use crate::terraform::Change;
 
 /// The settings of an integration once everything about them is known.
@@ -55,6 +56,7 @@ pub struct Model {
     pub(super) namespace: Option<String>,
     pub(super) status: Option<String>,
     pub(super) missing: Option<Vec<String>>,
+    pub(super) password_version: Option<String>,
 }
 
 /// What is kept in private state: what was made, and how the view looked then.
@@ -116,6 +118,17 @@ impl Settings {
 impl Model {
     pub(super) fn made(&self) -> place::Made<'_> {
         place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), grant_role: None }
+    }
+
+    /// Where AWS keeps the system user's password, if an apply sends it.
+    pub(super) fn store(&self) -> Option<StoredAt> {
+        self.settings.system_user.as_ref().filter(|_| self.settings.auto_bootstrap)?.store()
+    }
+
+    /// Whether a read found the system user gone.
+    pub(super) fn lost_its_user(&self) -> bool {
+        let gone = format!("user {}", self.settings.system_user_name());
+        self.missing.as_ref().is_some_and(|missing| missing.contains(&gone))
     }
 
     /// Where the update is planned: the pinned endpoint, of the warehouse that state knows.

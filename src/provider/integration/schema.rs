@@ -59,6 +59,10 @@ pub(super) fn schema() -> Schema<Configured> {
             Value::List(Vec::new()),
         )
         .observed("validation_results", tests_result::attribute())
+        .pinned(
+            "password_version",
+            string().doc("Version of the system user's password that was last sent; null if none was."),
+        )
         .derived(
             "config",
             string().doc("The configuration as JSON in the words of the documents, with `<REDACTED>` for user and password."),

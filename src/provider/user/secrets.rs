@@ -5,14 +5,12 @@ use secrecy::{ExposeSecret, SecretString};
 use super::super::configured::Configured;
 use super::super::errors;
 use super::super::link::Link;
+use super::super::rotation;
 use super::Model;
 use crate::engine::password;
 use crate::engine::settings::defaults::{StoredAt, StoredPassword};
 use crate::engine::user::{Password, PasswordHash};
 use crate::terraform::{Change, Diagnostic, Diagnostics, Plan, Schema, Value, number, string};
-
-/// What read saw of a secret's version, for the next plan to compare.
-const SEEN: &str = "seen_password_version";
 
 /// The settings that name a password kept in AWS.
 const STORES: [&str; 2] = ["password_ssm_parameter", "secret_id"];
@@ -54,7 +52,7 @@ pub(super) fn plan(plan: &mut Plan<'_>) {
         let changed =
             [STORES[0], STORES[1], "name"].iter().any(|name| plan.planned().at(name) != plan.prior().at(name));
         let sent = plan.prior().at("password_version").as_str().map(str::to_owned);
-        let newer = plan.private(SEEN).is_some_and(|seen| seen.as_str() != sent.as_deref());
+        let newer = rotation::is_newer(plan, sent.as_deref());
         if plan.is_create() || changed || newer {
             plan.set("password_version", Value::Unknown);
         }
@@ -102,25 +100,6 @@ pub(super) async fn wanted(data: &Configured, wanted: &Model, cx: &Change<'_>) -
         return Err(Diagnostic::error("Bad password_wo", problems.join(" ")).into());
     }
     Ok(Wanted { password: Password::Set(SecretString::clone(&secret), hash), version })
-}
-
-/// Keeps the version that AWS has now, for the plan. What cannot be read is said, and nothing is planned for it.
-pub(super) async fn look(data: &Configured, state: &Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-    let Some(store) = state.store() else { return Ok(()) };
-    let link = super::super::link::known(cx.prior())?;
-    match data.stored_password(&link, &store, cx.cancelled()).await {
-        Ok(stored) => cx.set_private(SEEN, stored.version),
-        Err(error) => {
-            let warning = data.unread(&error)?;
-            cx.warn(warning);
-        }
-    }
-    Ok(())
-}
-
-/// Forgets what was seen: it was sent.
-pub(super) fn sent(cx: &mut Change<'_>) {
-    cx.set_private(SEEN, serde_json::Value::Null);
 }
 
 async fn read(
