@@ -6,7 +6,7 @@ use super::panics::guard_sync;
 use super::plan::wrongly_set;
 use super::planning::{derive, settings_differ};
 use super::private::Private;
-use super::schema::{Kind, Nesting};
+use super::schema::{Class, Kind, Nesting};
 use super::{Attribute, Diagnostics, Found, Value};
 
 /// What Terraform is given back.
@@ -21,6 +21,7 @@ pub(super) struct Outcome {
 pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Result<Found, Diagnostics>) -> Outcome {
     let Change { action, config: _, prior, planned, patch, created, kept, private, mut diagnostics, .. } = cx;
     let found = result.as_ref().ok().copied();
+    let observed = prior.clone();
     diagnostics.extend(result.err().unwrap_or_default());
 
     let mut state = match (action, found) {
@@ -41,6 +42,9 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
             diagnostics.push(wrongly_set(&error));
         }
     }
+    if action == Action::Update && found.is_some() {
+        keep_observed(form, &mut state, &observed);
+    }
     // What could not be derived in the plan, because an input was not known yet, can be now.
     let underived = state.clone();
     state = state.unknown_to_null();
@@ -55,6 +59,16 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
         Value::Null
     });
     Outcome { state, private, diagnostics }
+}
+
+/// What an update did not look at stays as it was last seen.
+fn keep_observed<D>(form: &Form<D>, state: &mut Value, prior: &Value) {
+    let Value::Map(map) = state else { return };
+    for entry in form.schema.entries.iter().filter(|entry| matches!(entry.class, Class::Observed)) {
+        if let Some(value) = map.get_mut(&entry.name).filter(|value| value.is_unknown()) {
+            *value = prior.attribute(&entry.name).clone();
+        }
+    }
 }
 
 /// The prior state with what an update that failed has put into effect, and what is derived from that.

@@ -127,6 +127,13 @@ impl Inside {
         self.routines.iter().find(|routine| routine.schema == schema && routine.name == "impersonate_user")
     }
 
+    /// Whether there is a schema of any kind of that name.
+    pub(super) fn has_schema(&self, name: &str) -> bool {
+        let case_sensitive = self.snapshot.login.case_sensitive;
+        self.has_external(name)
+            || self.snapshot.schemas.iter().any(|found| same_name(&found.name, name, case_sensitive))
+    }
+
     pub(super) fn has_external(&self, name: &str) -> bool {
         self.external.0.iter().any(|found| same_name(found, name, self.snapshot.login.case_sensitive))
     }

@@ -11,11 +11,11 @@ use super::nodes::Nodes;
 use super::parts::{How, Place, UserPassword, digest, made, missing, parts};
 use super::spec::Spec;
 use super::tests_before::{Seat, tests};
-use super::work::{Act, Broken, Lock, acts, alone, transaction};
+use super::work::{Act, Broken, Lock, Turn, acts, alone, transaction};
 use super::{few, look, text};
 use crate::engine::catalog::roles::{self, SystemRights};
 use crate::engine::error::Error;
-use crate::engine::run::{self, Retry};
+use crate::engine::run::Retry;
 use crate::engine::session::validation::{CONNECTION, Status as Verdict, TestResult, passed_with, skipped};
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::Sql;
@@ -76,7 +76,7 @@ pub async fn create(
 ) -> Result<Applied, Box<NotApplied>> {
     let spec = &request.spec;
     spec.check().map_err(NotApplied::nothing)?;
-    let _turn = run::turn(warehouse, &spec.database, cancel).await.map_err(NotApplied::nothing)?;
+    let _turn = Turn::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
     let mut start = Start::look(warehouse, request, cancel).await?;
     let mut making = Making {
         warehouse,
@@ -147,16 +147,11 @@ impl Start {
             found: &found,
             facts: &facts,
             system_rights: &system_rights,
-            leftover: leftover.is_some(),
+            leftover: leftover.as_ref().map(|marker| &marker.made),
             edited: None,
             nodes: &nodes,
         });
-        let failed = |test: &&TestResult| test.status == Verdict::Failed;
-        let errors: Vec<Error> = tests
-            .iter()
-            .filter(failed)
-            .map(|test| Error::refused(test.name.to_string(), test.message.clone().unwrap_or_default()))
-            .collect();
+        let errors = failures(&tests);
         if !errors.is_empty() {
             return Err(Box::new(NotApplied { errors, left: None, tests }));
         }
@@ -175,7 +170,15 @@ impl Start {
     }
 }
 
-async fn system_rights(warehouse: &Warehouse, cancel: &CancellationToken) -> Result<SystemRights, Error> {
+/// One error for each test that failed. A test is named for what should be, so its name alone would say the opposite.
+fn failures(tests: &[TestResult]) -> Vec<Error> {
+    let failed = tests.iter().filter(|test| test.status == Verdict::Failed);
+    let error =
+        |test: &TestResult| Error::refused(format!("Failed: {}", test.name), test.message.clone().unwrap_or_default());
+    failed.map(error).collect()
+}
+
+pub(super) async fn system_rights(warehouse: &Warehouse, cancel: &CancellationToken) -> Result<SystemRights, Error> {
     let mut session = warehouse.session(&warehouse.access().database, cancel).await?;
     roles::load_system_rights(&mut session).await
 }
@@ -475,18 +478,14 @@ pub async fn update(
 ) -> Result<Applied, Box<NotApplied>> {
     let spec = &request.spec;
     spec.check().map_err(NotApplied::nothing)?;
-    let _turn = run::turn(warehouse, &spec.database, cancel).await.map_err(NotApplied::nothing)?;
+    let _turn = Turn::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
     let found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
     let marker = conflict::own_marker(&found, spec, &known.id).map_err(NotApplied::nothing)?;
     let facts = warehouse.facts(cancel).await.map_err(NotApplied::nothing)?;
     let tests = rights_to_edit(warehouse, request, &found, &marker.made, cancel).await.map_err(NotApplied::nothing)?;
-    let failed: Vec<Error> = tests
-        .iter()
-        .filter(|test| test.status == Verdict::Failed)
-        .map(|test| Error::refused(test.name.to_string(), test.message.clone().unwrap_or_default()))
-        .collect();
-    if !failed.is_empty() {
-        return Err(Box::new(NotApplied { errors: failed, left: None, tests }));
+    let errors = failures(&tests);
+    if !errors.is_empty() {
+        return Err(Box::new(NotApplied { errors, left: None, tests }));
     }
     let lock = Lock::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
     let Some(lock) = lock else {
@@ -555,7 +554,7 @@ async fn rights_to_edit(
         found,
         facts: &facts,
         system_rights: &system_rights,
-        leftover: true,
+        leftover: None,
         edited: Some(made),
         nodes: &nodes,
     });

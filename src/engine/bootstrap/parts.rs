@@ -171,6 +171,10 @@ impl List<'_> {
             _ => Sql::from(format!("CREATE USER {user} PASSWORD DISABLE{rest}")),
         };
         self.one(Place::Inside, what, there, create);
+        if principals.user(user).is_some_and(|found| found.superuser || found.createdb) {
+            let what = format!("user {user} without CREATEUSER and CREATEDB");
+            self.one(Place::Inside, what, false, format!("ALTER USER {user}{rest}"));
+        }
         if there && !self.how.by_hand {
             match &self.how.password {
                 UserPassword::Set(secret) => {

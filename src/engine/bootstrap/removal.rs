@@ -9,9 +9,9 @@ use super::look;
 use super::made::{Made, Owners};
 use super::marker::{self, Seen, Status};
 use super::spec::{ActorKind, Spec};
-use super::work::{Act, Lock, alone, transaction};
+use super::work::{Act, Lock, Turn, alone, transaction};
 use crate::engine::error::Error;
-use crate::engine::run::{self, Retry};
+use crate::engine::run::Retry;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, ident, literal};
 use crate::engine::user::dropping;
@@ -36,7 +36,7 @@ const DROPS: u32 = 5;
 
 /// Removes the integration. What is gone already is fine.
 pub async fn remove(warehouse: &Warehouse, removal: &Removal, cancel: &CancellationToken) -> Result<(), Error> {
-    let _turn = run::turn(warehouse, &removal.spec.database, cancel).await?;
+    let _turn = Turn::take(warehouse, &removal.spec, cancel).await?;
     remove_locked(warehouse, removal, cancel).await
 }
 

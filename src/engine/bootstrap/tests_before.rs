@@ -17,8 +17,8 @@ pub(super) struct Seat<'a> {
     pub(super) found: &'a Found,
     pub(super) facts: &'a Facts,
     pub(super) system_rights: &'a SystemRights,
-    /// Whether what is there is the rest of an interrupted run of ours.
-    pub(super) leftover: bool,
+    /// What an interrupted run of ours made, if there was one.
+    pub(super) leftover: Option<&'a Made>,
     /// What the integration is made of that is edited; none: it is being made.
     pub(super) edited: Option<&'a Made>,
     pub(super) nodes: &'a Nodes,
@@ -30,6 +30,8 @@ pub(super) fn tests(seat: &Seat<'_>) -> Vec<TestResult> {
     tests.push(seat.database());
     tests.push(seat.user());
     tests.push(seat.actors());
+    tests.extend(seat.marker_owner());
+    tests.extend(seat.external());
     tests.extend(seat.rights());
     tests.push(seat.nodes.test());
     tests.push(seat.case());
@@ -51,6 +53,11 @@ fn title(prefix: &str) -> String {
 }
 
 impl Seat<'_> {
+    /// What was made before, by the integration itself or by an interrupted run of it.
+    fn made(&self) -> Option<&Made> {
+        self.edited.or(self.leftover)
+    }
+
     fn world(&self) -> &World {
         &self.found.world
     }
@@ -65,12 +72,12 @@ impl Seat<'_> {
                     failed(name, format!("Database {database} does not exist. Make it, or set create_database = true."))
                 }
                 (true, Some(Seen::Absent)) => passed_with(name, "[]".to_owned()),
-                _ if self.leftover => passed_with(name, "[]".to_owned()),
+                _ if self.made().is_some() => passed_with(name, "[]".to_owned()),
                 _ => failed(name, self.taken()),
             };
         }
         let Some(inside) = &self.found.inside else { return passed_with(name, "[]".to_owned()) };
-        if self.leftover {
+        if self.made().is_some() {
             return passed_with(name, "[]".to_owned());
         }
         let mut others = inside.others(self.spec);
@@ -101,7 +108,7 @@ impl Seat<'_> {
     fn user(&self) -> TestResult {
         let name = format!("Validate Automatic Bootstrap: {} System User Does Not Exist", title(&self.spec.prefix));
         match self.world().principals.user(&self.spec.system_user) {
-            Some(_) if !self.leftover => failed(
+            Some(_) if self.made().is_none() => failed(
                 name,
                 format!(
                     "User {} exists already. Choose another name in system_user, or drop the user.",
@@ -122,7 +129,7 @@ impl Seat<'_> {
         };
         let ours = match self.edited {
             Some(made) => made.actors.as_ref() == Some(actors),
-            None => self.leftover,
+            None => self.leftover.is_some(),
         };
         if there && !ours {
             let what = actors.sql().to_lowercase();
@@ -131,6 +138,45 @@ impl Seat<'_> {
             return failed(name.to_owned(), message);
         }
         passed_with(name, "[]".to_owned())
+    }
+
+    /// The marker can only be given to somebody who is there.
+    fn marker_owner(&self) -> Option<TestResult> {
+        let owner = self.spec.marker_owner.as_ref()?;
+        let name = "Marker Owner Exists".to_owned();
+        Some(match self.world().principals.user(owner) {
+            Some(_) => passed_with(name, "[]".to_owned()),
+            None => failed(
+                name,
+                format!(
+                    "User {} does not exist. Make it first, or leave marker_owner out: the marker then stays with the login.",
+                    ident(owner)
+                ),
+            ),
+        })
+    }
+
+    /// What somebody else made is not taken over: a removal would drop it.
+    fn external(&self) -> Option<TestResult> {
+        let wanted = self.spec.external_schemas.keys();
+        let known = |name: &&String| self.made().is_some_and(|made| made.external_schemas.contains_key(*name));
+        let taken: Vec<String> = wanted
+            .filter(|name| !known(name))
+            .filter(|name| self.found.inside.as_ref().is_some_and(|inside| inside.has_schema(name)))
+            .cloned()
+            .collect();
+        let name = "External Schemas Do Not Exist".to_owned();
+        (!self.spec.external_schemas.is_empty()).then(|| match taken.is_empty() {
+            true => passed_with(name, "[]".to_owned()),
+            false => failed(
+                name,
+                format!(
+                    "Database {} has schemas of these names already: {}. They are somebody else's: leave them out of external_schemas, or drop them first.",
+                    self.spec.database,
+                    super::few(&taken)
+                ),
+            ),
+        })
     }
 
     fn rights(&self) -> Vec<TestResult> {
@@ -145,7 +191,7 @@ impl Seat<'_> {
             return vec![passed_with(format!("{GRANTS}: superuser"), format!("[{user}]"))];
         }
         let mut tests = Vec::new();
-        if self.spec.create_database && !self.leftover {
+        if self.spec.create_database && self.made().is_none() {
             let name = format!("{GRANTS}: CREATE DATABASE");
             tests.push(match self.facts.createdb {
                 true => passed_with(name, "[]".to_owned()),

@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::parts::{Part, Place};
 use super::spec::Spec;
 use crate::engine::error::Error;
-use crate::engine::run::{NOTHING_GRANTED, Retry};
-use crate::engine::session::warehouse::Warehouse;
+use crate::engine::run::{self, NOTHING_GRANTED, Retry, Turns};
+use crate::engine::session::warehouse::{TurnGuard, Warehouse};
 use crate::engine::session::{Done, Session};
 use crate::engine::sql::Sql;
 
@@ -155,6 +155,20 @@ pub(super) fn proof(spec: &Spec) -> Vec<Sql> {
         proof.push(Sql::from(format!("CALL {}.impersonate_user(NULL)", spec.procedures())));
     }
     proof
+}
+
+/// The turn of a run among all of this process: one integration after another, and alone in its database.
+pub(super) struct Turn(#[allow(dead_code)] TurnGuard, #[allow(dead_code)] Turns);
+
+impl Turn {
+    pub(super) async fn take(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<Turn, Error> {
+        let first = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Error::Cancelled),
+            turn = warehouse.integrations_turn() => turn,
+        };
+        Ok(Turn(first, run::turn(warehouse, &spec.database, cancel).await?))
+    }
 }
 
 /// A session that holds the lock of an integration until it is dropped: nobody else is at it.

@@ -21,6 +21,14 @@ pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
         return Err(no_schema(&wanted.schema, &wanted.database, &found.login));
     };
     let Some(grantee) = &wanted.grantee else { return Ok(()) };
+    if holds_a_marker(schema) {
+        return Err(Error::refused(
+            format!("Schema {} is an integration's own", ident(&schema.name)),
+            "A governance integration keeps its profile, its marker and the key that signs impersonation there. Nobody \
+             else may read them, and the integration would take every right away again. Use another schema.",
+        )
+        .about("schema"));
+    }
     if found.grantee == Some(false) {
         return Err(no_grantee(grantee, &found.other_kinds).about("service_user.name"));
     }
@@ -46,6 +54,14 @@ pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
         check_owner(found, schema, &lacks, owner)?;
     }
     Ok(())
+}
+
+/// Whether it is the `<prefix>_system` of an integration.
+fn holds_a_marker(schema: &SchemaFound) -> bool {
+    schema.name.ends_with("_system")
+        && ["integration", "integration_lock", "profile"]
+            .iter()
+            .all(|name| schema.relations.iter().any(|relation| relation.name == *name))
 }
 
 fn no_roles(found: &Found, grantee: &Grantee) -> Error {

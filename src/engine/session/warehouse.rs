@@ -120,6 +120,7 @@ struct Login {
 struct Turns {
     databases: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
     shared: Arc<AsyncMutex<()>>,
+    integrations: Arc<AsyncMutex<()>>,
 }
 
 /// A turn; dropping it gives it back.
@@ -165,6 +166,12 @@ impl Warehouse {
             databases.entry(fold_ascii(database)).or_default().clone()
         };
         TurnGuard(turn.lock_owned().await)
+    }
+
+    /// The turn for making, changing and removing integrations, of which one looks for others in every database. Always
+    /// taken before a database's turn.
+    pub async fn integrations_turn(&self) -> TurnGuard {
+        TurnGuard(self.login.turns.integrations.clone().lock_owned().await)
     }
 
     /// The turn for statements on shared objects (users, groups, roles, memberships, rights on databases), among all
