@@ -82,14 +82,26 @@ impl Turns {
         steps: &[Step],
         cancel: &CancellationToken,
     ) -> Result<(), Error> {
-        if self.shared.is_none() && steps.iter().any(|step| step.shared) {
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Err(Error::Cancelled),
-                shared = warehouse.shared_turn() => self.shared = Some(shared),
-            }
+        if self.shared.is_none() {
+            self.shared = shared_turn(warehouse, steps, cancel).await?;
         }
         Ok(())
+    }
+}
+
+/// Waits for the shared turn, if a step needs it.
+pub async fn shared_turn(
+    warehouse: &Warehouse,
+    steps: &[Step],
+    cancel: &CancellationToken,
+) -> Result<Option<TurnGuard>, Error> {
+    if steps.iter().all(|step| !step.shared) {
+        return Ok(None);
+    }
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Error::Cancelled),
+        shared = warehouse.shared_turn() => Ok(Some(shared)),
     }
 }
 

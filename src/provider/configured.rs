@@ -223,6 +223,17 @@ impl Configured {
         self.defaults.resolve(settings, self.engine.aws().found()).ok().and_then(Settled::known)
     }
 
+    /// Whether more will be known of `resolved` later: something is unknown yet, or has to be asked for.
+    pub(super) fn is_unresolved(&self, settings: &Settings) -> bool {
+        let resolved = self.defaults.resolve(settings, self.engine.aws().found());
+        matches!(resolved, Ok(Settled::Pending(_) | Settled::LookUp(_)))
+    }
+
+    /// The database that settings lead to first, once it is known.
+    pub(super) fn first_database(&self, settings: &Settings) -> Option<String> {
+        self.defaults.first_database(settings, self.engine.aws().found()).ok().and_then(Settled::known)
+    }
+
     /// Complains if the login that settings need is certainly missing.
     pub(super) fn require_login(&self, link: &Link) -> Result<(), Error> {
         if !link.enabled {
@@ -299,7 +310,7 @@ impl Configured {
                     return Err(Error::refused(
                         "The warehouse is not known yet",
                         format!(
-                            "{} of {LABEL} is known only after apply. A data source cannot wait for that by itself: add \
+                            "{} of {LABEL} is known only after apply. A data source cannot wait for that by itself: there, add \
                              `depends_on` with what the value comes from.",
                             names.join(", ")
                         ),

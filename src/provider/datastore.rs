@@ -42,7 +42,7 @@ impl Resource for Datastore {
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         let role = plan.prior().at("grant_role").as_str().map(str::to_owned);
-        place::plan(data, plan, role.as_deref()).await?;
+        place::plan(data, plan, role.as_deref().map_or(place::Mark::None, place::Mark::Role)).await?;
         schema::plan_grants(plan);
         schema::plan_without_a_call(plan)?;
         schema::refuse_own_link(plan)

@@ -8,7 +8,8 @@ pub(super) mod scripts;
 mod secrets;
 
 use super::configured::Configured;
-use super::{errors, link, place, rotation, tests_result};
+use super::place::{self, Mark};
+use super::{errors, link, rotation, tests_result};
 use crate::engine::bootstrap::life::{self, Looked};
 use crate::engine::bootstrap::{self, ALTERED, Applied, NotApplied, Removal, Request, Seen, Spec};
 use crate::engine::error::Error;
@@ -36,7 +37,13 @@ impl Resource for Integration {
     }
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
-        place::plan(data, plan, None).await?;
+        let text = |name: &str| plan.prior().at(name).as_str().map(str::to_owned);
+        let (id, database, prefix) = (text("id"), text("database"), text("prefix"));
+        let mark = match (&id, &database, &prefix) {
+            (Some(id), Some(database), Some(prefix)) => Mark::Integration { id, database, prefix },
+            _ => Mark::None,
+        };
+        place::plan(data, plan, mark).await?;
         if plan.settings_changed() {
             refuse_what_cannot_be(data, plan)?;
         }
@@ -45,6 +52,8 @@ impl Resource for Integration {
             return Ok(());
         }
         replace_where_defaults_differ(plan);
+        replace_what_is_gone(plan);
+        warn_of_what_is_lost(plan);
         if plan.settings_changed() {
             let scripts = schema::scripts_of(data, plan.planned(), Some(plan.prior()));
             if !scripts.is_unknown() {
@@ -72,7 +81,8 @@ impl Resource for Integration {
             let looked = life::verify(&warehouse, &spec, None, true, cx.cancelled())
                 .await
                 .map_err(|error| explain(&error, cx))?;
-            return verified(&spec, &looked, cx);
+            let tests = life::tests_by_hand(&warehouse, &spec, &looked, cx.cancelled()).await;
+            return verified(&spec, &looked, &tests, cx);
         }
         let secret = secrets::wanted(data, &wanted, None, cx).await?;
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");
@@ -103,12 +113,12 @@ impl Resource for Integration {
         if !link.enabled {
             return Ok(Found::Here);
         }
-        let kept = Kept::read(cx).unwrap_or_default();
+        let kept = Kept::read(cx);
         let looked = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
             Ok(warehouse) => {
                 let spec = state.settings.spec(&warehouse.access().database);
                 let by_hand = !state.settings.auto_bootstrap;
-                let known = state.known(&kept);
+                let known = state.known(kept.as_ref());
                 let looked = life::verify(&warehouse, &spec, Some(&known), by_hand, cx.cancelled()).await;
                 looked.map(|looked| (spec, looked))
             }
@@ -135,6 +145,10 @@ impl Resource for Integration {
         let link = link::known(cx.planned())?;
         let secret = secrets::wanted(data, &wanted, Some(&prior), cx).await?;
         let keeps_password = matches!(secret.password, bootstrap::UserPassword::Keep);
+        secrets::record(&secret, cx);
+        if drops_what_is_needed(&prior.settings, &wanted.settings) {
+            return Err(Diagnostic::error(DROPPED_FIRST, dropped_first(&wanted.settings)).at("database").into());
+        }
         let is_whole = prior.status.as_deref() == Some("enabled") && prior.missing.as_ref().is_none_or(Vec::is_empty);
         let same = |home: &str| prior.settings.spec(home).same_in_warehouse(&wanted.settings.spec(home));
         if is_whole && keeps_password && same("") && prior.endpoint == wanted.endpoint && wanted.endpoint.is_some() {
@@ -145,22 +159,27 @@ impl Resource for Integration {
             .await
             .map_err(|error| explain(&error, cx))?;
         let spec = wanted.settings.spec(&warehouse.access().database);
-        let kept = Kept::read(cx).unwrap_or_default();
+        let kept = Kept::read(cx);
         if cx.planned().at("endpoint").is_unknown() {
             let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
             cx.set("endpoint", warehouse.access().endpoint.to_string());
             cx.set("namespace", facts.namespace.clone());
         }
         if !wanted.settings.auto_bootstrap {
-            let known = life::Known { view: None, ..prior.known(&kept) };
+            let mut known = prior.known(kept.as_ref());
+            if !same(&warehouse.access().database) {
+                // The script for the change made the view anew.
+                known.view = None;
+            }
             let looked = life::verify(&warehouse, &spec, Some(&known), true, cx.cancelled())
                 .await
                 .map_err(|error| explain(&error, cx))?;
-            return verified(&spec, &looked, cx);
+            let tests = life::tests_by_hand(&warehouse, &spec, &looked, cx.cancelled()).await;
+            return verified(&spec, &looked, &tests, cx);
         }
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");
         let request = Request { spec, password: secret.password, serverless };
-        match bootstrap::update(&warehouse, &request, &prior.known(&kept), cx.cancelled()).await {
+        match bootstrap::update(&warehouse, &request, &prior.known(kept.as_ref()), cx.cancelled()).await {
             Ok(applied) => {
                 record(applied, secret.version, cx);
                 Ok(())
@@ -168,6 +187,8 @@ impl Resource for Integration {
             Err(failed) => {
                 if let Some(left) = &failed.left {
                     cx.set("status", left.status.name());
+                    // As far as it came: what was made has to be removed one day.
+                    Kept { made: left.made.clone(), view: kept.and_then(|kept| kept.view) }.keep(cx);
                 }
                 Err(report(data, &failed, cx))
             }
@@ -205,13 +226,19 @@ impl Resource for Integration {
             made: kept.map(|kept| kept.made),
             id: state.id.filter(|id| !id.is_empty()),
             force: state.force_destroy,
-            run: None,
         };
-        if let Err(error) = bootstrap::remove(&warehouse, &removal, cx.cancelled()).await {
-            cx.set("status", bootstrap::Status::DeleteError.name());
-            return Err(explain(error).into());
+        match bootstrap::remove(&warehouse, &removal, cx.cancelled()).await {
+            Ok(warnings) => {
+                for warning in warnings {
+                    cx.warn(Diagnostic::warning(warning.summary, warning.detail));
+                }
+                Ok(())
+            }
+            Err(error) => {
+                cx.set("status", bootstrap::Status::DeleteError.name());
+                Err(explain(error).into())
+            }
         }
-        Ok(())
     }
 
     async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
@@ -228,18 +255,91 @@ fn refuse_what_cannot_be(data: &Configured, plan: &Plan<'_>) -> Result<(), Diagn
 
 /// Another value that comes to the same as the default replaces nothing, and leaving a value out may replace.
 fn replace_where_defaults_differ(plan: &mut Plan<'_>) {
+    let creates = |value: &Value| match value.at("create_database") {
+        Value::Null => value.at("type").as_str().map(|kind| kind == "Redshift"),
+        written => written.as_bool(),
+    };
+    let user = |value: &Value| match (value.at("system_user.name"), value.at("prefix").as_str()) {
+        (Value::Null, prefix) => prefix.map(|prefix| format!("{prefix}_system_user")),
+        (written, _) => written.as_str().map(str::to_owned),
+    };
     let read = |value: &Value| value.decode::<model::Settings>().ok();
-    let (Some(before), Some(wanted)) = (read(plan.prior()), read(plan.planned())) else { return };
-    if before.creates_database() != wanted.creates_database() {
+    if let (Some(before), Some(wanted)) = (read(plan.prior()), read(plan.planned()))
+        && drops_what_is_needed(&before, &wanted)
+    {
+        plan.warn(Diagnostic::warning(DROPPED_FIRST, format!("{} The apply will fail.", dropped_first(&wanted))));
+        return;
+    }
+    if plan.prior().at("type") != plan.planned().at("type") {
+        plan.replace("type");
+    }
+    // What is unknown may turn out to be another, and an update could not make it so.
+    if creates(plan.prior()) != creates(plan.planned()) {
         plan.replace("create_database");
     }
-    if before.system_user_name() != wanted.system_user_name() {
+    if user(plan.prior()) != user(plan.planned()) {
         plan.replace("system_user");
     }
 }
 
+const DROPPED_FIRST: &str = "The database would be dropped first";
+
+/// The database that a replacement drops cannot be the one that has to be there.
+fn drops_what_is_needed(before: &model::Settings, wanted: &model::Settings) -> bool {
+    before.creates_database() && !wanted.creates_database() && before.database == wanted.database
+}
+
+fn dropped_first(wanted: &model::Settings) -> String {
+    format!(
+        "This integration made database {}, so replacing it drops the database, which then is to be there already. Keep \
+         create_database = true, or name another database.",
+        wanted.database
+    )
+}
+
+/// Members of a group or role are nowhere else, and external schemas are made anew without what was granted on them.
+fn warn_of_what_is_lost(plan: &mut Plan<'_>) {
+    let read = |value: &Value| value.decode::<model::Settings>().ok();
+    let (Some(before), Some(wanted)) = (read(plan.prior()), read(plan.planned())) else { return };
+    let (before, wanted) = (before.spec(""), wanted.spec(""));
+    if let Some(actors) = before.impersonation.filter(|actors| wanted.impersonation.as_ref() != Some(actors)) {
+        let what = actors.sql().to_lowercase();
+        let detail =
+            format!("The {what} is dropped, and its members lose what it gives them. They are not taken over.");
+        plan.warn(Diagnostic::warning(format!("The members of {what} are lost"), detail));
+    }
+    let again = before
+        .external_schemas
+        .iter()
+        .filter(|(name, before)| wanted.external_schemas.get(*name).is_some_and(|wanted| wanted != *before));
+    let again: Vec<&str> = again.map(|(name, _)| name.as_str()).collect();
+    if !again.is_empty() {
+        plan.warn(Diagnostic::warning(
+            "Rights on external schemas are lost",
+            format!(
+                "Dropped and made again: {}. What others than the system user were granted on them has to be granted again.",
+                again.join(", ")
+            ),
+        ));
+    }
+}
+
+/// A database that somebody dropped cannot be repaired, only made again.
+fn replace_what_is_gone(plan: &mut Plan<'_>) {
+    let Some(database) = plan.prior().at("database").as_str() else { return };
+    let gone = format!("database {database}");
+    let is_gone = match plan.prior().at("missing") {
+        Value::List(missing) => missing.iter().any(|what| what.as_str() == Some(gone.as_str())),
+        _ => false,
+    };
+    if is_gone && *plan.planned().at("auto_bootstrap") == Value::from(true) {
+        plan.set("id", Value::Unknown);
+        plan.replace("id");
+    }
+}
+
 /// A set-up by hand is there as it should be, or each thing that is missing is an error.
-fn verified(spec: &Spec, looked: &Looked, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+fn verified(spec: &Spec, looked: &Looked, tests: &[TestResult], cx: &mut Change<'_>) -> Result<(), Diagnostics> {
     let mut d = Diagnostics::new();
     match looked.marker() {
         Seen::Here(marker) if marker.digest != spec.digest() => d.push(Diagnostic::error(
@@ -260,7 +360,8 @@ fn verified(spec: &Spec, looked: &Looked, cx: &mut Change<'_>) -> Result<(), Dia
                 cx.set("id", marker.id.clone());
                 cx.set("status", "enabled");
                 cx.set("missing", Vec::<String>::new());
-                cx.set("validation_results", results(&life::tests_by_hand()));
+                cx.set("validation_results", results(tests));
+                warn(tests, cx);
                 Kept { made: marker.made.clone(), view: looked.view.clone() }.keep(cx);
             }
         }
@@ -318,10 +419,15 @@ fn record(applied: Applied, password_version: Option<String>, cx: &mut Change<'_
     cx.set("status", "enabled");
     cx.set("missing", Vec::<String>::new());
     cx.set("validation_results", results(&applied.tests));
-    for warning in tests_result::report(&applied.tests).iter().filter(|told| !told.is_error()) {
+    warn(&applied.tests, cx);
+    Kept { made: applied.made, view: applied.view }.keep(cx);
+}
+
+/// A warning for each test that warns.
+fn warn(tests: &[TestResult], cx: &mut Change<'_>) {
+    for warning in tests_result::report(tests).iter().filter(|told| !told.is_error()) {
         cx.warn(warning.clone());
     }
-    Kept { made: applied.made, view: applied.view }.keep(cx);
 }
 
 fn results(tests: &[TestResult]) -> Value {
@@ -338,13 +444,15 @@ fn report(data: &Configured, failed: &NotApplied, cx: &Change<'_>) -> Diagnostic
 }
 
 fn not_removed(spec: &Spec, home: &str, left: &[String]) -> Diagnostics {
-    let script = bootstrap::scripts(spec, home, None).delete;
+    // Terraform wraps lines, but not those that begin with a blank.
+    let script = bootstrap::scripts(spec, home, None).delete.sql;
+    let script: Vec<String> = script.lines().map(|line| format!("  {line}")).collect();
     Diagnostic::error(
         "The integration is still there",
         format!(
             "auto_bootstrap is false, so nothing is dropped here. Still there: {}. Run this script, or set abandon_on_destroy = true and apply:\n\n{}",
             left.join(", "),
-            script.sql
+            script.join("\n")
         ),
     )
     .into()

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::configured::Configured;
 use super::errors;
 use super::link::Link;
+use crate::engine::bootstrap;
 use crate::engine::datastore::grant_role_present;
 use crate::engine::error::Error;
 use crate::engine::session::warehouse::Warehouse;
@@ -28,10 +29,36 @@ pub(super) fn attributes<D>(schema: Schema<D>) -> Schema<D> {
         )
 }
 
+/// Something of ours in a warehouse, which a restored copy of it has too.
+#[derive(Clone, Copy)]
+pub(super) enum Mark<'a> {
+    None,
+    /// The role of a datastore.
+    Role(&'a str),
+    /// The marker of an integration.
+    Integration {
+        id: &'a str,
+        database: &'a str,
+        prefix: &'a str,
+    },
+}
+
+impl Mark<'_> {
+    async fn is_there(self, warehouse: &Warehouse, cancel: &CancellationToken) -> Result<bool, Error> {
+        match self {
+            Mark::None => Ok(false),
+            Mark::Role(role) => Ok(grant_role_present(warehouse, role, cancel).await? == Some(true)),
+            Mark::Integration { id, database, prefix } => {
+                Ok(bootstrap::id_of(warehouse, database, prefix, cancel).await?.as_deref() == Some(id))
+            }
+        }
+    }
+}
+
 /// Plans where the thing is: known at creation if the configuration tells it; afterwards as it was, anew in place if the
-/// same warehouse goes by another name, and replaced if it is another warehouse. `grant_role` is a mark of ours that is
-/// looked for there.
-pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Option<&str>) -> Result<(), Diagnostics> {
+/// same warehouse goes by another name. If it is another warehouse, the thing is replaced; but an integration, with what
+/// a governance tool keeps in it, never: its update will fail. `mark` is looked for there.
+pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>) -> Result<(), Diagnostics> {
     let Some(link) = Link::read(plan.planned())?.filter(|link| link.settings.pending.is_empty()) else {
         // It may turn out to be the same warehouse, the same by another name, or another.
         if !plan.is_create() {
@@ -79,7 +106,7 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
         return Ok(());
     }
     let namespace = plan.prior().at("namespace").as_str().map(str::to_owned);
-    match known_again(data, &link, namespace.as_deref(), grant_role, plan.cancelled()).await {
+    match known_again(data, &link, namespace.as_deref(), mark, plan.cancelled()).await {
         Ok(Some(namespace)) => {
             plan.set("endpoint", configured.to_string());
             plan.set("namespace", namespace);
@@ -90,7 +117,17 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
         Ok(None) => {
             plan.set("endpoint", configured.to_string());
             plan.set("namespace", Value::Unknown);
-            plan.replace("endpoint");
+            match mark {
+                Mark::Integration { .. } => plan.warn(Diagnostic::warning(
+                    "The configuration leads to another warehouse",
+                    format!(
+                        "It leads to {configured} now, and the integration was made on {remembered}. An integration is never moved \
+                         or replaced for that: the apply will fail and change nothing. Let the configuration lead back, or destroy \
+                         the integration first, which goes to where it was made."
+                    ),
+                )),
+                Mark::None | Mark::Role(_) => plan.replace("endpoint"),
+            }
         }
         Err(error) if !data.makes_a_plan() => {
             return Err(errors::on_attribute(&error, &data.hints(), plan.config()).into());
@@ -115,22 +152,19 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, grant_role: Opt
 }
 
 /// The namespace of the warehouse that a link leads to, if it is the one that is remembered: by its own id, or by a
-/// role of ours that is there.
+/// mark of ours that is there.
 async fn known_again(
     data: &Configured,
     link: &Link,
     namespace: Option<&str>,
-    grant_role: Option<&str>,
+    mark: Mark<'_>,
     cancel: &CancellationToken,
 ) -> Result<Option<Option<String>>, Error> {
     let warehouse = data.warehouse(link, cancel).await?;
     let facts = warehouse.facts(cancel).await?;
     let by_id = namespace.is_some() && facts.namespace.as_deref() == namespace;
-    let by_role = match grant_role {
-        Some(role) if !by_id => grant_role_present(&warehouse, role, cancel).await? == Some(true),
-        _ => false,
-    };
-    Ok((by_id || by_role).then(|| facts.namespace.clone()))
+    let known = by_id || mark.is_there(&warehouse, cancel).await?;
+    Ok(known.then(|| facts.namespace.clone()))
 }
 
 /// What a state remembers of where a thing was made.
@@ -138,8 +172,7 @@ async fn known_again(
 pub(super) struct Made<'a> {
     pub(super) endpoint: Option<&'a str>,
     pub(super) namespace: Option<&'a str>,
-    /// A role of ours, which a restored copy of the warehouse has too.
-    pub(super) grant_role: Option<&'a str>,
+    pub(super) mark: Mark<'a>,
 }
 
 /// The warehouse to update in: the planned one, which `made` says. If the configuration turned out to lead elsewhere
@@ -190,9 +223,7 @@ async fn expect(warehouse: &Warehouse, made: Made<'_>, cancel: &CancellationToke
     if before == now {
         return Ok(());
     }
-    if let Some(role) = made.grant_role
-        && grant_role_present(warehouse, role, cancel).await? == Some(true)
-    {
+    if made.mark.is_there(warehouse, cancel).await? {
         return Ok(());
     }
     let endpoint = &warehouse.access().endpoint;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::configured::Configured;
 use super::errors;
 use super::link::{self, Link};
-use super::place;
+use super::place::{self, Mark};
 use super::rotation;
 use super::settings::Place;
 use crate::engine::error::Error;
@@ -91,7 +91,7 @@ impl Resource for User {
     }
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
-        place::plan(data, plan, None).await?;
+        place::plan(data, plan, Mark::None).await?;
         secrets::plan(plan);
         Ok(())
     }
@@ -252,7 +252,7 @@ impl Resource for User {
 
 impl Model {
     fn made(&self) -> place::Made<'_> {
-        place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), grant_role: None }
+        place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), mark: Mark::None }
     }
 
     /// Where the update is planned: the pinned endpoint, of the warehouse that state knows.

@@ -36,6 +36,7 @@ fn fails_first(warehouse: &Warehouse, workspace: &Workspace, config: &str, summa
     warehouse.reset_counters();
     workspace.write(config);
     let found = errors(workspace.apply_problems());
+    let summary = format!("Failed: {summary}");
     let told = found.iter().find(|problem| problem.summary == summary);
     let told = told.unwrap_or_else(|| panic!("{summary} is not told: {found:#?}"));
     for word in words {
@@ -85,7 +86,7 @@ fn a_login_without_any_right_is_told_all_of_them_at_once() {
     let mut told: Vec<String> = errors(workspace.apply_problems()).into_iter().map(|problem| problem.summary).collect();
     told.sort();
     let wanted = ["ALTER USER", "CREATE DATABASE", "CREATE GROUP", "CREATE USER", "DROP USER"];
-    assert_eq!(told, wanted.map(|right| format!("{GRANTS}: {right}")));
+    assert_eq!(told, wanted.map(|right| format!("Failed: {GRANTS}: {right}")));
 }
 
 /// Proves: S4, S5
@@ -198,7 +199,7 @@ fn an_edit_takes_over_nobodys_group() {
         workspace.write(&integration(&format!("{USER}{lines}")));
         let told = errors(workspace.apply_problems());
         assert_eq!(told.len(), 1, "{told:#?}");
-        assert_eq!(told[0].summary, "Validate Automatic: Impersonation Role Does Not Exist");
+        assert_eq!(told[0].summary, "Failed: Validate Automatic: Impersonation Role Does Not Exist");
         assert!(told[0].detail.contains(&format!("The {what} exists already")), "{told:#?}");
         assert_eq!(warehouse.dump_all(), before);
     }

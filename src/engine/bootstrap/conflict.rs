@@ -24,7 +24,7 @@ pub(super) fn exists(warehouse: &Warehouse, id: &str) -> Error {
     Error::refused(
         CONFLICT,
         format!(
-            "Redshift integration already exists on host {} (id = {id}). To manage it here, import it by that id.",
+            "Redshift integration already exists on host {} (id = {id}). To manage it here, import it by that id. If this apply is to replace it, it cannot be made before the old one is destroyed: leave create_before_destroy out.",
             warehouse.access().endpoint.host
         ),
     )
@@ -92,9 +92,7 @@ pub(super) async fn elsewhere(
 ) -> Result<Option<Listed>, Error> {
     let found = candidates(warehouse, Some(&spec.system()), cancel).await?;
     for (database, _) in found.into_iter().filter(|(database, _)| *database != spec.database) {
-        if let Some(listed) = listed(warehouse, database, &spec.prefix, cancel).await?
-            && listed.marker.is_some()
-        {
+        if let Some(listed) = listed(warehouse, database, &spec.prefix, cancel).await? {
             return Ok(Some(listed));
         }
     }
@@ -194,7 +192,9 @@ async fn listed(
     match marker::read(&mut session, &format!("{prefix}_system")).await {
         Ok(Some(marker)) => Ok(Some(Listed { database, prefix: prefix.to_owned(), marker: Some(marker) })),
         Ok(None) => Ok(None),
-        Err(error) if error.sqlstate() == Some("42501") => {
+        // It is somebody's, or of a form that this version does not know.
+        Err(error) if error.sqlstate() == Some("42501") || matches!(error, Error::Refused { .. }) => {
+            tracing::debug!(%database, %error, "its marker cannot be read");
             Ok(Some(Listed { database, prefix: prefix.to_owned(), marker: None }))
         }
         Err(error @ Error::Server(_)) => {
@@ -203,6 +203,17 @@ async fn listed(
         }
         Err(error) => Err(error),
     }
+}
+
+/// The id of the integration of a database and prefix, if there is one that can be seen.
+pub async fn id_of(
+    warehouse: &Warehouse,
+    database: &str,
+    prefix: &str,
+    cancel: &CancellationToken,
+) -> Result<Option<String>, Error> {
+    let found = listed(warehouse, database.to_owned(), prefix, cancel).await?;
+    Ok(found.and_then(|found| found.marker).map(|marker| marker.id))
 }
 
 /// The marker of the integration that is to be changed.
@@ -219,7 +230,14 @@ pub(super) fn own_marker(found: &Found, spec: &Spec, id: &str) -> Result<Marker,
     match &inside.marker {
         Seen::Here(marker) if marker.id == id => Ok((**marker).clone()),
         Seen::Here(marker) => gone(&format!("In its place is another one, with id {} instead of {id}.", marker.id)),
-        Seen::Unseen => Err(needs_privileges(spec)),
+        Seen::Unseen => Err(Error::refused(
+            "The login may not change the integration",
+            format!(
+                "It may not read {}.integration in database {}. Sign in as the user who made the integration, as marker_owner, or as a superuser.",
+                spec.system(),
+                spec.database
+            ),
+        )),
         Seen::Absent | Seen::Foreign => gone(&format!(
             "There is no marker in {}.integration of database {}, so it is not known any more what is whose. A removal takes force_destroy = true now, which is saved though this apply fails.",
             spec.system(),

@@ -1,7 +1,7 @@
 //! What is there of an integration: read from the catalogues, in its own database and in the warehouse.
 
 use super::marker::{self, Seen};
-use super::spec::Spec;
+use super::spec::{ActorKind, Impersonation, Spec};
 use crate::engine::catalog::acl::Acl;
 use crate::engine::catalog::principals::{self, Principals};
 use crate::engine::catalog::roles::{self, RoleRights, Roles};
@@ -40,6 +40,16 @@ pub struct Routine {
     pub source: String,
 }
 
+impl Routine {
+    /// Whether it is the procedure by which members act for others, and no other of the same name.
+    fn is_impersonation(&self, spec: &Spec) -> bool {
+        let arguments = self.signature.rsplit_once('(').map(|(_, arguments)| arguments.trim_end_matches(')'));
+        self.schema == spec.procedures()
+            && self.name == "impersonate_user"
+            && matches!(arguments, Some("character varying" | "varchar"))
+    }
+}
+
 /// What is in the managed database.
 #[derive(Clone, Debug)]
 pub struct Inside {
@@ -70,6 +80,16 @@ impl World {
             roles: roles::load(session).await?,
             case_sensitive: session.facts().case_sensitive,
         })
+    }
+}
+
+impl World {
+    /// Whether there is such a group or role, as far as the login sees.
+    pub(super) fn has_actors(&self, actors: &Impersonation) -> bool {
+        match actors.kind {
+            ActorKind::Group => self.principals.group(&actors.name, self.case_sensitive).is_some(),
+            ActorKind::Role => self.roles.has(&actors.name, self.case_sensitive),
+        }
     }
 }
 
@@ -123,8 +143,7 @@ impl Inside {
 
     /// The procedure by which members act for others.
     pub(super) fn procedure(&self, spec: &Spec) -> Option<&Routine> {
-        let schema = spec.procedures();
-        self.routines.iter().find(|routine| routine.schema == schema && routine.name == "impersonate_user")
+        self.routines.iter().find(|routine| routine.is_impersonation(spec))
     }
 
     /// Whether there is a schema of any kind of that name.
@@ -146,19 +165,20 @@ impl Inside {
         for schema in &self.snapshot.schemas {
             // The warehouse's own, such as `public`, belong to nobody who could have made them.
             let is_ours = ours.contains(&schema.name);
-            let is_external = spec.external_schemas.contains_key(&schema.name);
+            let case_sensitive = self.snapshot.login.case_sensitive;
+            let is_external = spec.external_schemas.keys().any(|name| same_name(name, &schema.name, case_sensitive));
             if !is_ours && !is_external && schema.owner > principals::SYSTEM_USER_ID {
                 others.push(format!("schema {}", schema.name));
             }
             for relation in &schema.relations {
                 let known = schema.name == system && tables.contains(&relation.name.as_str());
-                if !known {
+                if !known && relation.owner > principals::SYSTEM_USER_ID {
                     others.push(format!("{} {}.{}", relation.kind.name(), schema.name, relation.name));
                 }
             }
         }
         for routine in &self.routines {
-            let known = routine.schema == spec.procedures() && routine.name == "impersonate_user";
+            let known = routine.is_impersonation(spec);
             if !known && routine.owner > principals::SYSTEM_USER_ID {
                 let kind = if routine.is_procedure { "procedure" } else { "function" };
                 others.push(format!("{kind} {}", routine.signature));

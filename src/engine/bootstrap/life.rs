@@ -9,6 +9,7 @@ use super::made::{Made, Owners};
 use super::marker::{self, Marker, NewMarker, Seen, Status};
 use super::nodes::Nodes;
 use super::parts::{How, Place, UserPassword, digest, made, missing, parts};
+use super::removal::{self, Removal, Remover};
 use super::spec::Spec;
 use super::tests_before::{Seat, tests};
 use super::work::{Act, Broken, Lock, Turn, acts, alone, transaction};
@@ -77,7 +78,7 @@ pub async fn create(
     let spec = &request.spec;
     spec.check().map_err(NotApplied::nothing)?;
     let _turn = Turn::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
-    let mut start = Start::look(warehouse, request, cancel).await?;
+    let start = Start::look(warehouse, request, cancel).await?;
     let mut making = Making {
         warehouse,
         spec,
@@ -86,10 +87,11 @@ pub async fn create(
         run: random()[..32].to_owned(),
         how: start.how(request),
         made_so_far: start.leftover.as_ref().map_or_else(Made::default, |marker| marker.made.clone()),
-        marked: start.leftover.is_some(),
+        lock: start.lock,
+        done: false,
         externals: Vec::new(),
     };
-    let ended = making.all(&mut start).await;
+    let ended = making.all(start.found.database.is_some(), start.leftover.as_ref()).await;
     let tests = start.tests;
     match ended {
         Ok(view) => {
@@ -97,8 +99,9 @@ pub async fn create(
             Ok(Applied { id: making.id, made, view, tests })
         }
         Err(error) => {
-            let left = making.undo(&error).await;
-            Err(Box::new(NotApplied { errors: vec![error], left, tests }))
+            let (left, undoing) = making.undo(&error).await;
+            let errors = std::iter::once(error).chain(undoing).collect();
+            Err(Box::new(NotApplied { errors, left, tests }))
         }
     }
 }
@@ -119,21 +122,19 @@ impl Start {
         cancel: &CancellationToken,
     ) -> Result<Start, Box<NotApplied>> {
         let spec = &request.spec;
-        let found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
+        let mut found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
         let facts = warehouse.facts(cancel).await.map_err(NotApplied::nothing)?;
-        let (mut leftover, mut lock) = (None, None);
-        if let Some(marker) = found.inside.as_ref().and_then(|inside| inside.marker.here()) {
-            let taken = || NotApplied::nothing(conflict::exists(warehouse, &marker.id));
-            if !matches!(marker.status, Status::Creating | Status::CreateError) {
-                return Err(taken());
-            }
+        let mut lock = None;
+        if let Some(marker) = adoptable(warehouse, spec, &found)? {
             // Whoever holds the lock is alive, and at it.
             lock = Lock::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
             if lock.is_none() {
                 return Err(NotApplied::nothing(busy(warehouse, spec, marker, cancel).await));
             }
-            leftover = Some(marker.clone());
+            // It may have ended while its lock was waited for.
+            found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
         }
+        let leftover = adoptable(warehouse, spec, &found)?.cloned();
         if let Some(other) = conflict::elsewhere(warehouse, spec, cancel).await.map_err(NotApplied::nothing)? {
             return Err(NotApplied::nothing(conflict::exists_in(warehouse, &other)));
         }
@@ -192,59 +193,57 @@ struct Making<'a> {
     run: String,
     how: How,
     made_so_far: Made,
-    /// Whether the marker is there, as far as is known.
-    marked: bool,
+    /// Held from the marker on, until everything is done or undone.
+    lock: Option<Lock>,
+    /// Whether the marker says that everything is done.
+    done: bool,
     /// What takes back the external schemas that were made.
     externals: Vec<Sql>,
 }
 
 impl Making<'_> {
-    /// The lock ends with it: nobody can drop a database that its session is in.
-    async fn all(&mut self, start: &mut Start) -> Result<Option<String>, Error> {
-        let held = start.lock.take();
-        let lock = match &start.leftover {
-            Some(marker) => {
-                self.claim(Status::Creating, marker.generation).await?;
-                held
-            }
+    async fn all(&mut self, is_there: bool, leftover: Option<&Marker>) -> Result<Option<String>, Error> {
+        match leftover {
+            Some(marker) => self.claim(Status::Creating, marker.generation).await?,
             None => {
-                self.database(start).await?;
+                if !is_there {
+                    self.database().await?;
+                }
                 self.mark().await?;
-                Lock::take(self.warehouse, self.spec, self.cancel).await?
+                self.lock = Lock::take(self.warehouse, self.spec, self.cancel).await?;
             }
-        };
-        let lock = lock.ok_or_else(|| conflict::busy_now(&self.id, Status::Creating))?;
-        let _lock = self.with_lock(lock, Status::Creating).await?;
+        }
+        self.with_lock(Status::Creating).await?;
         self.inside().await
     }
 
     /// Does what only the session with the lock can do.
-    async fn with_lock(&self, lock: Lock, status: Status) -> Result<Lock, Error> {
-        if self.spec.marker_owner.is_none() {
-            return Ok(lock);
-        }
-        let found = look(self.warehouse, self.spec, self.cancel).await?;
-        let parts = parts(self.spec, &found, &self.how);
+    async fn with_lock(&mut self, status: Status) -> Result<(), Error> {
+        let busy = || conflict::busy_now(&self.id, status);
+        let lock = self.lock.take().ok_or_else(busy)?;
+        let found = match self.spec.marker_owner {
+            Some(_) => Some(look(self.warehouse, self.spec, self.cancel).await?),
+            None => None,
+        };
+        let parts = found.map(|found| parts(self.spec, &found, &self.how)).unwrap_or_default();
         let todo: Vec<Sql> = parts
             .into_iter()
             .filter(|part| part.place == Place::WithLock && !part.done)
             .flat_map(|part| part.statements)
             .collect();
-        if todo.is_empty() {
-            return Ok(lock);
-        }
-        let lock = lock.run(&todo, self.warehouse, self.spec, self.cancel).await?;
-        lock.ok_or_else(|| conflict::busy_now(&self.id, status))
+        let lock = match todo.is_empty() {
+            true => lock,
+            false => lock.run(&todo, self.warehouse, self.spec, self.cancel).await?.ok_or_else(busy)?,
+        };
+        self.lock = Some(lock);
+        Ok(())
     }
 
     fn home(&self) -> String {
         self.spec.initial_database.clone().unwrap_or_else(|| self.warehouse.access().database.clone())
     }
 
-    async fn database(&mut self, start: &Start) -> Result<(), Error> {
-        if start.found.database.is_some() {
-            return Ok(());
-        }
+    async fn database(&mut self) -> Result<(), Error> {
         let create = Sql::from(text::create_database(self.spec));
         // Until it is known that it was not made.
         self.made_so_far.database = true;
@@ -252,13 +251,16 @@ impl Making<'_> {
         // What belongs to a database that was made is made with it.
         self.how.made.database = true;
         let Err(error) = made else { return Ok(()) };
-        if matches!(error, Error::Lost { .. } | Error::TimedOut { .. }) {
+        if is_unsure(&error) {
             let found = look(self.warehouse, self.spec, &CancellationToken::new()).await?;
             self.made_so_far.database = found.database.is_some();
             return if self.made_so_far.database { Ok(()) } else { Err(error) };
         }
         self.made_so_far.database = false;
-        Err(error)
+        Err(match self.spec.initial_database {
+            Some(_) if error.sqlstate() == Some("3D000") => error.about("initial_database"),
+            _ => error,
+        })
     }
 
     /// Puts the marker there, so that whoever comes next sees this run.
@@ -276,22 +278,13 @@ impl Making<'_> {
         let mut retry = Retry::default();
         loop {
             let ran = transaction(self.warehouse, self.spec, &self.spec.database, &acts, self.cancel).await;
-            let Err(broken) = ran else {
-                self.marked = true;
-                return Ok(());
-            };
-            if broken.error.is_lost() || broken.unsure {
-                let seen = self.read_marker().await?;
-                match seen.as_ref() {
-                    Some(marker) if marker.id == self.id => {
-                        self.marked = true;
-                        return Ok(());
-                    }
-                    Some(marker) => return Err(conflict::busy_now(&marker.id, marker.status)),
-                    None => {}
-                }
+            let Err(broken) = ran else { return Ok(()) };
+            // Whatever it was: somebody else may have been first.
+            match self.read_marker().await?.as_ref() {
+                Some(marker) if marker.id == self.id => return Ok(()),
+                Some(marker) => return Err(conflict::busy_now(&marker.id, marker.status)),
+                None => retry.after(broken.error, self.cancel).await?,
             }
-            retry.after(broken.error, self.cancel).await?;
         }
     }
 
@@ -309,7 +302,7 @@ impl Making<'_> {
             let ran = transaction(self.warehouse, self.spec, &self.spec.database, &acts, self.cancel).await;
             let Err(broken) = ran else { return Ok(()) };
             if (broken.error.is_lost() || broken.unsure)
-                && self.read_marker().await?.is_some_and(|marker| marker.generation == generation + 1)
+                && self.read_marker().await?.is_some_and(|marker| marker.run.as_ref() == Some(&self.run))
             {
                 return Ok(());
             }
@@ -322,6 +315,7 @@ impl Making<'_> {
         let mut retry = Retry::default();
         loop {
             let found = look(self.warehouse, self.spec, self.cancel).await?;
+            refuse_what_is_not_ours(self.spec, &found, &self.how.made)?;
             let generation = found.inside.as_ref().and_then(|inside| inside.marker.here()).map(|it| it.generation);
             let parts = parts(self.spec, &found, &self.how);
             let mut wanted = made(self.spec, &found, &self.how);
@@ -346,7 +340,10 @@ impl Making<'_> {
                     continue;
                 }
             }
+            // What was committed is there, whatever comes next.
             let has_standing = !standing.is_empty();
+            self.made_so_far = if has_standing { self.on_the_way(&wanted) } else { wanted.clone() };
+            self.done = !has_standing;
             for part in standing {
                 for sql in &part.statements {
                     self.external(sql, part.undo.as_ref()).await?;
@@ -354,16 +351,17 @@ impl Making<'_> {
             }
             if has_standing {
                 self.finish(&wanted).await?;
+                self.made_so_far = wanted;
+                self.done = true;
             }
-            self.made_so_far = wanted;
             return self.read_back().await;
         }
     }
 
     /// All of an edit, up to the end of the lock.
-    async fn changes(&mut self, lock: Lock, generation: i64) -> Result<Option<String>, Error> {
+    async fn changes(&mut self, generation: i64) -> Result<Option<String>, Error> {
         self.claim(Status::Editing, generation).await?;
-        let _lock = self.with_lock(lock, Status::Editing).await?;
+        self.with_lock(Status::Editing).await?;
         self.inside().await
     }
 
@@ -378,7 +376,7 @@ impl Making<'_> {
         // Taken back also where the answer did not come.
         self.externals.extend(undo.cloned());
         match alone(self.warehouse, &self.spec.database, sql, self.cancel).await {
-            Err(error) if !matches!(error, Error::Lost { .. } | Error::TimedOut { .. }) => {
+            Err(error) if !is_unsure(&error) => {
                 self.externals.pop();
                 Err(error)
             }
@@ -423,11 +421,6 @@ impl Making<'_> {
         ))
     }
 
-    /// What there may be of it.
-    fn made_by_then(&self) -> Made {
-        Made { user: true, actors: self.spec.impersonation.clone(), ..self.made_so_far.clone() }
-    }
-
     async fn take_back_externals(&self) {
         for sql in self.externals.iter().rev() {
             if let Err(error) = alone(self.warehouse, &self.spec.database, sql, &CancellationToken::new()).await {
@@ -436,36 +429,95 @@ impl Making<'_> {
         }
     }
 
-    /// Takes back all of a new integration. What is left is told.
-    async fn undo(&mut self, why: &Error) -> Option<Left> {
+    /// Takes back all of a new integration. What is left is told, and why.
+    async fn undo(&mut self, why: &Error) -> (Option<Left>, Option<Error>) {
         tracing::debug!(error = %why, "undoing what was made of the integration");
         let cancel = CancellationToken::new();
-        self.take_back_externals().await;
-        if !self.made_so_far.database && !self.marked {
-            return None;
-        }
-        let removal = super::removal::Removal {
-            spec: self.spec.clone(),
-            made: Some(self.made_by_then()),
-            id: Some(self.id.clone()),
-            force: false,
-            run: Some(self.run.clone()),
+        let left = |made: &Made| Left { id: self.id.clone(), made: made.clone(), status: Status::CreateError };
+        let marker = match look(self.warehouse, self.spec, &cancel).await {
+            Ok(Found { inside, .. }) => inside.and_then(|inside| inside.marker.here().cloned()),
+            Err(error) => return (Some(left(&self.made_so_far)), Some(error)),
         };
-        let undone = super::removal::remove_locked(self.warehouse, &removal, &cancel).await;
-        let Err(error) = undone else { return None };
+        let is_ours = |marker: &Marker| {
+            marker.id == self.id
+                && match &marker.run {
+                    Some(run) => *run == self.run,
+                    None => self.done,
+                }
+        };
+        match &marker {
+            // Another run was first, or has taken it over: all of it is that run's.
+            Some(marker) if !is_ours(marker) => return (None, None),
+            None if !self.made_so_far.database => return (None, None),
+            _ => {}
+        }
+        let made = marker.as_ref().map_or_else(|| Made { database: true, ..Made::default() }, |it| it.made.clone());
+        let removal =
+            Removal { spec: self.spec.clone(), made: Some(made.clone()), id: Some(self.id.clone()), force: false };
+        let remover = Remover::Run(&self.run, self.lock.take());
+        let undone = removal::remove_by(self.warehouse, &removal, remover, &cancel).await;
+        let Err(error) = undone else { return (None, None) };
         tracing::debug!(%error, "what was made of the integration could not be undone");
         let note = marker::failed(&self.spec.system(), Status::CreateError, &self.run, &why.to_string());
         let noted = alone(self.warehouse, &self.spec.database, &Sql::from(note), &cancel).await;
         tracing::debug!(noted = noted.is_ok(), "the marker says that it failed");
-        Some(Left { id: self.id.clone(), made: self.made_by_then(), status: Status::CreateError })
+        (Some(left(&made)), Some(not_undone(&error)))
     }
+}
+
+/// Whether a statement may have taken effect all the same.
+fn is_unsure(error: &Error) -> bool {
+    matches!(error, Error::Lost { .. } | Error::TimedOut { .. } | Error::Cancelled)
+}
+
+fn not_undone(error: &Error) -> Error {
+    Error::refused(
+        "What was made could not be undone",
+        format!("{}: {} The next apply removes it and begins anew.", error.summary(), error.detail()),
+    )
+}
+
+/// What an interrupted run of the same integration left, if that is what is there.
+fn adoptable<'a>(warehouse: &Warehouse, spec: &Spec, found: &'a Found) -> Result<Option<&'a Marker>, Box<NotApplied>> {
+    let Some(marker) = found.inside.as_ref().and_then(|inside| inside.marker.here()) else { return Ok(None) };
+    let unfinished = matches!(marker.status, Status::Creating | Status::CreateError);
+    let same_user = !marker.made.user || marker.made.system_user == spec.system_user;
+    if unfinished && same_user && marker.is_kind(spec.kind) {
+        return Ok(Some(marker));
+    }
+    Err(NotApplied::nothing(conflict::exists(warehouse, &marker.id)))
+}
+
+/// Somebody may have made a user, group, role or schema of these names since the tests: it is not taken over.
+fn refuse_what_is_not_ours(spec: &Spec, found: &Found, made: &Made) -> Result<(), Error> {
+    let mut taken = Vec::new();
+    if !made.user && found.world.principals.user(&spec.system_user).is_some() {
+        taken.push(format!("user {}", spec.system_user));
+    }
+    if let Some(actors) = spec.impersonation.as_ref().filter(|actors| made.actors.as_ref() != Some(actors))
+        && found.world.has_actors(actors)
+    {
+        taken.push(actors.sql().to_lowercase());
+    }
+    if let Some(inside) = &found.inside {
+        let wanted = spec.external_schemas.keys().filter(|name| !made.external_schemas.contains_key(*name));
+        taken.extend(wanted.filter(|name| inside.has_schema(name)).map(|name| format!("schema {name}")));
+    }
+    if taken.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        "Somebody else made something of this name meanwhile",
+        format!("Not this integration's: {}. Choose other names, or drop them.", taken.join(", ")),
+    ))
 }
 
 /// What is known of an integration that is to be changed.
 #[derive(Clone, Debug)]
 pub struct Known {
     pub id: String,
-    pub made: Made,
+    /// None: nothing was kept, and the marker says it.
+    pub made: Option<Made>,
     pub view: Option<String>,
 }
 
@@ -480,6 +532,13 @@ pub async fn update(
     spec.check().map_err(NotApplied::nothing)?;
     let _turn = Turn::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
     let found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
+    let before = conflict::own_marker(&found, spec, &known.id).map_err(NotApplied::nothing)?;
+    let lock = Lock::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
+    let Some(lock) = lock else {
+        return Err(NotApplied::nothing(busy(warehouse, spec, &before, cancel).await));
+    };
+    // Whoever had the lock may have changed everything.
+    let found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
     let marker = conflict::own_marker(&found, spec, &known.id).map_err(NotApplied::nothing)?;
     let facts = warehouse.facts(cancel).await.map_err(NotApplied::nothing)?;
     let tests = rights_to_edit(warehouse, request, &found, &marker.made, cancel).await.map_err(NotApplied::nothing)?;
@@ -487,12 +546,9 @@ pub async fn update(
     if !errors.is_empty() {
         return Err(Box::new(NotApplied { errors, left: None, tests }));
     }
-    let lock = Lock::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
-    let Some(lock) = lock else {
-        return Err(NotApplied::nothing(busy(warehouse, spec, &marker, cancel).await));
-    };
     let gains_key = spec.impersonation.is_some()
-        && (may_know_key(spec, &found, known, &marker) || count_keys(warehouse, spec, cancel).await == Some(0));
+        && (may_know_key(spec, &found, known, &marker)
+            || count_keys(warehouse, spec, cancel).await.is_some_and(|keys| keys != 1));
     let mut making = Making {
         warehouse,
         spec,
@@ -507,12 +563,16 @@ pub async fn update(
             by_hand: false,
             view: known.view.clone(),
         },
-        made_so_far: Made { database: known.made.database && marker.made.database, ..marker.made.clone() },
-        marked: true,
+        made_so_far: Made {
+            database: marker.made.database && known.made.as_ref().is_none_or(|made| made.database),
+            ..marker.made.clone()
+        },
+        lock: Some(lock),
+        done: false,
         externals: Vec::new(),
     };
     tracing::debug!(superuser = facts.superuser, status = marker.status.name(), "changing the integration");
-    let changed = making.changes(lock, marker.generation).await;
+    let changed = making.changes(marker.generation).await;
     match changed {
         Ok(view) => Ok(Applied { id: marker.id, made: making.made_so_far, view, tests }),
         Err(error) => {
@@ -558,25 +618,34 @@ async fn rights_to_edit(
         edited: Some(made),
         nodes: &nodes,
     });
-    if spec.impersonation.is_some() {
-        let name = "Impersonation key";
-        let there = found.inside.as_ref().is_some_and(|it| it.relation(&spec.system(), "impersonation").is_some());
-        let rows = if there { count_keys(warehouse, spec, cancel).await } else { Some(1) };
-        tests.push(match rows {
-            Some(0) => TestResult {
-                name: name.into(),
-                status: Verdict::Warning,
-                message: Some(format!(
-                    "{}.impersonation had no key, so nobody could act for others. It gets a new one.",
-                    spec.system()
-                )),
-                result: None,
-            },
-            Some(_) => passed_with(name, "[]".to_owned()),
-            None => skipped(name, "This login cannot see it."),
-        });
-    }
+    tests.extend(key_test(warehouse, spec, found, "It gets a new one.", cancel).await);
     Ok(tests)
+}
+
+/// Whether there is the one key that signs claims.
+async fn key_test(
+    warehouse: &Warehouse,
+    spec: &Spec,
+    found: &Found,
+    otherwise: &str,
+    cancel: &CancellationToken,
+) -> Option<TestResult> {
+    spec.impersonation.as_ref()?;
+    let name = "Impersonation key";
+    let there = found.inside.as_ref().is_some_and(|it| it.relation(&spec.system(), "impersonation").is_some());
+    let rows = if there { count_keys(warehouse, spec, cancel).await } else { Some(1) };
+    let warning = |what: &str| TestResult {
+        name: name.into(),
+        status: Verdict::Warning,
+        message: Some(format!("{}.impersonation {what} {otherwise}", spec.system())),
+        result: None,
+    };
+    Some(match rows {
+        Some(0) => warning("has no key, so nobody can act for others."),
+        Some(1) => passed_with(name, "[]".to_owned()),
+        Some(_) => warning("has several keys, of which any signs."),
+        None => skipped(name, "This login cannot see it."),
+    })
 }
 
 /// How many keys there are, where the login may count them.
@@ -588,11 +657,19 @@ async fn count_keys(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationTok
 }
 
 /// The tests of a set-up by hand that is complete.
-pub fn tests_by_hand() -> Vec<TestResult> {
-    vec![
+pub async fn tests_by_hand(
+    warehouse: &Warehouse,
+    spec: &Spec,
+    looked: &Looked,
+    cancel: &CancellationToken,
+) -> Vec<TestResult> {
+    let mut tests = vec![
         passed_with(CONNECTION, "[null]".to_owned()),
         passed_with("Validate Manual Bootstrap: Objects And Grants", "[]".to_owned()),
-    ]
+    ];
+    let otherwise = "Put exactly one there, as the last lines of the script say.";
+    tests.extend(key_test(warehouse, spec, &looked.found, otherwise, cancel).await);
+    tests
 }
 
 /// What a read, and a set-up by hand, see.
@@ -621,7 +698,7 @@ pub async fn verify(
     let found = look(warehouse, spec, cancel).await?;
     let view = found.inside.as_ref().and_then(|inside| inside.view.as_deref()).map(digest);
     let marker = found.inside.as_ref().and_then(|inside| inside.marker.here());
-    let made = marker.map(|marker| marker.made.clone()).or_else(|| known.map(|known| known.made.clone()));
+    let made = marker.map(|marker| marker.made.clone()).or_else(|| known.and_then(|known| known.made.clone()));
     let how = How {
         owners: made.as_ref().map(|made| made.owners).unwrap_or_default(),
         made: made.unwrap_or_else(|| super::scripts::made_by_hand(spec)),

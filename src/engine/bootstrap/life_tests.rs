@@ -67,7 +67,7 @@ fn request(spec: Spec) -> Request {
 }
 
 fn removal(spec: &Spec, made: &Made, id: &str) -> Removal {
-    Removal { spec: spec.clone(), made: Some(made.clone()), id: Some(id.to_owned()), force: false, run: None }
+    Removal { spec: spec.clone(), made: Some(made.clone()), id: Some(id.to_owned()), force: false }
 }
 
 /// Runs the work until it ends or stalls; stalled work dies with its lines, as with a killed process. None: it died.
@@ -105,7 +105,7 @@ async fn make(trial: &Trial, spec: &Spec, kills: bool) -> Option<Result<Applied,
 }
 
 async fn is_whole(trial: &Trial, warehouse: &Warehouse, spec: &Spec, applied: &Applied) {
-    let known = Known { id: applied.id.clone(), made: applied.made.clone(), view: applied.view.clone() };
+    let known = Known { id: applied.id.clone(), made: Some(applied.made.clone()), view: applied.view.clone() };
     let looked = life::verify(warehouse, spec, Some(&known), false, &trial.never).await.expect("looks");
     assert_eq!(looked.missing, [] as [&str; 0]);
     assert_eq!(looked.marker().here().map(|marker| marker.status), Some(Status::Enabled));
@@ -211,7 +211,7 @@ fn edited(spec: &Spec) -> Spec {
 }
 
 fn known(applied: &Applied) -> Known {
-    Known { id: applied.id.clone(), made: applied.made.clone(), view: applied.view.clone() }
+    Known { id: applied.id.clone(), made: Some(applied.made.clone()), view: applied.view.clone() }
 }
 
 /// Edits with a fault at step k, sees that it shows, and edits again; then back. False: there is no step k.
@@ -287,7 +287,7 @@ async fn remove_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
     let removed = until_killed(trial, work, trouble.kills()).await;
     let struck = trial.standin.counters().work >= k;
     trial.standin.clear_faults();
-    if !matches!(removed, Some(Ok(()))) {
+    if !matches!(removed, Some(Ok(_))) {
         let again = remove(&later, &removal, &trial.never).await;
         again.unwrap_or_else(|again| panic!("{what}: {removed:?}, then {again}"));
     }

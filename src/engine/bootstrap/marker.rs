@@ -60,6 +60,8 @@ pub struct Marker {
     pub kind: String,
     pub mode: String,
     pub status: Status,
+    /// The run that is at it, or was when it died.
+    pub run: Option<String>,
     pub generation: i64,
     pub digest: String,
     pub made: Made,
@@ -91,7 +93,7 @@ impl Seen {
 /// Reads the marker in `<prefix>_system` of the session's database.
 pub(super) async fn read(session: &mut Session, system: &str) -> Result<Option<Marker>, Error> {
     let query = format!(
-        "SELECT id, type, mode, status, format, generation, config_digest, made, message FROM {system}.integration"
+        "SELECT id, type, mode, status, format, generation, config_digest, made, message, run_id FROM {system}.integration"
     );
     let rows = session.query(&Sql::from(query)).await?;
     let Some(row) = rows.first() else { return Ok(None) };
@@ -119,6 +121,7 @@ pub(super) async fn read(session: &mut Session, system: &str) -> Result<Option<M
         digest: row.text(6)?.to_owned(),
         made: serde_json::from_str(row.text(7)?).map_err(|_| unreadable("made"))?,
         message: row.get(8).map(str::to_owned),
+        run: row.get(9).map(str::to_owned),
     }))
 }
 
@@ -200,6 +203,16 @@ pub(super) fn done_by_hand(spec: &Spec, made: &Made) -> String {
         Status::Enabled.name(),
         spec.digest(),
         literal(&made.to_json()),
+    )
+}
+
+/// Notes in the transaction of a script that it took effect, before statements that stand alone.
+pub(super) fn editing_by_hand(spec: &Spec) -> String {
+    format!(
+        "UPDATE {}.integration SET status = '{}', config_digest = '{}', generation = generation + 1, updated_at = getdate()",
+        spec.system(),
+        Status::Editing.name(),
+        spec.digest()
     )
 }
 

@@ -24,9 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::bootstrap::found::{Found, Inside, World, database};
 use crate::engine::error::Error;
+use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;
 
-pub use crate::engine::bootstrap::conflict::{Listed, list, settings};
+pub use crate::engine::bootstrap::conflict::{Listed, id_of, list, settings};
 pub use crate::engine::bootstrap::life::{Applied, NotApplied, Request, create, update};
 pub use crate::engine::bootstrap::made::{Made, Owners};
 pub use crate::engine::bootstrap::marker::{ALTERED, Marker, Seen, Status};
@@ -40,11 +41,8 @@ pub use crate::engine::bootstrap::spec::{
 /// Looks at all of an integration: from the connection's own database at what all databases share, and into the managed
 /// one if it is there.
 pub async fn look(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<Found, Error> {
-    let home = spec.initial_database.clone().unwrap_or_else(|| warehouse.access().database.clone());
-    // Without another database to sign in to, the managed one tells all.
-    let home = if spec.create_database { home } else { warehouse.access().database.clone() };
     let (world, there) = {
-        let mut session = warehouse.session(&home, cancel).await?;
+        let mut session = home(warehouse, spec, cancel).await?.0;
         (World::read(&mut session).await?, database(&mut session, &spec.database).await?)
     };
     let inside = match &there {
@@ -55,6 +53,20 @@ pub async fn look(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken
         None => None,
     };
     Ok(Found { world, database: there, inside })
+}
+
+/// A session beside the managed database: with the one that it is made from, or where that is gone or none, with the
+/// connection's own.
+async fn home(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<(Session, String), Error> {
+    let own = warehouse.access().database.clone();
+    let initial = spec.initial_database.clone().filter(|_| spec.create_database).unwrap_or_else(|| own.clone());
+    match warehouse.session(&initial, cancel).await {
+        Err(error) if error.sqlstate() == Some("3D000") && initial != own => {
+            tracing::debug!(database = initial, "the initial database is not there");
+            Ok((warehouse.session(&own, cancel).await?, own))
+        }
+        session => Ok((session?, initial)),
+    }
 }
 
 /// At most ten of a list, and how many more there are.

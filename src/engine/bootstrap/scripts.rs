@@ -76,7 +76,8 @@ struct Writer {
 impl Writer {
     fn new(what: &str, database: &str) -> Writer {
         let head = format!(
-            "-- {what}\n-- Run it in database {database}, as {RUN_AS}, with autocommit on (the script begins and ends its own transactions).\n"
+            "-- {what}\n-- Run it in database {database}, as {RUN_AS}, with autocommit on.\n\
+             -- It begins and ends its own transactions. Stop at the first error.\n"
         );
         Writer { sql: head, statements: Vec::new() }
     }
@@ -177,10 +178,11 @@ fn edit(spec: &Spec, before: &Spec) -> Script {
     out.all(&proof(spec));
     let done = marker::done_by_hand(spec, &made);
     if parts.iter().any(|part| part.place == Place::Alone && !part.done) {
+        out.statement(&marker::editing_by_hand(spec));
         out.statement("COMMIT");
         alone(&mut out, &parts);
-        out.remark("Last: what was done.");
-        out.statement(&done);
+        out.remark("Last: what was done, if the transaction took effect.");
+        out.statement(&format!("{done} WHERE config_digest = '{}'", spec.digest()));
     } else {
         out.statement(&done);
         out.statement("COMMIT");

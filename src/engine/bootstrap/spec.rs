@@ -239,7 +239,7 @@ pub fn check_plain(setting: &'static str, name: &str) -> Result<(), Error> {
         setting,
         format!(
             "\"{}\" is no plain identifier: lower-case letters, digits and _, no digit first, no reserved word, at most {NAME_BYTES} characters.",
-            name.escape_default()
+            name.escape_debug()
         ),
     ))
 }

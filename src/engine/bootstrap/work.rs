@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::parts::{Part, Place};
 use super::spec::Spec;
 use crate::engine::error::Error;
+use crate::engine::names::NAME_BYTES;
 use crate::engine::run::{self, NOTHING_GRANTED, Retry, Turns};
 use crate::engine::session::warehouse::{TurnGuard, Warehouse};
 use crate::engine::session::{Done, Session};
-use crate::engine::sql::Sql;
+use crate::engine::sql::{Sql, literal};
 
 /// How long a lock is waited for: who holds it for longer is alive.
 const LOCK_WAIT: Duration = Duration::from_secs(15);
@@ -23,6 +24,8 @@ pub(super) enum Act {
     Run(Sql),
     /// It must touch exactly one row: the claim of this run still stands.
     Claim(Sql),
+    /// A query that must answer this number.
+    Counts(Sql, u64),
 }
 
 /// A transaction that failed.
@@ -80,6 +83,11 @@ async fn run_act(session: &mut Session, spec: &Spec, act: &Act) -> Result<(), Er
             1 => Ok(()),
             _ => Err(claim_lost(spec)),
         },
+        Act::Counts(sql, wanted) => {
+            let rows = session.query(sql).await?;
+            let found: Option<u64> = rows.first().map(|row| row.parse(0)).transpose()?;
+            if found == Some(*wanted) { Ok(()) } else { Err(acts_wrongly(spec)) }
+        }
     }
 }
 
@@ -118,8 +126,46 @@ pub(super) async fn alone(
 /// The statements of a transaction: those that are not done, the system user's in its name, then proof and marker.
 pub(super) fn acts(spec: &Spec, parts: &[Part], last: Sql) -> Vec<Act> {
     let chosen = |part: &Part| !part.done && part.place != Place::WithLock;
-    let statements = statements(spec, parts, chosen).into_iter().chain(proof(spec));
-    statements.map(Act::Run).chain([Act::Claim(last)]).collect()
+    let mut acts: Vec<Act> = statements(spec, parts, chosen).into_iter().map(Act::Run).collect();
+    match spec.impersonation {
+        Some(_) => acts.extend(acting_proof(spec, &probe())),
+        None => acts.extend(proof(spec).into_iter().map(Act::Run)),
+    }
+    acts.push(Act::Claim(last));
+    acts
+}
+
+/// A user that is nobody, with as long a name as there can be.
+fn probe() -> String {
+    format!("nobody-{}{}", super::life::random(), super::life::random())[..NAME_BYTES].to_owned()
+}
+
+/// Shows that whoever acts for another sees that one's row, and no longer does afterwards: in a warehouse where session
+/// variables, views or procedures work otherwise, nothing is committed.
+fn acting_proof(spec: &Spec, probe: &str) -> Vec<Act> {
+    let (p, system, procedures) = (&spec.prefix, spec.system(), spec.procedures());
+    let who = literal(probe);
+    let run = |sql: String| Act::Run(Sql::from(sql));
+    let seen = || Sql::from(format!("SELECT count(*) FROM {system}.user_profile WHERE {p}__userid = {who}"));
+    vec![
+        run(format!("INSERT INTO {system}.profile ({p}__userid) VALUES ({who})")),
+        run(format!("CALL {procedures}.impersonate_user({who})")),
+        Act::Counts(seen(), 1),
+        run(format!("CALL {procedures}.impersonate_user(NULL)")),
+        Act::Counts(seen(), 0),
+        run(format!("DELETE FROM {system}.profile WHERE {p}__userid = {who}")),
+    ]
+}
+
+fn acts_wrongly(spec: &Spec) -> Error {
+    Error::refused(
+        "Impersonation does not work on this warehouse",
+        format!(
+            "A user that was made up for a test did not appear in {}.user_profile as it should, so nothing was kept. Please report it with \
+             the server's version, and set enabled = false in impersonation meanwhile.",
+            spec.system()
+        ),
+    )
 }
 
 /// The statements inside the transaction of the parts that are chosen, in order.
@@ -172,7 +218,7 @@ impl Turn {
 }
 
 /// A session that holds the lock of an integration until it is dropped: nobody else is at it.
-pub(super) struct Lock(Option<Session>);
+pub(super) struct Lock(Option<Box<Session>>);
 
 impl Drop for Lock {
     fn drop(&mut self) {
@@ -194,7 +240,7 @@ impl Lock {
         session.execute(&Sql::from("BEGIN")).await?;
         let locked = session.execute(&Sql::from(format!("LOCK {}.integration_lock", spec.system()))).await;
         match locked {
-            Ok(_) => Ok(Some(Lock(Some(session)))),
+            Ok(_) => Ok(Some(Lock(Some(Box::new(session))))),
             Err(error) => {
                 session.discard();
                 if error.sqlstate() == Some("57014") { Ok(None) } else { Err(error) }

@@ -268,6 +268,12 @@ impl Defaults {
         })
     }
 
+    /// The database first connected to.
+    pub fn first_database(&self, own: &Settings, found: &Findings) -> Result<Settled<String>, Error> {
+        let own = own.expand()?;
+        settle(|| self.database(&own, found))
+    }
+
     /// Everything that a sign-in needs. Errors: what is missing or wrong, [`Error::NoPassword`] among them.
     pub fn access(&self, own: &Settings, found: &Findings) -> Result<Settled<Access>, Error> {
         let own = own.expand()?;

@@ -8,6 +8,7 @@ use crate::engine::catalog::principals::Group;
 use crate::engine::datastore::owners::Warning;
 use crate::engine::datastore::steps::table;
 use crate::engine::error::Error;
+use crate::engine::names::fold_ascii;
 use crate::engine::run::{self, Retry};
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, ident, literal};
@@ -34,6 +35,16 @@ pub async fn local_databases(at: At<'_>) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
+/// A user who is to be dropped.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::engine) struct Dropping<'a> {
+    pub(in crate::engine) name: &'a str,
+    pub(in crate::engine) force: bool,
+    pub(in crate::engine) skip_databases: &'a [String],
+    /// The database of which the caller has the turn.
+    pub(in crate::engine) held: Option<&'a str>,
+}
+
 /// Drops the user. What he owns and holds in any database but those in `skip_databases` blocks that, and is listed;
 /// with `force` it is handed to the login and revoked. Memberships never block, they are revoked. A user who is gone
 /// already is fine.
@@ -44,6 +55,16 @@ pub async fn drop_user(
     skip_databases: &[String],
     cancel: &CancellationToken,
 ) -> Result<Dropped, Error> {
+    drop_held(warehouse, Dropping { name, force, skip_databases, held: None }, cancel).await
+}
+
+/// The same for whoever has the turn of a database already.
+pub(in crate::engine) async fn drop_held(
+    warehouse: &Warehouse,
+    dropping: Dropping<'_>,
+    cancel: &CancellationToken,
+) -> Result<Dropped, Error> {
+    let Dropping { name, skip_databases, .. } = dropping;
     let home = warehouse.access().database.clone();
     let at = At::new(warehouse, &home, cancel);
     let catalog = warehouse.catalog();
@@ -61,7 +82,7 @@ pub async fn drop_user(
 
     let mut retry = Retry::default();
     loop {
-        let ran = drop_once(at, name, user.id, force, skip_databases).await;
+        let ran = drop_once(at, user.id, dropping).await;
         catalog.forget_principals();
         match ran {
             Ok(()) => break,
@@ -78,30 +99,26 @@ pub async fn drop_user(
     Ok(Dropped { warnings: blind_spots(warehouse, name, skip_databases, cancel).await })
 }
 
-/// Whether [`drop_user`] would be refused now, without changing anything. What the user has in `own_database`, and that
-/// database itself, does not count: it is taken away before.
+/// Whether [`drop_held`] would be refused now, without changing anything. What `spares` takes out of what was found does
+/// not count: the caller takes it away before.
 pub(in crate::engine) async fn may_drop(
     warehouse: &Warehouse,
-    name: &str,
+    dropping: Dropping<'_>,
     id: i64,
-    force: bool,
-    own_database: &str,
+    spares: impl Fn(&mut Inventory) + Send + Sync,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let home = warehouse.access().database.clone();
-    let mut found = look_everywhere(warehouse, name, id, &[own_database.to_owned()], cancel).await?;
-    for inventory in &mut found {
-        // Databases are listed in all of them.
-        inventory.owns.retain(|owned| owned.kind != "database" || owned.name != own_database);
-        inventory.holds.retain(|hold| hold.kind != "database" || hold.name != own_database);
-    }
-    let outside = outside(At::new(warehouse, &home, cancel), name).await?;
-    check(name, &found, &outside, force)
+    let mut found = look_everywhere(warehouse, dropping.name, id, dropping.skip_databases, cancel).await?;
+    found.iter_mut().for_each(spares);
+    let outside = outside(At::new(warehouse, &home, cancel), dropping.name).await?;
+    check(dropping.name, &found, &outside, dropping.force)
 }
 
 /// Looks everywhere, then changes one database after the other, and drops the user last.
-async fn drop_once(at: At<'_>, name: &str, id: i64, force: bool, skip_databases: &[String]) -> Result<(), Error> {
+async fn drop_once(at: At<'_>, id: i64, dropping: Dropping<'_>) -> Result<(), Error> {
     let warehouse = at.warehouse;
+    let Dropping { name, force, skip_databases, .. } = dropping;
     if warehouse.catalog().principals(at).await?.user(name).is_none() {
         // An earlier attempt did it, and its answer was lost.
         return Ok(());
@@ -110,7 +127,7 @@ async fn drop_once(at: At<'_>, name: &str, id: i64, force: bool, skip_databases:
     let outside = outside(at, name).await?;
     check(name, &found, &outside, force)?;
     for inventory in &found {
-        clear(warehouse, inventory, name, id, at.cancel).await?;
+        clear(warehouse, inventory, dropping, id, at.cancel).await?;
     }
     let mut last = Vec::new();
     if force {
@@ -125,17 +142,18 @@ async fn drop_once(at: At<'_>, name: &str, id: i64, force: bool, skip_databases:
         last.push(Step::shared(at.database, sql, "a group"));
     }
     last.push(Step::shared(at.database, format!("DROP USER {}", ident(name)), "the user"));
-    run_in(warehouse, at.database, &last, at.cancel).await
+    run_in(warehouse, at.database, &last, dropping.held, at.cancel).await
 }
 
 /// Takes away what the user has in one database, and looks again.
 async fn clear(
     warehouse: &Warehouse,
     inventory: &Inventory,
-    name: &str,
+    dropping: Dropping<'_>,
     id: i64,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
+    let name = dropping.name;
     let at = At::new(warehouse, &inventory.database, cancel);
     let login = warehouse.facts(cancel).await?.user.clone();
     let mut left = inventory.clone();
@@ -146,7 +164,7 @@ async fn clear(
         if steps.is_empty() {
             return Ok(());
         }
-        run_in(warehouse, &inventory.database, &steps, cancel).await?;
+        run_in(warehouse, &inventory.database, &steps, dropping.held, cancel).await?;
         left = look_in(warehouse, &inventory.database, name, id, cancel).await?;
     }
     let lines = blockers(&[left], &Outside::default(), name, false);
@@ -163,10 +181,12 @@ async fn run_in(
     warehouse: &Warehouse,
     database: &str,
     steps: &[Step],
+    held: Option<&str>,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let mut turns = run::turn(warehouse, database, cancel).await?;
-    turns.with_shared(warehouse, steps, cancel).await?;
+    let is_held = held.is_some_and(|held| fold_ascii(held) == fold_ascii(database));
+    let _turn = if is_held { None } else { Some(run::turn(warehouse, database, cancel).await?) };
+    let _shared = run::shared_turn(warehouse, steps, cancel).await?;
     let ran = run::run(warehouse, database, steps, cancel).await;
     warehouse.catalog().forget(database);
     ran.map_err(|stopped| stopped.error)

@@ -93,7 +93,7 @@ impl Model {
         place::Made {
             endpoint: self.endpoint.as_deref(),
             namespace: self.namespace.as_deref(),
-            grant_role: self.grant_role.as_deref(),
+            mark: self.grant_role.as_deref().map_or(place::Mark::None, place::Mark::Role),
         }
     }
 

@@ -4,7 +4,7 @@ use super::super::configured::Configured;
 use super::super::link::Link;
 use super::super::{errors, place};
 use super::model::Kept;
-use super::schema;
+use super::{schema, secrets};
 use crate::engine::bootstrap::{self, Listed};
 use crate::engine::error::Error;
 use crate::engine::settings::Settings;
@@ -17,12 +17,13 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
     let explain = |error: Error| errors::diagnostic(&error, &hints);
     let (link, connection_id, database) = match id.rsplit_once('/') {
         Some((endpoint, database)) => {
-            let endpoint: Endpoint = endpoint.parse().map_err(explain)?;
+            let endpoint: Endpoint = endpoint.parse().map_err(|_| bad_id(id))?;
             let at = ConnectionId::at(&endpoint);
             let (link, connection_id, _) = place::imported(data, &at, cx.cancelled()).await.map_err(explain)?;
             (link, connection_id, Some(database))
         }
-        None => (Link::own(Settings::default(), true), None, None),
+        None if is_id(id) => (Link::own(Settings::default(), true), None, None),
+        None => return Err(bad_id(id).into()),
     };
     let warehouse = data.warehouse(&link, cx.cancelled()).await.map_err(explain)?;
     let facts = warehouse.facts(cx.cancelled()).await.map_err(explain)?;
@@ -93,5 +94,17 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
         }
     }
     Kept { made: made.clone(), view: None }.keep(cx);
+    cx.set_private(secrets::IMPORTED, true);
     Ok(())
+}
+
+/// The integration's own id: 32 hexadecimal digits, as the marker has it.
+fn is_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn bad_id(id: &str) -> Diagnostic {
+    let detail = "An integration is imported by its id, which is 32 hexadecimal digits, from the warehouse of the provider block; or by \
+                  `host:port/database`. The data source redshift_integrations lists both.";
+    Diagnostic::error(format!("\"{id}\" is no id of an integration"), detail)
 }

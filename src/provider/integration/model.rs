@@ -117,7 +117,16 @@ impl Settings {
 
 impl Model {
     pub(super) fn made(&self) -> place::Made<'_> {
-        place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), grant_role: None }
+        place::Made {
+            endpoint: self.endpoint.as_deref(),
+            namespace: self.namespace.as_deref(),
+            mark: match &self.id {
+                Some(id) => {
+                    place::Mark::Integration { id, database: &self.settings.database, prefix: &self.settings.prefix }
+                }
+                None => place::Mark::None,
+            },
+        }
     }
 
     /// Where AWS keeps the system user's password, if an apply sends it.
@@ -136,7 +145,11 @@ impl Model {
         place::Made { endpoint: self.endpoint.as_deref(), ..prior.made() }
     }
 
-    pub(super) fn known(&self, kept: &Kept) -> Known {
-        Known { id: self.id.clone().unwrap_or_default(), made: kept.made.clone(), view: kept.view.clone() }
+    pub(super) fn known(&self, kept: Option<&Kept>) -> Known {
+        Known {
+            id: self.id.clone().unwrap_or_default(),
+            made: kept.map(|kept| kept.made.clone()),
+            view: kept.and_then(|kept| kept.view.clone()),
+        }
     }
 }

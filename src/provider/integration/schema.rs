@@ -19,7 +19,7 @@ pub(super) fn schema() -> Schema<Configured> {
     );
     let schema = settings().into_iter().fold(schema, |schema, (name, attribute)| {
         let attribute = match name {
-            "type" => attribute.default("Redshift").replaces(),
+            "type" => attribute.default("Redshift"),
             "prefix" => attribute.default("immuta").replaces(),
             "database" => attribute.replaces(),
             _ => attribute,
@@ -85,7 +85,7 @@ pub(super) fn settings() -> [(&'static str, Attribute); 8] {
             "type",
             string().one_of(&["Redshift", "RedshiftSpectrum"]).doc(
                 "`Redshift`: a managed database of its own, which takes RA3 nodes or a serverless workgroup. `RedshiftSpectrum`: \
-                 managed schemas in the database that holds the external tables.",
+                 managed schemas in the database that holds the external tables. Another value replaces the integration.",
             ),
         ),
         (
@@ -221,28 +221,42 @@ pub(super) fn scripts_value(scripts: &Scripts) -> Value {
 
 /// What the configuration comes to, and the connection's own database. None while something in it is unknown.
 pub(super) fn spec_of(data: &Configured, planned: &Value) -> Option<(Spec, String)> {
-    let settings = planned.decode::<Settings>().ok()?;
-    let home = home(data, planned)?;
+    let settings = settings_of(planned)?;
+    let home = match &settings.initial_database {
+        None if settings.creates_database() => home(data, planned)?,
+        _ => home(data, planned).unwrap_or_default(),
+    };
     let spec = settings.spec(&home);
     spec.check().is_ok().then_some((spec, home))
 }
 
 /// The database that the connection leads to.
 pub(super) fn home(data: &Configured, planned: &Value) -> Option<String> {
-    let link = Link::read(planned).ok()??;
-    if !link.settings.pending.is_empty() {
-        return None;
+    data.first_database(&Link::read(planned).ok()??.settings)
+}
+
+/// The settings, where all that makes a difference to the SQL is known: when a password is sent makes none.
+fn settings_of(planned: &Value) -> Option<Settings> {
+    let mut planned = planned.clone();
+    for path in ["system_user.password_wo_version", "system_user.password_ssm_parameter", "system_user.secret_id"] {
+        if planned.at(path).is_unknown() && !planned.at("system_user").is_unknown() {
+            planned.set(path, Value::Null);
+        }
     }
-    let resolved = data.resolved(&link.settings).map(|to| to.database);
-    Some(resolved.or(link.settings.database).unwrap_or_else(|| "dev".to_owned()))
+    planned.decode().ok()
 }
 
 /// The configuration in the words of the documents.
 pub(super) fn config(data: &Configured, planned: &Value) -> Value {
-    let (Ok(settings), Some((spec, _))) = (planned.decode::<Settings>(), spec_of(data, planned)) else {
+    let (Some(settings), Some((spec, _)), Ok(Some(link))) =
+        (settings_of(planned), spec_of(data, planned), Link::read(planned))
+    else {
         return Value::Unknown;
     };
-    let resolved = Link::read(planned).ok().flatten().and_then(|link| data.resolved(&link.settings));
+    if data.is_unresolved(&link.settings) {
+        return Value::Unknown;
+    }
+    let resolved = data.resolved(&link.settings);
     let authentication = match resolved.as_ref().map(|to| to.authentication_type) {
         None | Some("BASIC") => "userPassword",
         Some(other) => other,

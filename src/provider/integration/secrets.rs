@@ -7,10 +7,12 @@ use super::super::{errors, link, rotation};
 use super::model::{Model, SystemUser};
 use crate::engine::bootstrap::UserPassword;
 use crate::engine::password;
-use crate::engine::settings::defaults::StoredAt;
+use crate::engine::settings::defaults::{StoredAt, StoredPassword};
 use crate::terraform::{Change, Diagnostic, Diagnostics, Plan, Value};
 
 const STORES: [&str; 2] = ["system_user.password_ssm_parameter", "system_user.secret_id"];
+/// Marks an integration that was imported, until the version of its password is known.
+pub(super) const IMPORTED: &str = "imported";
 const WRITTEN: &str = "system_user.password_wo_version";
 
 impl SystemUser {
@@ -70,13 +72,24 @@ pub(super) async fn wanted(
     if !wanted.settings.auto_bootstrap || before.is_some_and(is_sent) {
         return Ok(Wanted { password: UserPassword::Keep, version });
     }
+    // The first version after an import says what the password is, and changes nothing.
+    if cx.private(IMPORTED).is_some() && before.is_some_and(|before| !before.lost_its_user()) {
+        let version = match wanted.store() {
+            Some(store) => Some(stored(data, &store, cx).await?.version),
+            None => version,
+        };
+        return Ok(Wanted { password: UserPassword::Keep, version });
+    }
     let user = wanted.settings.system_user.clone().unwrap_or_default();
     if let Some(store) = user.store() {
-        let link = link::known(cx.planned())?;
-        let stored = data
-            .stored_password(&link, &store, cx.cancelled())
-            .await
-            .map_err(|error| errors::on_attribute(&error, &data.hints(), cx.config()))?;
+        let stored = stored(data, &store, cx).await?;
+        let name = wanted.settings.system_user_name();
+        if let Some(other) = stored.username.filter(|other| *other != name) {
+            let detail =
+                format!("The secret is for user \"{other}\", and this is \"{name}\": their passwords are two.");
+            let place = format!("system_user.{}", store.setting());
+            return Err(Diagnostic::error("The secret is somebody else's", detail).at(place.as_str()).into());
+        }
         let password = checked(stored.password, &format!("The password in {}", store.setting()))?;
         return Ok(Wanted { password, version: Some(stored.version) });
     }
@@ -86,6 +99,33 @@ pub(super) async fn wanted(
         None => UserPassword::Keep,
     };
     Ok(Wanted { password, version })
+}
+
+/// After an import, says once that a password was taken for the one that is set.
+pub(super) fn record(wanted: &Wanted, cx: &mut Change<'_>) {
+    let Some(version) = &wanted.version else { return };
+    if cx.private(IMPORTED).is_none() {
+        return;
+    }
+    if matches!(wanted.password, UserPassword::Keep) {
+        if cx.planned().at("password_version").is_unknown() {
+            cx.set("password_version", version.clone());
+        }
+        cx.warn(Diagnostic::warning(
+            "The password was not sent",
+            format!(
+                "After an import, the first version ({version}) only says which password the system user has. To set another one, give it \
+                 another version."
+            ),
+        ));
+    }
+    cx.set_private(IMPORTED, serde_json::Value::Null);
+}
+
+async fn stored(data: &Configured, store: &StoredAt, cx: &Change<'_>) -> Result<StoredPassword, Diagnostics> {
+    let link = link::known(cx.planned())?;
+    let read = data.stored_password(&link, store, cx.cancelled()).await;
+    read.map_err(|error| errors::on_attribute(&error, &data.hints(), cx.config()).into())
 }
 
 fn checked(secret: SecretString, what: &str) -> Result<UserPassword, Diagnostics> {
