@@ -155,7 +155,19 @@ impl Resource for Datastore {
             Ok(warehouse) => datastore::remove(&warehouse, &state.rights(), &made(cx), cx.cancelled()).await,
             Err(error) => Err(error),
         };
-        Ok(removed.map_err(|error| errors::diagnostic(&error, &hints))?)
+        removed.map_err(|error| errors::diagnostic(&error, &hints))?;
+        if let Some(grantee) = state.unrecorded_grantee(&made(cx)) {
+            cx.warn(Diagnostic::warning(
+                "No grant was taken back",
+                format!(
+                    "No grant is on record as made for this datastore, so what {grantee} holds on schema \"{}\" of database \"{}\" \
+                     stays. That is so after an import, and where the datastore is replaced because it was tainted: Terraform does not \
+                     hand the record to the destroy then. Revoke by hand what is not wanted.",
+                    state.schema, state.database
+                ),
+            ));
+        }
+        Ok(())
     }
 
     async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {

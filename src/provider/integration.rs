@@ -10,7 +10,7 @@ mod secrets;
 use super::configured::Configured;
 use super::place::{self, Mark};
 use super::{errors, link, rotation, tests_result};
-use crate::engine::bootstrap::life::{self, Looked};
+use crate::engine::bootstrap::verify::{Looked, tests_by_hand, verify};
 use crate::engine::bootstrap::{self, ALTERED, Applied, NotApplied, Removal, Request, Seen, Spec};
 use crate::engine::error::Error;
 use crate::engine::session::validation::{Status, TestResult, Validation};
@@ -78,10 +78,9 @@ impl Resource for Integration {
         cx.set("endpoint", warehouse.access().endpoint.to_string());
         cx.set("namespace", facts.namespace.clone());
         if !wanted.settings.auto_bootstrap {
-            let looked = life::verify(&warehouse, &spec, None, true, cx.cancelled())
-                .await
-                .map_err(|error| explain(&error, cx))?;
-            let tests = life::tests_by_hand(&warehouse, &spec, &looked, cx.cancelled()).await;
+            let looked =
+                verify(&warehouse, &spec, None, true, cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
+            let tests = tests_by_hand(&warehouse, &spec, &looked, cx.cancelled()).await;
             return verified(&spec, &looked, &tests, cx);
         }
         let secret = secrets::wanted(data, &wanted, None, cx).await?;
@@ -119,7 +118,7 @@ impl Resource for Integration {
                 let spec = state.settings.spec(&warehouse.access().database);
                 let by_hand = !state.settings.auto_bootstrap;
                 let known = state.known(kept.as_ref());
-                let looked = life::verify(&warehouse, &spec, Some(&known), by_hand, cx.cancelled()).await;
+                let looked = verify(&warehouse, &spec, Some(&known), by_hand, cx.cancelled()).await;
                 looked.map(|looked| (spec, looked))
             }
             Err(error) => Err(error),
@@ -171,10 +170,10 @@ impl Resource for Integration {
                 // The script for the change made the view anew.
                 known.view = None;
             }
-            let looked = life::verify(&warehouse, &spec, Some(&known), true, cx.cancelled())
+            let looked = verify(&warehouse, &spec, Some(&known), true, cx.cancelled())
                 .await
                 .map_err(|error| explain(&error, cx))?;
-            let tests = life::tests_by_hand(&warehouse, &spec, &looked, cx.cancelled()).await;
+            let tests = tests_by_hand(&warehouse, &spec, &looked, cx.cancelled()).await;
             return verified(&spec, &looked, &tests, cx);
         }
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");

@@ -253,8 +253,13 @@ fn integrations_are_listed_and_imported() {
     workspace.write(&format!("provider \"redshift\" {{}}\n{LISTED}"));
     workspace.apply();
     assert_eq!(workspace.output("all"), Value::Array(expected));
-    let refused = workspace.write(&each[0].3).import(ADDRESS, "0000").failed().text();
-    assert!(refused.contains("No integration \"0000\""), "{refused}");
+    let unknown = "0".repeat(32);
+    let refused = workspace.write(&each[0].3).import(ADDRESS, &unknown).failed().text();
+    assert!(refused.contains(&format!("No integration \"{unknown}\"")), "{refused}");
+    for id in ["0000", "redshift://localhost:5439#dev", "nowhere:0/dev"] {
+        let refused = workspace.import(ADDRESS, id).failed().text();
+        assert!(refused.contains("is no id of an integration") && refused.contains("host:port/database"), "{refused}");
+    }
 }
 
 /// Proves: I15, I16

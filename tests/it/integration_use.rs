@@ -450,6 +450,15 @@ fn what_somebody_alters_is_seen_and_repaired() {
     );
     whole(&["GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO bob"], &["EXECUTE", "bob"]);
     whole(&["GRANT CREATE ON SCHEMA immuta_system TO PUBLIC"], &["no CREATE on schema immuta_system for PUBLIC"]);
+    whole(&["GRANT CREATE ON SCHEMA immuta_functions TO bob"], &["no CREATE on schema immuta_functions for user bob"]);
+    whole(
+        &["GRANT CREATE ON SCHEMA immuta_procedures TO ROLE readers"],
+        &["no CREATE on schema immuta_procedures for role readers"],
+    );
+    whole(
+        &["GRANT SELECT FOR TABLES IN SCHEMA immuta_system DATABASE governed TO ROLE readers"],
+        &["no SELECT for tables in schema immuta_system for role readers"],
+    );
     whole(&["GRANT CREATE ON SCHEMA public TO PUBLIC"], &["no CREATE on schema public for PUBLIC"]);
     whole(&["GRANT CREATE ON DATABASE governed TO PUBLIC"], &["database governed for PUBLIC"]);
     whole(&["ALTER DATABASE governed OWNER TO cat"], &["database governed owned by immuta_system_user"]);

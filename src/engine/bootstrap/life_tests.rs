@@ -16,13 +16,21 @@ enum Trouble {
     Fails,
     LostBefore,
     LostAfter,
+    /// Somebody stops Terraform, before the statement is run.
+    Cancelled,
     /// The process ends: before the statement is run, and after.
     KilledBefore,
     KilledAfter,
 }
 
-const TROUBLES: [Trouble; 5] =
-    [Trouble::Fails, Trouble::LostBefore, Trouble::LostAfter, Trouble::KilledBefore, Trouble::KilledAfter];
+const TROUBLES: [Trouble; 6] = [
+    Trouble::Fails,
+    Trouble::LostBefore,
+    Trouble::LostAfter,
+    Trouble::Cancelled,
+    Trouble::KilledBefore,
+    Trouble::KilledAfter,
+];
 
 impl Trouble {
     fn action(self) -> Action {
@@ -32,7 +40,7 @@ impl Trouble {
             }
             Trouble::LostBefore => Action::CutBefore,
             Trouble::LostAfter => Action::CutAfter,
-            Trouble::KilledBefore => Action::Stall,
+            Trouble::Cancelled | Trouble::KilledBefore => Action::Stall,
             Trouble::KilledAfter => Action::StallAfter,
         }
     }
@@ -70,13 +78,32 @@ fn removal(spec: &Spec, made: &Made, id: &str) -> Removal {
     Removal { spec: spec.clone(), made: Some(made.clone()), id: Some(id.to_owned()), force: false }
 }
 
-/// Runs the work until it ends or stalls; stalled work dies with its lines, as with a killed process. None: it died.
-async fn until_killed<T: Send + 'static>(
+/// Runs the work until it ends or stalls; stalled work is cancelled, or dies with its lines, as with a killed process.
+/// None: it died.
+async fn under<T: Send + 'static, W: Future<Output = T> + Send + 'static>(
     trial: &Trial,
-    work: impl Future<Output = T> + Send + 'static,
-    kills: bool,
+    trouble: Trouble,
+    work: impl FnOnce(CancellationToken) -> W,
 ) -> Option<T> {
-    if !kills {
+    let cancel = CancellationToken::new();
+    let work = work(cancel.clone());
+    if trouble == Trouble::Cancelled {
+        let stopped = async {
+            while trial.standin.counters().stalled == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            cancel.cancel();
+            // A COMMIT is waited for, so it has to be answered one day.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            trial.standin.clear_faults();
+            std::future::pending::<()>().await;
+        };
+        return tokio::select! {
+            ended = work => Some(ended),
+            () = stopped => None,
+        };
+    }
+    if !trouble.kills() {
         return Some(work.await);
     }
     let process =
@@ -98,15 +125,14 @@ async fn until_killed<T: Send + 'static>(
     ended
 }
 
-async fn make(trial: &Trial, spec: &Spec, kills: bool) -> Option<Result<Applied, Box<NotApplied>>> {
+async fn make(trial: &Trial, spec: &Spec, trouble: Trouble) -> Option<Result<Applied, Box<NotApplied>>> {
     let (warehouse, request) = (trial.warehouse(), request(spec.clone()));
-    let work = async move { create(&warehouse, &request, &CancellationToken::new()).await };
-    until_killed(trial, work, kills).await
+    under(trial, trouble, |cancel| async move { create(&warehouse, &request, &cancel).await }).await
 }
 
 async fn is_whole(trial: &Trial, warehouse: &Warehouse, spec: &Spec, applied: &Applied) {
     let known = Known { id: applied.id.clone(), made: Some(applied.made.clone()), view: applied.view.clone() };
-    let looked = life::verify(warehouse, spec, Some(&known), false, &trial.never).await.expect("looks");
+    let looked = verify::verify(warehouse, spec, Some(&known), false, &trial.never).await.expect("looks");
     assert_eq!(looked.missing, [] as [&str; 0]);
     assert_eq!(looked.marker().here().map(|marker| marker.status), Some(Status::Enabled));
 }
@@ -121,7 +147,7 @@ async fn create_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
     let later = trial.warehouse();
     trial.standin.reset_counters();
     trial.standin.fault(Fault::work(k, trouble.action()));
-    let made = make(trial, spec, trouble.kills()).await;
+    let made = make(trial, spec, trouble).await;
     let struck = trial.standin.counters().work >= k;
     trial.standin.clear_faults();
     let applied = match made {
@@ -181,23 +207,23 @@ async fn every_create(kind: Kind, troubles: &[Trouble]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn making_a_database_fails_or_loses_its_line_at_every_step() {
-    every_create(Kind::Redshift, &TROUBLES[..3]).await;
+async fn making_a_database_fails_loses_its_line_or_is_stopped_at_every_step() {
+    every_create(Kind::Redshift, &TROUBLES[..4]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn making_a_database_dies_at_every_step() {
-    every_create(Kind::Redshift, &TROUBLES[3..]).await;
+    every_create(Kind::Redshift, &TROUBLES[4..]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn making_schemas_fails_or_loses_its_line_at_every_step() {
-    every_create(Kind::RedshiftSpectrum, &TROUBLES[..3]).await;
+async fn making_schemas_fails_loses_its_line_or_is_stopped_at_every_step() {
+    every_create(Kind::RedshiftSpectrum, &TROUBLES[..4]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn making_schemas_dies_at_every_step() {
-    every_create(Kind::RedshiftSpectrum, &TROUBLES[3..]).await;
+    every_create(Kind::RedshiftSpectrum, &TROUBLES[4..]).await;
 }
 
 /// Other settings for all that changes in place.
@@ -222,14 +248,14 @@ async fn edit_with(trial: &Trial, spec: &Spec, applied: &mut Applied, k: u64, tr
     trial.standin.reset_counters();
     trial.standin.fault(Fault::work(k, trouble.action()));
     let (warehouse, request_two, before) = (trial.warehouse(), request(wanted.clone()), known(applied));
-    let work = async move { update(&warehouse, &request_two, &before, &CancellationToken::new()).await };
-    let changed = until_killed(trial, work, trouble.kills()).await;
+    let work = |cancel| async move { update(&warehouse, &request_two, &before, &cancel).await };
+    let changed = under(trial, trouble, work).await;
     let struck = trial.standin.counters().work >= k;
     trial.standin.clear_faults();
     let ended = match changed {
         Some(Ok(applied)) => applied,
         failed => {
-            let looked = life::verify(&later, &wanted, Some(&known(applied)), false, &trial.never).await;
+            let looked = verify::verify(&later, &wanted, Some(&known(applied)), false, &trial.never).await;
             let looked = looked.expect("looks");
             let status = looked.marker().here().map(|marker| marker.status);
             let is_done = looked.missing.is_empty() && status == Some(Status::Enabled);
@@ -283,8 +309,8 @@ async fn remove_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
     trial.standin.reset_counters();
     trial.standin.fault(Fault::work(k, trouble.action()));
     let (warehouse, first) = (trial.warehouse(), removal.clone());
-    let work = async move { remove(&warehouse, &first, &CancellationToken::new()).await };
-    let removed = until_killed(trial, work, trouble.kills()).await;
+    let work = |cancel| async move { remove(&warehouse, &first, &cancel).await };
+    let removed = under(trial, trouble, work).await;
     let struck = trial.standin.counters().work >= k;
     trial.standin.clear_faults();
     if !matches!(removed, Some(Ok(_))) {

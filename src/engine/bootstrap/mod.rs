@@ -10,14 +10,17 @@ pub mod life;
 #[cfg(test)]
 mod life_tests;
 pub mod made;
+mod making;
 pub mod marker;
+mod nobody_else;
 mod nodes;
 pub mod parts;
+mod prechecks;
 pub mod removal;
 pub mod scripts;
 pub mod spec;
-mod tests_before;
 mod text;
+pub mod verify;
 mod work;
 
 use tokio_util::sync::CancellationToken;

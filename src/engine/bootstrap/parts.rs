@@ -107,11 +107,11 @@ fn temp_to_public(spec: &Spec) -> String {
     format!("TEMP on database {} for PUBLIC", spec.database)
 }
 
-struct List<'a> {
-    spec: &'a Spec,
-    found: &'a Found,
-    how: &'a How,
-    inside: Option<&'a Inside>,
+pub(super) struct List<'a> {
+    pub(super) spec: &'a Spec,
+    pub(super) found: &'a Found,
+    pub(super) how: &'a How,
+    pub(super) inside: Option<&'a Inside>,
     parts: Vec<Part>,
 }
 
@@ -120,7 +120,7 @@ impl List<'_> {
         self.parts.push(Part { what: what.into(), done, place, statements, undo: None });
     }
 
-    fn one(&mut self, place: Place, what: impl Into<String>, done: bool, statement: impl Into<Sql>) {
+    pub(super) fn one(&mut self, place: Place, what: impl Into<String>, done: bool, statement: impl Into<Sql>) {
         self.push(place, what, done, vec![statement.into()]);
     }
 
@@ -136,7 +136,7 @@ impl List<'_> {
     }
 
     /// Where what the system user owns is made.
-    fn own(&self) -> Place {
+    pub(super) fn own(&self) -> Place {
         match self.how.owners {
             Owners::System => Place::AsSystem,
             Owners::Login => Place::Inside,
@@ -376,77 +376,6 @@ impl List<'_> {
         }
     }
 
-    /// Nobody has rights on the managed tables but who is given them here.
-    fn nobody_else(&mut self) {
-        let Some(inside) = self.inside else { return };
-        let system = self.spec.system();
-        let Some(schema) = inside.schema(&system) else { return };
-        let user = Grantee::User(self.spec.system_user.clone());
-        let mut extra = Vec::new();
-        for relation in &schema.relations {
-            let Some(acl) = &relation.acl else { continue };
-            let owner = self.found.world.principals.name_of(relation.owner);
-            let Some(of_system_user) = managed(&relation.name) else { continue };
-            let grantees: std::collections::BTreeSet<_> = acl.0.iter().map(|entry| entry.grantee.clone()).collect();
-            for grantee in grantees {
-                let held = acl.of(&grantee);
-                let allowed = match &grantee {
-                    Grantee::Public if relation.name == "user_profile" => Rights::READ,
-                    Grantee::User(name) if *name == owner => held,
-                    _ if grantee == user && of_system_user => held,
-                    _ => Rights::NONE,
-                };
-                let more = held.without(allowed);
-                if !more.is_empty() {
-                    let place = if of_system_user { self.own() } else { Place::Inside };
-                    extra.push((place, format!("{system}.{}", relation.name), grantee, more));
-                }
-            }
-        }
-        let mut extra: Vec<_> =
-            extra.into_iter().map(|(place, table, grantee, rights)| (place, table, named(&grantee), rights)).collect();
-        for held in inside.role_rights.all() {
-            for ((schema, name), rights) in held.relations.iter().filter(|((schema, _), _)| *schema == system) {
-                let Some(of_system_user) = managed(name) else { continue };
-                let place = if of_system_user { self.own() } else { Place::Inside };
-                let words = (format!("ROLE {}", ident(&held.role)), format!("role {}", held.role));
-                extra.push((place, format!("{schema}.{name}"), words, *rights));
-            }
-        }
-        for (place, table, (name, words), rights) in extra {
-            let revoke = format!("REVOKE {rights} ON TABLE {table} FROM {name}");
-            self.one(place, format!("no {rights} on {table} for {words}"), false, revoke);
-        }
-        for schema in self.spec.schemas() {
-            let open = inside.schema(&schema).and_then(|found| found.acl.as_ref());
-            if open.is_some_and(|acl| acl.of(&Grantee::Public).has(Privilege::Create)) {
-                let place = if schema == system { Place::Inside } else { self.own() };
-                let revoke = format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC");
-                self.one(place, format!("no CREATE on schema {schema} for PUBLIC"), false, revoke);
-            }
-        }
-        self.nobody_else_acts(inside);
-    }
-
-    /// Nobody may call the procedure but its owner, the system user, and the group or role.
-    fn nobody_else_acts(&mut self, inside: &Inside) {
-        let (Some(actors), Some(routine)) = (&self.spec.impersonation, inside.procedure(self.spec)) else { return };
-        let owner = self.found.world.principals.name_of(routine.owner);
-        let own = [Grantee::User(owner), Grantee::User(self.spec.system_user.clone())];
-        let group = (actors.kind == ActorKind::Group).then(|| Grantee::Group(actors.name.clone()));
-        // The group or role of an earlier configuration is taken care of on its own.
-        let former = self.how.made.actors.as_ref().map(|former| Grantee::Group(former.name.clone()));
-        let may = |grantee: &Grantee| own.contains(grantee) || [&group, &former].contains(&&Some(grantee.clone()));
-        let extra: std::collections::BTreeSet<_> =
-            routine.acl.0.iter().map(|entry| entry.grantee.clone()).filter(|grantee| !may(grantee)).collect();
-        for grantee in extra {
-            let (name, words) = named(&grantee);
-            let procedure = self.spec.procedure();
-            let revoke = format!("REVOKE EXECUTE ON PROCEDURE {procedure} FROM {name}");
-            self.one(self.own(), format!("no EXECUTE on procedure {procedure} for {words}"), false, revoke);
-        }
-    }
-
     fn owners(&mut self) {
         let system = self.spec.system();
         if let Some(owner) = self.spec.marker_owner.clone() {
@@ -477,20 +406,21 @@ impl List<'_> {
             return;
         }
         let (Some(inside), user) = (self.inside, self.spec.system_user.clone()) else { return };
-        let Some(id) = self.id(&user) else { return };
+        // A user who is made again is another than the one who owned it.
+        let id = self.id(&user);
         let [system, functions, procedures] = self.spec.schemas();
         let mut wrong = Vec::new();
         for name in [functions, procedures] {
-            if inside.schema(&name).is_some_and(|schema| schema.owner != id) {
+            if inside.schema(&name).is_some_and(|schema| Some(schema.owner) != id) {
                 wrong.push((format!("schema {name}"), format!("ALTER SCHEMA {name} OWNER TO {user}")));
             }
         }
         for name in ["profile", "impersonation", "user_profile"] {
-            if inside.relation(&system, name).is_some_and(|relation| relation.owner != id) {
+            if inside.relation(&system, name).is_some_and(|relation| Some(relation.owner) != id) {
                 wrong.push((format!("{system}.{name}"), format!("ALTER TABLE {system}.{name} OWNER TO {user}")));
             }
         }
-        if inside.procedure(self.spec).is_some_and(|routine| routine.owner != id) {
+        if inside.procedure(self.spec).is_some_and(|routine| Some(routine.owner) != id) {
             let procedure = self.spec.procedure();
             wrong.push((format!("procedure {procedure}"), format!("ALTER PROCEDURE {procedure} OWNER TO {user}")));
         }
@@ -543,24 +473,6 @@ impl List<'_> {
         let Some(schema) = self.inside.and_then(|inside| inside.schema(name)) else { return false };
         let owns = matches!(grantee, Grantee::User(user) if self.id(user) == Some(schema.owner));
         owns || schema.acl.as_ref().is_some_and(|acl| acl.of(grantee).covers(rights))
-    }
-}
-
-/// Whether a relation of `<prefix>_system` is managed, and the system user's.
-fn managed(relation: &str) -> Option<bool> {
-    match relation {
-        "profile" | "impersonation" | "user_profile" => Some(true),
-        "integration" | "integration_lock" => Some(false),
-        _ => None,
-    }
-}
-
-/// A grantee in SQL, and in words.
-fn named(grantee: &Grantee) -> (String, String) {
-    match grantee {
-        Grantee::Public => ("PUBLIC".to_owned(), "PUBLIC".to_owned()),
-        Grantee::User(name) => (ident(name), format!("user {name}")),
-        Grantee::Group(name) => (format!("GROUP {}", ident(name)), format!("group {name}")),
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::super::place;
 use crate::engine::datastore::script;
+use crate::engine::datastore::wanted::Made;
 use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted, new_role_name};
 
 /// How old a catalogue may become where no interval is written.
@@ -88,6 +89,12 @@ impl ServiceUser {
 }
 
 impl Model {
+    /// The grantee of direct grants of which none is on record.
+    pub(super) fn unrecorded_grantee(&self, made: &Made) -> Option<String> {
+        let user = self.service_user.as_ref().filter(|_| self.grant_role.is_none() && made.is_empty())?;
+        Some(user.grantee().to_string())
+    }
+
     /// Where it was made.
     pub(super) fn made(&self) -> place::Made<'_> {
         place::Made {
