@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
 use crate::engine::catalog::principals::is_true;
-use crate::engine::catalog::snapshot::RelationKind;
+use crate::engine::catalog::snapshot::{RelationKind, no_system_schemas};
 use crate::engine::datastore::found::missing_database;
 use crate::engine::datastore::missing::some_of;
 use crate::engine::datastore::wanted::Wanted;
@@ -21,16 +21,23 @@ use crate::engine::sql::{Sql, ident};
 
 // The functions stand in the select list, never in a WHERE clause: there the leader runs them on every row of the
 // whole catalogue.
-const TABLES: &str = "\
-SELECT x.nspname, x.relname, has_table_privilege(x.oid, 'select'), has_table_privilege(x.oid, 'insert'), \
-has_table_privilege(x.oid, 'update'), has_table_privilege(x.oid, 'delete') \
-FROM (SELECT c.oid, c.relname::varchar, n.nspname::varchar FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-WHERE n.nspname NOT LIKE 'pg\\\\_%' AND n.nspname <> 'information_schema' AND c.relkind IN ('r','v','m')) x";
+fn tables() -> String {
+    format!(
+        "SELECT x.nspname, x.relname, has_table_privilege(x.oid, 'select'), has_table_privilege(x.oid, 'insert'), \
+         has_table_privilege(x.oid, 'update'), has_table_privilege(x.oid, 'delete') \
+         FROM (SELECT c.oid, c.relname::varchar, n.nspname::varchar FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE {} AND c.relkind IN ('r','v','m')) x",
+        no_system_schemas()
+    )
+}
 
-const SCHEMAS: &str = "\
-SELECT x.nspname, has_schema_privilege(x.nspname, 'usage'), has_schema_privilege(x.nspname, 'create') \
-FROM (SELECT n.nspname::varchar FROM pg_namespace n \
-WHERE n.nspname NOT LIKE 'pg\\\\_%' AND n.nspname <> 'information_schema') x";
+fn schemas() -> String {
+    format!(
+        "SELECT x.nspname, has_schema_privilege(x.nspname, 'usage'), has_schema_privilege(x.nspname, 'create') \
+         FROM (SELECT n.nspname::varchar FROM pg_namespace n WHERE {}) x",
+        no_system_schemas()
+    )
+}
 
 /// The login's rights in one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,8 +60,8 @@ pub struct Lacking {
 /// Reads the login's rights on everything in the database.
 pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Effective, Error>> {
     Box::pin(async move {
-        let schemas = session.query(&Sql::from(SCHEMAS)).await?;
-        let tables = session.query(&Sql::from(TABLES)).await?;
+        let schemas = session.query(&Sql::from(schemas())).await?;
+        let tables = session.query(&Sql::from(tables())).await?;
         read(&schemas, &tables)
     })
 }

@@ -10,13 +10,17 @@ use crate::engine::error::Error;
 use crate::engine::names::{fold_ascii, same_name};
 use crate::engine::rights::Rights;
 use crate::engine::session::{Row, Session};
-use crate::engine::sql::Sql;
+use crate::engine::sql::{Sql, literal};
+
+/// The schemas that are the warehouse's own, beside those whose names begin with `pg_`: nobody's data is in them, though
+/// some hold tables and views.
+pub const SYSTEM_SCHEMAS: [&str; 2] = ["information_schema", "catalog_history"];
 
 const SNAPSHOT: &str = "\
 SELECT n.nspname::varchar, n.nspowner, array_to_string(n.nspacl, chr(9)) AS nspacl, \
 c.oid, c.relname::varchar, c.relkind::varchar, c.relowner, array_to_string(c.relacl, chr(9)) AS relacl \
 FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r','v','m') \
-WHERE n.nspname NOT LIKE 'pg\\\\_%' AND n.nspname <> 'information_schema'";
+WHERE ";
 
 const DEFAULTS: &str = "\
 SELECT d.defacluser, n.nspname::varchar, d.defaclobjtype::varchar, array_to_string(d.defaclacl, chr(9)) \
@@ -155,13 +159,20 @@ impl Defaults {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalSchemas(pub Vec<String>);
 
+/// The condition on `n`, which is pg_namespace, that leaves the warehouse's own schemas out.
+pub(super) fn no_system_schemas() -> String {
+    let names: Vec<String> = SYSTEM_SCHEMAS.iter().map(|name| literal(name)).collect();
+    format!("n.nspname NOT LIKE 'pg\\\\_%' AND n.nspname NOT IN ({})", names.join(","))
+}
+
 /// Reads schemas and relations.
 pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Snapshot, Error>> {
     Box::pin(async move {
         let facts = session.facts();
         let login =
             Login { name: facts.user.clone(), superuser: facts.superuser, case_sensitive: facts.case_sensitive };
-        snapshot(login, &session.query(&Sql::from(SNAPSHOT)).await?)
+        let sql = format!("{SNAPSHOT}{}", no_system_schemas());
+        snapshot(login, &session.query(&Sql::from(sql)).await?)
     })
 }
 

@@ -288,6 +288,7 @@ async fn the_catalogue_shows_tables_with_their_columns() {
         ("dev", "nowhere", "*", "Schema \"nowhere\" does not exist in database \"dev\""),
         ("nowhere", "s", "*", "Database \"nowhere\" does not exist"),
         ("dev", "pg_catalog", "*", "Schema \"pg_catalog\" does not exist in database \"dev\""),
+        ("dev", "catalog_history", "*", "Schema \"catalog_history\" does not exist in database \"dev\""),
         ("dev", "finance", "[z", "Bad datasets"),
     ] {
         let error = sync(&warehouse, database, schema, &[glob.to_owned()], &trial.never).await.expect_err(summary);

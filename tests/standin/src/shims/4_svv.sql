@@ -148,3 +148,9 @@ END $$;
 -- PUBLIC's rights in a new database: CREATE and USAGE on public, which belongs to rdsdb (AWS, CREATE USER).
 ALTER SCHEMA public OWNER TO rdsdb;
 GRANT CREATE, USAGE ON SCHEMA public TO PUBLIC;
+
+-- A schema of rdsdb's that its name does not give away: public readers of pg_class, svv_tables and svv_table_info leave
+-- it out by name, so it holds relations there. What those are called is not known.
+CREATE SCHEMA catalog_history AUTHORIZATION rdsdb;
+CREATE TABLE catalog_history.changes (happened timestamp, relation int);
+CREATE VIEW catalog_history.last_changes AS SELECT relation, max(happened) AS happened FROM catalog_history.changes GROUP BY relation;

@@ -5,7 +5,7 @@ use super::*;
 const SNAPSHOT: &str = r"SELECT n.nspname::varchar, n.nspowner, array_to_string(n.nspacl, chr(9)) AS nspacl,
        c.oid, c.relname::varchar, c.relkind::varchar, c.relowner, array_to_string(c.relacl, chr(9)) AS relacl
 FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r','v','m')
-WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'";
+WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema','catalog_history')";
 const DEFAULTS: &str = "SELECT d.defacluser, n.nspname::varchar, d.defaclobjtype::varchar, array_to_string(d.defaclacl, chr(9)) FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace";
 const ROLES: &str = "SELECT namespace_name, relation_name, privilege_type, identity_name, admin_option FROM svv_relation_privileges WHERE identity_type = 'role' AND identity_name NOT LIKE 'ds:%' AND identity_name NOT LIKE 'sys:%'";
 const COLUMNS: &str = "SELECT a.attrelid, a.attnum, a.attname::varchar, format_type(a.atttypid, a.atttypmod), a.attnotnull FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname IN ('finance','quality') AND c.relkind IN ('r','v','m') AND a.attnum > 0 AND NOT a.attisdropped";
@@ -268,4 +268,14 @@ fn late_binding_views_have_columns_in_svv_only() {
     let rows =
         ok(standin, "SELECT column_name FROM svv_columns WHERE table_schema = 'quality' AND table_name = 'latest'");
     assert_eq!(cells(&rows), ["check_id", "passed"]);
+}
+
+#[test]
+fn the_warehouse_has_schemas_of_its_own_that_their_names_do_not_give_away() {
+    let standin = start();
+    let sql = "SELECT c.relname::varchar, c.relkind::varchar, pg_get_userbyid(c.relowner) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'catalog_history' ORDER BY 1";
+    let found = ["changes|r|rdsdb", "last_changes|v|rdsdb"];
+    assert_eq!(cells(&ok(&standin, sql)), found);
+    ok(&standin, "CREATE DATABASE fresh");
+    assert_eq!(cells(&ok_in(&standin, "fresh", sql)), found, "in new databases too");
 }

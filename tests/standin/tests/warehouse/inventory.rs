@@ -6,7 +6,7 @@ use redshift_standin::SUPERUSER;
 
 const INVENTORY: &str = r"SELECT n.nspname, c.relname AS object_name, c.relkind::varchar AS kind, pg_get_userbyid(c.relowner) AS owner
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r','v','m') AND n.nspname NOT IN ('pg_catalog','information_schema','pg_internal','pg_automv','pg_auto_copy','pg_s3','pg_toast')
+WHERE c.relkind IN ('r','v','m') AND n.nspname NOT IN ('pg_catalog','information_schema','pg_internal','pg_automv','pg_auto_copy','pg_s3','pg_toast','catalog_history')
   AND n.nspname NOT LIKE 'pg\\_temp\\_%' AND n.nspname NOT LIKE 'pg\\_toast%'
 UNION ALL
 SELECT n.nspname, textin(regprocedureout(p.oid::regprocedure)), CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END, pg_get_userbyid(p.proowner)
