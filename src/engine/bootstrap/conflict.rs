@@ -161,7 +161,7 @@ async fn candidates(
         Some(schema) => format!("schema_name = {}", literal(schema)),
         None => "schema_name LIKE '%\\\\_system'".to_owned(),
     };
-    let query = format!("SELECT database_name, schema_name FROM svv_all_schemas WHERE {condition}");
+    let query = format!("SELECT database_name, schema_name FROM svv_redshift_schemas WHERE {condition}");
     let mut session = warehouse.session(&warehouse.access().database, cancel).await?;
     let rows = session.query(&Sql::from(query)).await?;
     let pair = |row: &crate::engine::session::Row| {

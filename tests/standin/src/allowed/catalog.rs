@@ -61,7 +61,7 @@ pub const RELATIONS: &[Relation] = &[
     svv("svv_rls_attached_policy", "r_SVV_RLS_ATTACHED_POLICY"),
     svv("svv_attached_masking_policy", "r_SVV_ATTACHED_MASKING_POLICY"),
     svv("svv_external_schemas", "r_SVV_EXTERNAL_SCHEMAS"),
-    svv("svv_all_schemas", "r_SVV_ALL_SCHEMAS"),
+    svv("svv_redshift_schemas", "r_SVV_REDSHIFT_SCHEMAS"),
     svv("svv_columns", "r_SVV_COLUMNS"),
     svv("svv_tables", "r_SVV_TABLES"),
     svv("stv_sessions", "r_STV_SESSIONS"),

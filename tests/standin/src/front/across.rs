@@ -9,7 +9,7 @@ use crate::names::literal;
 use crate::refusal::Refusal;
 use crate::rewrite::Plan;
 
-const VIEW: &str = "svv_all_schemas";
+const VIEW: &str = "svv_redshift_schemas";
 const DATABASES: &str =
     "SELECT datname FROM pg_database WHERE datallowconn AND datname NOT IN ('template0', 'template1', 'padb_harvest')";
 const ROWS: &str = "SELECT coalesce(json_agg(s), '[]') FROM rs_schemas s";

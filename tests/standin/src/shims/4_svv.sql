@@ -86,23 +86,23 @@ CREATE VIEW svv_external_schemas AS
 SELECT n.oid AS esoid, 1::smallint AS eskind, n.nspname AS schemaname, rs_id(n.nspowner) AS esowner, e.databasename, e.options AS esoptions
 FROM rs_external_schemas e JOIN pg_namespace n ON n.oid = e.nsp WHERE has_schema_privilege(n.oid, 'USAGE');
 
--- The schemas of this database, and who may see each.
+-- The schemas of this database that are not external, and who may see each.
 CREATE VIEW rs_schemas AS
 SELECT current_database()::text AS database_name, n.nspname::text AS schema_name, n.nspowner AS schema_owner,
-       CASE WHEN e.nsp IS NULL THEN 'local' ELSE 'external' END::text AS schema_type, n.nspacl::text AS schema_acl,
-       e.databasename AS source_database, e.options AS schema_option,
+       'local'::text AS schema_type, n.nspacl::text AS schema_acl,
        (SELECT array_agg(r.rolname::text) FROM pg_roles r WHERE r.rolcanlogin AND has_schema_privilege(r.oid, n.oid, 'USAGE')) AS users
-FROM rs_namespace n LEFT JOIN rs_external_schemas e ON e.nsp = n.oid
-WHERE left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema';
+FROM rs_namespace n
+WHERE left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema' AND n.oid NOT IN (SELECT nsp FROM rs_external_schemas);
 
--- AWS, SVV_ALL_SCHEMAS: superusers see all rows, others their own data. The front puts the other databases' rows into a setting.
-CREATE VIEW svv_all_schemas AS
-SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, source_database, schema_option
+-- AWS, SVV_REDSHIFT_SCHEMAS: the schemas of the cluster, not external ones; superusers see all rows, others their own
+-- data. The front puts the other databases' rows into a setting.
+CREATE VIEW svv_redshift_schemas AS
+SELECT database_name, schema_name, schema_owner, schema_type, schema_acl, ''::text AS schema_option
 FROM (
   SELECT * FROM rs_schemas
   UNION ALL
   SELECT x.* FROM json_to_recordset(coalesce(nullif(current_setting('standin.schemas', true), ''), '[]')::json)
-    AS x(database_name text, schema_name text, schema_owner int, schema_type text, schema_acl text, source_database text, schema_option text, users text[])
+    AS x(database_name text, schema_name text, schema_owner int, schema_type text, schema_acl text, users text[])
   WHERE x.database_name <> current_database()
 ) s
 WHERE (SELECT rs_sees_all()) OR session_user = ANY (s.users);

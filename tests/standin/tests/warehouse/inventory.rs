@@ -81,12 +81,12 @@ fn sources_definitions_and_rights_are_read_back() {
 #[test]
 fn schemas_of_all_databases_are_seen_by_who_may_see_them() {
     let standin = bootstrapped("ROLE");
-    let all = r"SELECT database_name, schema_name FROM svv_all_schemas WHERE schema_name LIKE '%\\_system' ORDER BY database_name";
+    let all = r"SELECT database_name, schema_name FROM svv_redshift_schemas WHERE schema_name LIKE '%\\_system' ORDER BY database_name";
     assert_eq!(cells(&ok(&standin, all)), ["governed|immuta_system"]);
     assert_eq!(cells(&ok_in(&standin, "sample", all)), ["governed|immuta_system"]);
     user(&standin, "cleo");
     let seen = |database: &str| {
-        let sql = "SELECT database_name, schema_name FROM svv_all_schemas ORDER BY database_name, schema_name";
+        let sql = "SELECT database_name, schema_name FROM svv_redshift_schemas ORDER BY database_name, schema_name";
         cells(&standin.sql_as_blocking("cleo", PASSWORD, database, sql).expect("reads"))
     };
     let public = [
@@ -128,8 +128,8 @@ fn external_schemas_are_made_and_granted_alone() {
             [r#"lake|raw|{"REGION": "eu-west-1", "IAM_ROLE": "arn:aws:iam::123456789012:role/lake"}"#]
         );
         let kinds =
-            admin.query("SELECT schema_type, source_database FROM svv_all_schemas WHERE schema_name = 'lake'").await;
-        assert_eq!(cells(&kinds.expect("answers").rows), ["external|raw"]);
+            "SELECT schema_name, schema_type FROM svv_redshift_schemas WHERE schema_name IN ('finance', 'lake')";
+        assert_eq!(cells(&admin.query(kinds).await.expect("answers").rows), ["finance|local"]);
         run(&mut admin, &["BEGIN"]).await;
         assert_eq!(code(&mut admin, "REVOKE USAGE ON SCHEMA lake FROM analyst").await, "25001");
         run(&mut admin, &["ROLLBACK"]).await;
