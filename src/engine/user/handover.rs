@@ -17,6 +17,8 @@ use crate::engine::user::inventory::{DefaultBy, Hold, Inventory, Objects, Outsid
 pub struct Owners {
     /// By schema and relation; the schema itself has an empty relation.
     owners: BTreeMap<(String, String), String>,
+    /// The schemas that are external: there is only USAGE on them, which cannot be revoked in a transaction.
+    external: BTreeSet<String>,
 }
 
 impl Owners {
@@ -31,7 +33,12 @@ impl Owners {
                 owners.insert((schema.name.clone(), relation.name.clone()), principals.name_of(relation.owner));
             }
         }
-        Ok(Owners { owners })
+        let external = at.warehouse.catalog().external_schemas(at).await?.0.iter().cloned().collect();
+        Ok(Owners { owners, external })
+    }
+
+    fn is_on_external(&self, hold: &Hold) -> bool {
+        hold.kind == "schema" && self.external.contains(&hold.name)
     }
 
     /// Whether the right was granted by somebody who is not the owner. Of other kinds of objects that is not looked at.
@@ -83,11 +90,13 @@ pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &O
         }
     }
 
-    for hold in inventory.holds.iter().filter(|hold| !hold.is_to(name)) {
+    let (on_external, holds): (Vec<&Hold>, Vec<&Hold>) =
+        inventory.holds.iter().partition(|hold| owners.is_on_external(hold));
+    for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
         let revoke = format!("REVOKE {} ON {} FROM {}", hold.rights, object(hold), grantee(&hold.to));
         as_somebody(&mut push, name, revoke, "what he passed on");
     }
-    for hold in inventory.holds.iter().filter(|hold| hold.is_to(name)) {
+    for hold in holds.iter().filter(|hold| hold.is_to(name)) {
         let revoke = format!("REVOKE ALL ON {} FROM {user}", object(hold));
         match &hold.grantor {
             Some(grantor) if owners.is_foreign(hold) => as_somebody(&mut push, grantor, revoke, "what others gave him"),
@@ -108,6 +117,28 @@ pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &O
     for row in &inventory.defaults_to {
         let revoke = format!("REVOKE ALL ON {} FROM {user}", row.objects.sql());
         push(default_privileges(&ident(&row.owner), &row.schema, &revoke), "what he would be given");
+    }
+    steps.extend(external_steps(database, name, &on_external, owners));
+    steps
+}
+
+/// What stands alone, after the transaction: rights on external schemas, those that he passed on before his own.
+fn external_steps(database: &str, name: &str, holds: &[&Hold], owners: &Owners) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut push = |sql: String, comment: &str| {
+        steps.push(Step { alone: true, ..Step::new(database, sql, comment) });
+    };
+    let revoke = |hold: &Hold| format!("REVOKE USAGE ON SCHEMA {} FROM {}", ident(&hold.name), grantee(&hold.to));
+    for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
+        as_somebody(&mut push, name, revoke(hold), "what he passed on");
+    }
+    for hold in holds.iter().filter(|hold| hold.is_to(name)) {
+        match &hold.grantor {
+            Some(grantor) if owners.is_foreign(hold) => {
+                as_somebody(&mut push, grantor, revoke(hold), "what others gave him");
+            }
+            _ => push(revoke(hold), "what he holds"),
+        }
     }
     steps
 }
@@ -239,6 +270,9 @@ mod tests {
                 hold("relation", "s", "passed on", "bob", "hr"),
                 hold("relation", "s", "plain", "eve", "bob"),
                 hold("schema", "", "s", "bob", "owner"),
+                hold("schema", "", "lake", "bob", "owner"),
+                hold("schema", "", "lake", "bob", "hr"),
+                hold("schema", "", "lake", "eve", "bob"),
                 hold("database", "", "dev", "bob", "rdsdb"),
                 hold("language", "", "plpythonu", "bob", "rdsdb"),
                 hold("function", "s", "s.f(integer)", "bob", "owner"),
@@ -265,8 +299,8 @@ mod tests {
             ],
             scoped: vec![("s".into(), Rights::READ)],
         };
-        let mut owners = Owners::default();
-        for (schema, relation) in [("s", "plain"), ("s", "passed on"), ("s", "")] {
+        let mut owners = Owners { external: BTreeSet::from(["lake".to_owned()]), ..Owners::default() };
+        for (schema, relation) in [("s", "plain"), ("s", "passed on"), ("s", ""), ("lake", "")] {
             owners.owners.insert((schema.into(), relation.into()), "owner".into());
         }
         let steps = clearing_steps(&inventory, "bob", "admin", &owners);
@@ -276,6 +310,9 @@ mod tests {
             shared,
             ["ALTER DATABASE \"his db\" OWNER TO \"admin\"", "REVOKE ALL ON DATABASE \"dev\" FROM \"bob\""]
         );
+        let first_alone = steps.iter().position(|step| step.alone).expect("external schemas");
+        assert!(steps[first_alone..].iter().all(|step| step.alone));
+        assert_eq!(steps.len() - first_alone, 7);
         let nothing = Inventory { database: "dev".into(), ..Inventory::default() };
         assert!(clearing_steps(&nothing, "bob", "admin", &owners).is_empty());
     }

@@ -233,6 +233,41 @@ async fn a_user_who_has_things_anywhere_is_not_dropped_but_by_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rights_on_external_schemas_are_revoked_outside_of_transactions() {
+    let trial = Trial::start();
+    trial.make_user("hr").await;
+    trial.make_user("friend").await;
+    for sql in [
+        "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'lake' IAM_ROLE 'arn:aws:iam::1:role/x'",
+        "GRANT USAGE ON SCHEMA lake TO hr WITH GRANT OPTION",
+    ] {
+        trial.admin("dev", sql).await;
+    }
+    let before = trial.dump("dev").await;
+    trial.make_user("plain").await;
+    trial.make_user("svc").await;
+    for sql in [
+        "GRANT USAGE ON SCHEMA lake TO plain",
+        "GRANT USAGE ON SCHEMA lake TO svc WITH GRANT OPTION",
+        "GRANT USAGE ON SCHEMA quality TO svc",
+    ] {
+        trial.admin("dev", sql).await;
+    }
+    for (grantor, to) in [("hr", "svc"), ("svc", "friend")] {
+        let mut session = trial.standin.session(grantor, None, "dev").await.expect("opens");
+        session.query(&format!("GRANT USAGE ON SCHEMA lake TO {to}")).await.expect("grants");
+    }
+    let error = drop_user(&trial.warehouse(), "svc", false, &[], &trial.never).await.expect_err("blocked").to_string();
+    for grantor in ["awsuser", "hr"] {
+        let line = format!("database \"dev\": holds USAGE on schema \"lake\" (granted by {grantor})");
+        assert!(error.contains(&line), "{line} is not in:\n{error}");
+    }
+    drop_user(&trial.warehouse(), "plain", true, &[], &trial.never).await.expect("what the login gave is revoked");
+    drop_user(&trial.warehouse(), "svc", true, &[], &trial.never).await.expect("what others gave is revoked");
+    assert_eq!(trial.dump("dev").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_cannot_be_entered_stops_the_drop_unless_it_is_skipped() {
     let trial = Trial::start();
     trial.make_user("svc").await;

@@ -35,7 +35,7 @@ DECLARE n text;
 BEGIN
   FOREACH n IN ARRAY names LOOP
     CONTINUE WHEN NOT rs_is_external(n);
-    IF rights NOT IN ('USAGE', 'ALL') THEN PERFORM rs_fail('0A000', format('only USAGE can be granted on external schema "%s"', n)); END IF;
+    IF rights <> 'USAGE' THEN PERFORM rs_fail('0A000', format('only USAGE can be granted on external schema "%s"', n)); END IF;
     IF in_transaction THEN
       PERFORM rs_fail('25001', 'GRANT or REVOKE on an external schema cannot run inside a transaction block');
     END IF;

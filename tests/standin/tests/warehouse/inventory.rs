@@ -133,6 +133,7 @@ fn external_schemas_are_made_and_granted_alone() {
         run(&mut admin, &["BEGIN"]).await;
         assert_eq!(code(&mut admin, "REVOKE USAGE ON SCHEMA lake FROM analyst").await, "25001");
         run(&mut admin, &["ROLLBACK"]).await;
+        assert_eq!(code(&mut admin, "REVOKE ALL ON SCHEMA lake FROM analyst").await, "0A000");
         assert_ne!(standin.dump_all().await.expect("dumps"), before);
         run(&mut admin, &["REVOKE USAGE ON SCHEMA lake FROM analyst", "DROP SCHEMA lake"]).await;
     });
