@@ -322,7 +322,7 @@ mod tests {
             ("END", Verb::Commit),
             ("ROLLBACK", Verb::Rollback),
             ("SET SESSION AUTHORIZATION 'u'", Verb::Set),
-            ("RESET SESSION AUTHORIZATION", Verb::Set),
+            ("SET SESSION AUTHORIZATION DEFAULT", Verb::Set),
             ("SELECT 1", Verb::Other),
             ("", Verb::Other),
             ("SETTLE", Verb::Other),

@@ -30,7 +30,7 @@ KNOWN = [
     rf"REVOKE ASSUMEROLE ON ('(?:[^']|'')*'|DEFAULT) FROM {LIST} FOR ALL",
     rf"REVOKE (ALTER|SHARE)(, (ALTER|SHARE))* ON DATASHARE {NAME} FROM {LIST}",
     # r_SET_SESSION_AUTHORIZATION
-    r"SET SESSION AUTHORIZATION ('(?:[^']|'')*'|DEFAULT)",
+    r"SET SESSION AUTHORIZATION '(?:[^']|'')*'",
 ]
 KNOWN = [re.compile(form.replace(" ", r"\s+") + r"\s*", re.DOTALL) for form in KNOWN]
 

@@ -190,7 +190,7 @@ fn identity(spec: &Spec, system: bool) -> Sql {
     if system {
         Sql::from(format!("SET SESSION AUTHORIZATION '{}'", spec.system_user))
     } else {
-        Sql::from("RESET SESSION AUTHORIZATION")
+        Sql::from("SET SESSION AUTHORIZATION DEFAULT")
     }
 }
 

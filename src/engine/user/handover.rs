@@ -155,7 +155,7 @@ fn may_create(inventory: &Inventory, name: &str, schema: &str) -> bool {
 fn as_somebody(push: &mut impl FnMut(String, &str), who: &str, sql: String, comment: &str) {
     push(format!("SET SESSION AUTHORIZATION {}", literal(who)), comment);
     push(sql, comment);
-    push("RESET SESSION AUTHORIZATION".to_owned(), comment);
+    push("SET SESSION AUTHORIZATION DEFAULT".to_owned(), comment);
 }
 
 fn default_by(push: &mut impl FnMut(String, &str), row: &DefaultBy, user: &str) {

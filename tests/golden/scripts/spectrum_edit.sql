@@ -28,7 +28,7 @@ END;
 $rs_body$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = immuta_system;
 CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p CROSS JOIN (SELECT CASE WHEN length(c.v) > 65 AND substring(c.v, 1, 64) = sha2(i.impersonation_key || sha2(i.impersonation_key || substring(c.v, 66), 256), 256) AND split_part(c.v, '|', 2) = pg_backend_pid()::varchar AND split_part(c.v, '|', 3) > to_char(getdate(), 'YYYYMMDDHH24MISS') AND split_part(c.v, '|', 4) = sha2(current_user::varchar, 256) THEN substring(c.v, length(split_part(c.v, '|', 1)) + length(split_part(c.v, '|', 2)) + length(split_part(c.v, '|', 3)) + length(split_part(c.v, '|', 4)) + 5) ELSE current_user::varchar END AS acting_as FROM (SELECT coalesce(current_setting('immuta_session.impersonation', FALSE), '') AS v) c LEFT JOIN immuta_system.impersonation i ON 1 = 1) me WHERE p.immuta__userid = me.acting_as;
 GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO GROUP immuta_impersonator_role;
-RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION DEFAULT;
 SELECT count(*) FROM immuta_system.user_profile;
 CALL immuta_procedures.impersonate_user(NULL);
 COMMIT;

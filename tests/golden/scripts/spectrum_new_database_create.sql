@@ -20,11 +20,11 @@ CREATE TABLE immuta_system.profile (immuta__userid varchar(256) NOT NULL, immuta
 CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p WHERE p.immuta__userid = current_user AND getdate() IS NOT NULL;
 GRANT USAGE ON SCHEMA immuta_functions TO PUBLIC;
 GRANT USAGE ON SCHEMA immuta_procedures TO PUBLIC;
-RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION DEFAULT;
 GRANT USAGE ON SCHEMA immuta_system TO PUBLIC;
 SET SESSION AUTHORIZATION 'immuta_system_user';
 GRANT SELECT ON immuta_system.user_profile TO PUBLIC;
-RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION DEFAULT;
 ALTER DATABASE governed OWNER TO immuta_system_user;
 
 -- View and procedure must work here, else nothing is kept.

@@ -20,7 +20,7 @@ CREATE VIEW finance.open_invoices AS SELECT invoice_id, total FROM finance.invoi
 SET SESSION AUTHORIZATION 'etl';
 CREATE TABLE finance.payments (payment_id bigint NOT NULL, invoice_id bigint, amount decimal(12,2), paid_at timestamp DEFAULT getdate());
 INSERT INTO finance.payments VALUES (100, 10, 20.25, '2024-03-05 09:00:00');
-RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION DEFAULT;
 
 CREATE SCHEMA quality;
 CREATE TABLE quality.checks (check_id integer NOT NULL, name varchar(200), sql_text varchar(max), created_at timestamp DEFAULT getdate());

@@ -41,7 +41,7 @@ pub const STATEMENTS: &[Form] = &[
     form("set-variable", "SET <variable> {TO|=} <string>", "SET {variable} TO {string}", "", "r_SET (session context variables)"),
     form("reset-variable", "RESET <variable>", "RESET {variable}", "", "r_RESET, r_SET"),
     form("set-session-authorization", "SET SESSION AUTHORIZATION <user_or_string:user>", "SET SESSION AUTHORIZATION {user}", "", "r_SET_SESSION_AUTHORIZATION"),
-    form("reset-session-authorization", "{RESET SESSION AUTHORIZATION|SET SESSION AUTHORIZATION DEFAULT}", "RESET SESSION AUTHORIZATION", "", "r_SET_SESSION_AUTHORIZATION, awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
+    form("default-session-authorization", "SET SESSION AUTHORIZATION DEFAULT", "SET SESSION AUTHORIZATION DEFAULT", "", "r_SET_SESSION_AUTHORIZATION"),
 
     // Users, groups, roles.
     form("create-user", "CREATE USER <user> [WITH] <user_options:options>", "SELECT pg_catalog.rs_create_user({user!}, {options!})", "CREATE USER", "r_CREATE_USER"),

@@ -36,7 +36,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("set-variable", "SET p_session.who TO 'a'", "SET rs_variable.p_session.who TO 'a'"),
     ("reset-variable", "RESET p_session.who", "RESET rs_variable.p_session.who"),
     ("set-session-authorization", r"SET SESSION AUTHORIZATION 'O\'Hara'", "SET SESSION AUTHORIZATION \"O'Hara\""),
-    ("reset-session-authorization", "RESET SESSION AUTHORIZATION", "RESET SESSION AUTHORIZATION"),
+    ("default-session-authorization", "SET SESSION AUTHORIZATION DEFAULT", "SET SESSION AUTHORIZATION DEFAULT"),
     (
         "create-user",
         "CREATE USER \"Ann\" PASSWORD DISABLE",
@@ -286,6 +286,7 @@ fn what_has_a_form_may_still_be_refused() {
         ("DROP DATABASE dev", "42501"),
         ("REVOKE SELECT ON t FROM a CASCADE", "0A000"),
         ("SELECT 1 FROM pg_authid", "0A000"),
+        ("RESET SESSION AUTHORIZATION", "0A000"),
     ] {
         assert_eq!(rewrite(sql).expect_err(sql).sqlstate, sqlstate, "{sql}");
     }

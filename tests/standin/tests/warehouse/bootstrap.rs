@@ -110,7 +110,7 @@ fn work(kind: &str) -> Vec<String> {
         "GRANT SELECT ON immuta_system.user_profile TO PUBLIC",
         &format!("GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO {kind} immuta_impersonators"),
         "GRANT USAGE ON SCHEMA immuta_functions, immuta_procedures TO PUBLIC",
-        "RESET SESSION AUTHORIZATION",
+        "SET SESSION AUTHORIZATION DEFAULT",
         "GRANT USAGE ON SCHEMA immuta_system TO PUBLIC",
         "ALTER DATABASE governed OWNER TO immuta_system_user",
         "SELECT count(*) FROM immuta_system.user_profile",

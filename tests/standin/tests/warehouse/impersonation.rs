@@ -65,7 +65,7 @@ fn a_claim_cannot_be_forged_or_carried_off() {
         assert_eq!(seen(&mut admin).await, ["of bob"]);
         run(&mut admin, &["SET SESSION AUTHORIZATION bob"]).await;
         assert_eq!(seen(&mut admin).await, ["of bob"], "his own");
-        run(&mut admin, &["RESET SESSION AUTHORIZATION", "SET SESSION AUTHORIZATION etl"]).await;
+        run(&mut admin, &["SET SESSION AUTHORIZATION DEFAULT", "SET SESSION AUTHORIZATION etl"]).await;
         assert_eq!(seen(&mut admin).await, Vec::<String>::new(), "the claim is ann's");
     });
     // A new key ends all; no key, and everybody is himself.

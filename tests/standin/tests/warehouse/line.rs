@@ -129,7 +129,7 @@ fn authorization_changes_for_superusers_and_goes_back() {
         assert_eq!(cells(&ask(&mut client, "SELECT session_user, current_user").await.expect("answers")), ["etl|etl"]);
         let denied = ask(&mut client, "SELECT count(*) FROM quality.runs").await;
         assert!(matches!(denied, Err(Error::Server(e)) if e.sqlstate == "42501"));
-        ask(&mut client, "RESET SESSION AUTHORIZATION").await.expect("goes back");
+        ask(&mut client, "SET SESSION AUTHORIZATION DEFAULT").await.expect("goes back");
         assert_eq!(cells(&ask(&mut client, "SELECT session_user").await.expect("answers")), [SUPERUSER]);
         let missing = ask(&mut client, "SET SESSION AUTHORIZATION 'nobody'").await;
         assert!(

@@ -19,7 +19,7 @@ const WORK: [&str; 8] = [
     "CREATE ROLE worked",
     "SELECT count(*) FROM svv_roles",
     "GRANT USAGE ON SCHEMA finance TO ROLE worked",
-    "RESET SESSION AUTHORIZATION",
+    "SET SESSION AUTHORIZATION DEFAULT",
     "COMMIT",
 ];
 
