@@ -12,7 +12,7 @@ const ROLE: &str = "  impersonation {\n    enabled = true\n    type    = \"role\
 const PERMISSIONS: [&str; 4] = ["CREATE USER", "DROP USER", "ALTER USER", "CREATE ROLE"];
 
 /// A login that is no superuser and has these rights.
-fn login(warehouse: &Warehouse, createdb: bool, permissions: &[&str]) -> Workspace {
+pub(crate) fn login(warehouse: &Warehouse, createdb: bool, permissions: &[&str]) -> Workspace {
     let createdb = if createdb { " CREATEDB" } else { "" };
     warehouse.sql("dev", &format!("CREATE USER setup PASSWORD '{PASSWORD}'{createdb}"));
     warehouse.sql("dev", "CREATE ROLE installers");

@@ -4,6 +4,7 @@ use redshift_standin::SecretValue;
 use serde_json::json;
 
 use crate::integration::{ACTS, USER, integration};
+use crate::integration_checks::login;
 use crate::support::{Problem, Warehouse, Workspace};
 
 const SPECTRUM: &str = "  type = \"RedshiftSpectrum\"\n";
@@ -102,14 +103,7 @@ fn a_destroy_that_is_refused_has_dropped_nothing() {
 #[test]
 fn a_login_that_may_not_drop_users_does_not_begin() {
     let warehouse = Warehouse::start();
-    warehouse.sql("dev", "CREATE USER setup PASSWORD 'Setup-secret-1' CREATEDB");
-    warehouse.sql("dev", "CREATE ROLE installers");
-    warehouse.sql("dev", "GRANT ROLE installers TO setup");
-    for right in ["CREATE USER", "DROP USER", "ALTER USER"] {
-        warehouse.sql("dev", &format!("GRANT {right} TO ROLE installers"));
-    }
-    let mut workspace = Workspace::on(&warehouse);
-    workspace.env("REDSHIFT_USER", "setup").env("REDSHIFT_PASSWORD", "Setup-secret-1");
+    let workspace = login(&warehouse, true, &["CREATE USER", "DROP USER", "ALTER USER"]);
     workspace.write(&integration(USER));
     workspace.apply();
     warehouse.sql("dev", "REVOKE DROP USER FROM ROLE installers");
@@ -316,6 +310,12 @@ fn by_hand_a_view_that_somebody_replaced_is_not_accepted() {
         );
         assert_eq!(workspace.plan().changes()["redshift_integration.i"], ["update"]);
     }
+    // Nor by somebody who never saw it as it was.
+    let elsewhere = Workspace::on(&warehouse);
+    elsewhere.write(&by_hand);
+    let told = errors(elsewhere.apply_problems());
+    assert!(told.len() == 1 && told[0].detail.contains("view immuta_system.user_profile"), "{told:#?}");
+    assert!(elsewhere.addresses().is_empty());
 }
 
 /// Proves: I55

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::integration::{USER, integration};
 use crate::support::{CLUSTER_HOST, Warehouse, Workspace};
 
 const DATASTORE: &str = r#"
@@ -87,6 +88,53 @@ fn another_name_of_the_same_warehouse_is_pinned_in_place() {
     assert_eq!(workspace.values("redshift_user.tool")["endpoint"], json!(format!("127.0.0.1:{}", warehouse.port())));
     workspace.plan().assert_empty();
     workspace.destroy();
+}
+
+/// A governance tool keeps its profile in it: it is never moved, nor lost to a changed host. Its destroy goes to the old.
+#[test]
+fn an_integration_is_never_replaced_because_of_another_warehouse() {
+    let (old, new) = (Warehouse::start(), Warehouse::start());
+    let before = old.dump_all();
+    let mut workspace = Workspace::on(&old);
+    let address = "redshift_integration.i";
+    workspace.write(&integration(USER));
+    workspace.apply();
+    let made = workspace.values(address);
+
+    // Another name of the same one, with or without a namespace: in place, without SQL.
+    workspace.env("REDSHIFT_HOST", "127.0.0.1");
+    old.reset_counters();
+    assert_eq!(workspace.plan().changes(), [update(address)].into());
+    workspace.apply();
+    assert_eq!(old.writes(), 0, "{:?}", old.statements());
+    assert_eq!(workspace.values(address)["endpoint"], json!(format!("127.0.0.1:{}", old.port())));
+    workspace.plan().assert_empty();
+
+    for (name, value) in new.environment() {
+        workspace.env(&name, &value);
+    }
+    workspace.env("REDSHIFT_SSLROOTCERT", &old.roots_of_both(&new));
+    let provider = format!(
+        "provider \"redshift\" {{\n  credentials = {{\n    \"127.0.0.1:{}\" = {{ username = \"{}\", password = \"{}\" }}\n  }}\n}}\n",
+        old.port(),
+        old.superuser(),
+        old.password(),
+    );
+    workspace.write(&integration(USER).replace("provider \"redshift\" {}\n", &provider));
+    let full = old.dump_all();
+    for counted in [&old, &new] {
+        counted.reset_counters();
+    }
+    let plan = workspace.plan();
+    assert_eq!(plan.changes(), [update(address)].into());
+    assert!(plan.outcome.stdout.contains("leads to another warehouse"), "{}", plan.outcome.stdout);
+    workspace.try_apply().failed();
+    assert_eq!((new.writes(), old.writes()), (0, 0));
+    assert_eq!(old.dump_all(), full);
+    assert_eq!(workspace.values(address)["id"], made["id"]);
+    assert_eq!(workspace.values(address)["endpoint"], json!(format!("127.0.0.1:{}", old.port())));
+    workspace.destroy();
+    assert_eq!((new.writes(), old.dump_all()), (0, before));
 }
 
 #[test]

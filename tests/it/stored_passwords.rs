@@ -3,6 +3,7 @@
 use redshift_standin::SecretValue;
 
 use crate::integration::{USER, integration};
+use crate::integration_checks::login;
 use crate::support::{Warehouse, Workspace};
 
 fn secret(user: &str, password: &str) -> SecretValue {
@@ -173,14 +174,7 @@ fn a_newer_version_is_sent_to_the_system_user_of_an_integration() {
 #[test]
 fn a_system_user_that_is_made_again_gets_its_password() {
     let warehouse = Warehouse::start();
-    warehouse.sql("dev", "CREATE USER setup PASSWORD 'Setup-secret-1' CREATEDB");
-    warehouse.sql("dev", "CREATE ROLE installers");
-    warehouse.sql("dev", "GRANT ROLE installers TO setup");
-    for right in ["CREATE USER", "DROP USER", "ALTER USER"] {
-        warehouse.sql("dev", &format!("GRANT {right} TO ROLE installers"));
-    }
-    let mut workspace = Workspace::on(&warehouse);
-    workspace.env("REDSHIFT_USER", "setup").env("REDSHIFT_PASSWORD", "Setup-secret-1");
+    let workspace = login(&warehouse, true, &["CREATE USER", "DROP USER", "ALTER USER"]);
     workspace.write(&integration(USER));
     workspace.apply();
     // The login owns what is managed, so nothing but rights keeps the user.

@@ -224,7 +224,7 @@ impl Seat<'_> {
                 false => failed(
                     name,
                     format!(
-                        "User {user} lacks the system permission {permission}. A superuser must run: GRANT {permission} TO ROLE a_role; GRANT ROLE a_role TO {user};"
+                        "User {user} lacks the system permission {permission}. A superuser must run: CREATE ROLE installers; GRANT {permission} TO ROLE installers; GRANT ROLE installers TO {user};"
                     ),
                 ),
             });

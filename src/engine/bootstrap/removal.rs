@@ -232,7 +232,7 @@ async fn may_drop_users(warehouse: &Warehouse, found: &Found, cancel: &Cancellat
     Err(Error::refused(
         "The login may not drop users",
         format!(
-            "User {user} lacks the system permission DROP USER. Nothing was changed. A superuser must run: GRANT DROP USER TO ROLE a_role; GRANT ROLE a_role TO {user};"
+            "User {user} lacks the system permission DROP USER. Nothing was changed. A superuser must run: CREATE ROLE installers; GRANT DROP USER TO ROLE installers; GRANT ROLE installers TO {user};"
         ),
     ))
 }

@@ -341,7 +341,7 @@ fn as_made(spec: &Spec) -> Found {
             external: ExternalSchemas(spec.external_schemas.keys().cloned().collect()),
             role_rights: RoleRights::default(),
             marker: Seen::Absent,
-            view: Some(if spec.impersonation.is_some() { spec.variable() } else { String::new() }),
+            view: Some(text::view(spec)),
         }),
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::error::Error;
 use crate::engine::names::{NAME_BYTES, check_name, is_plain_identifier};
+use crate::engine::settings::aws::Arn;
 use crate::engine::sql::ident;
 
 /// The kind of an integration, in the documents' words.
@@ -204,6 +205,16 @@ impl Spec {
                     return Err(Error::setting("external_schemas", why));
                 }
             }
+        }
+        let bad = self.external_schemas.iter().find(|(_, external)| {
+            external.iam_role != "default" && external.iam_role.split(',').any(|role| role.parse::<Arn>().is_err())
+        });
+        if let Some((name, external)) = bad {
+            let why = format!(
+                "iam_role of \"{name}\" is \"{}\". It must be the ARN of a role that is attached to the warehouse, several with commas between where one assumes the next, or \"default\".",
+                external.iam_role.escape_debug()
+            );
+            return Err(Error::setting("external_schemas", why));
         }
         let made = serde_json::to_string(&self.external_schemas).unwrap_or_default().len();
         if made > MOST_EXTERNAL {
