@@ -132,13 +132,19 @@ impl Session {
     /// Runs one statement and returns its rows. Errors: the warehouse's; the line's; [`Error::Cancelled`] once the
     /// token fired (a transaction is then rolled back and the session closed).
     pub async fn query(&mut self, sql: &Sql) -> Result<Vec<Row>, Error> {
-        Ok(self.run(sql).await?.0)
+        Ok(self.run(sql, None).await?.0)
     }
 
     /// Runs one statement and returns what it did, with the warehouse's remarks. Errors as for [`Self::query`]; in a
     /// transaction that failed, COMMIT is not sent and answers with what failed it.
     pub async fn execute(&mut self, sql: &Sql) -> Result<Done, Error> {
-        Ok(self.run(sql).await?.1)
+        Ok(self.run(sql, None).await?.1)
+    }
+
+    /// The same, with a limit of its own for the answer: for a statement that may wait for a lock, which the warehouse's
+    /// own limit need not cut short. Later than that it is cancelled, and [`Error::TimedOut`].
+    pub async fn execute_within(&mut self, sql: &Sql, limit: Duration) -> Result<Done, Error> {
+        Ok(self.run(sql, Some(limit)).await?.1)
     }
 
     /// Closes the session instead of giving it back.
@@ -146,7 +152,7 @@ impl Session {
         self.spoiled = true;
     }
 
-    async fn run(&mut self, sql: &Sql) -> Result<Answer, Error> {
+    async fn run(&mut self, sql: &Sql, limit: Option<Duration>) -> Result<Answer, Error> {
         let verb = Verb::of(sql);
         if let Some(error) = &self.closed {
             return Err(error.clone());
@@ -161,7 +167,7 @@ impl Session {
         }
         // If the caller drops this call before its end, the session must not be used again.
         let spoiled = std::mem::replace(&mut self.spoiled, true);
-        let answer = self.send(sql, verb).await?;
+        let answer = self.send(sql, verb, limit).await?;
         self.spoiled = spoiled || verb == Verb::Set;
         match verb {
             Verb::Begin => self.in_transaction = true,
@@ -174,9 +180,10 @@ impl Session {
         Ok(answer)
     }
 
-    async fn send(&mut self, sql: &Sql, verb: Verb) -> Result<Answer, Error> {
+    async fn send(&mut self, sql: &Sql, verb: Verb, limit: Option<Duration>) -> Result<Answer, Error> {
         let Some(live) = &self.live else { return Err(Error::Cancelled) };
-        match live.ask_within(sql, verb, &self.cancel).await {
+        let limit = limit.unwrap_or(live.access.statement_timeout + GRACE);
+        match live.ask_within(sql, verb, limit, &self.cancel).await {
             Asked::Answered(Ok(answer)) => Ok(answer),
             Asked::Answered(Err(error)) => Err(self.failure(error, sql).await),
             Asked::Stopped { ended: true } => Err(self.stop(Error::Cancelled).await),
@@ -263,9 +270,8 @@ impl Live {
         }
     }
 
-    /// Asks, until the answer, the token or the limit: the warehouse's own and some grace.
-    async fn ask_within(&self, sql: &Sql, verb: Verb, cancel: &CancellationToken) -> Asked {
-        let limit = self.access.statement_timeout + GRACE;
+    /// Asks, until the answer, the token or the limit.
+    async fn ask_within(&self, sql: &Sql, verb: Verb, limit: Duration, cancel: &CancellationToken) -> Asked {
         let ask = self.ask(sql);
         tokio::pin!(ask);
         tokio::select! {
@@ -323,6 +329,7 @@ mod tests {
             ("ROLLBACK", Verb::Rollback),
             ("SET SESSION AUTHORIZATION 'u'", Verb::Set),
             ("SET SESSION AUTHORIZATION DEFAULT", Verb::Set),
+            ("RESET search_path", Verb::Set),
             ("SELECT 1", Verb::Other),
             ("", Verb::Other),
             ("SETTLE", Verb::Other),

@@ -16,6 +16,10 @@ use crate::engine::sql::{Sql, literal};
 /// How long a lock is waited for: who holds it for longer is alive.
 const LOCK_WAIT: Duration = Duration::from_secs(15);
 
+/// How much longer its statement is waited for: AWS says of statement_timeout what it limits, and does not name a wait
+/// for a lock.
+const LOCK_GRACE: Duration = Duration::from_secs(5);
+
 /// The SQLSTATEs of "nothing was granted" and "nothing was revoked".
 const NOT_GRANTED: [&str; 2] = ["01007", "01006"];
 
@@ -235,15 +239,25 @@ impl Lock {
         spec: &Spec,
         cancel: &CancellationToken,
     ) -> Result<Option<Lock>, Error> {
+        Lock::take_within(warehouse, spec, LOCK_WAIT + LOCK_GRACE, cancel).await
+    }
+
+    async fn take_within(
+        warehouse: &Warehouse,
+        spec: &Spec,
+        limit: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Lock>, Error> {
         let mut session = warehouse.lone_session(&spec.database, cancel).await?;
         session.execute(&Sql::from(format!("SET statement_timeout TO {}", LOCK_WAIT.as_millis()))).await?;
         session.execute(&Sql::from("BEGIN")).await?;
-        let locked = session.execute(&Sql::from(format!("LOCK {}.integration_lock", spec.system()))).await;
-        match locked {
+        let lock = Sql::from(format!("LOCK {}.integration_lock", spec.system()));
+        match session.execute_within(&lock, limit).await {
             Ok(_) => Ok(Some(Lock(Some(Box::new(session))))),
             Err(error) => {
                 session.discard();
-                if error.sqlstate() == Some("57014") { Ok(None) } else { Err(error) }
+                let waited = matches!(error, Error::TimedOut { .. }) || error.sqlstate() == Some("57014");
+                if waited { Ok(None) } else { Err(error) }
             }
         }
     }
@@ -266,5 +280,39 @@ impl Lock {
             session.discard();
         }
         Lock::take(warehouse, spec, cancel).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use redshift_standin::{Action, Fault};
+
+    use super::*;
+    use crate::engine::bootstrap::Kind;
+    use crate::engine::trial::Trial;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_lock_that_is_never_answered_is_held_by_somebody() {
+        let trial = Trial::start();
+        trial.admin("dev", "CREATE SCHEMA immuta_system").await;
+        trial.admin("dev", "CREATE TABLE immuta_system.integration_lock (a integer)").await;
+        let spec = Spec {
+            kind: Kind::Redshift,
+            database: "dev".into(),
+            initial_database: None,
+            create_database: true,
+            prefix: "immuta".into(),
+            system_user: "immuta_system_user".into(),
+            impersonation: None,
+            marker_owner: None,
+            external_schemas: Default::default(),
+        };
+        let warehouse = trial.warehouse();
+        trial.standin.fault(Fault::statement("LOCK ", Action::Stall));
+        let limit = Duration::from_millis(500);
+        let lock = Lock::take_within(&warehouse, &spec, limit, &trial.never).await.expect("is no time-out");
+        assert!(lock.is_none());
+        let lock = Lock::take_within(&warehouse, &spec, LOCK_WAIT, &trial.never).await.expect("takes it");
+        assert!(lock.is_some());
     }
 }
