@@ -233,6 +233,15 @@ async fn a_user_who_has_things_anywhere_is_not_dropped_but_by_force() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_warehouse_without_libraries_is_none_that_cannot_be_looked_into() {
+    let trial = Trial::start();
+    trial.make_user("svc").await;
+    trial.admin("dev", "GRANT USAGE ON SCHEMA quality TO svc").await;
+    trial.standin.fault(Fault::error("pg_library", "42P01", "relation \"pg_library\" does not exist").times(99));
+    drop_user(&trial.warehouse(), "svc", true, &[], &trial.never).await.expect("is dropped");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rights_on_external_schemas_are_revoked_outside_of_transactions() {
     let trial = Trial::start();
     trial.make_user("hr").await;

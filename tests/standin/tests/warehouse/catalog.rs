@@ -15,7 +15,6 @@ UNION ALL SELECT 'owns', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'mvie
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relowner = :id AND c.relkind IN ('r','v','m') AND n.nspname NOT LIKE 'pg\\_temp\\_%'
 UNION ALL SELECT 'owns', CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END, n.nspname::varchar, textin(regprocedureout(p.oid::regprocedure))::varchar, ''
   FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner = :id
-UNION ALL SELECT 'owns','library','', l.name::varchar, '' FROM pg_library l WHERE l.owner = :id
 UNION ALL SELECT 'default by', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), '', array_to_string(d.defaclacl, chr(9)) FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE d.defacluser = :id
 UNION ALL SELECT 'default to', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), pg_get_userbyid(d.defacluser)::varchar, array_to_string(d.defaclacl, chr(9)) FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE array_to_string(d.defaclacl, chr(9)) LIKE :name
 UNION ALL SELECT 'acl','database','', d.datname::varchar, array_to_string(d.datacl, chr(9)) FROM pg_database d WHERE array_to_string(d.datacl, chr(9)) LIKE :name
@@ -73,6 +72,7 @@ fn every_query_of_the_provider_runs_for_superusers_and_others() {
         "SELECT table_name FROM svv_tables WHERE table_schema = 'finance'",
         "SELECT trim_me.user_name FROM stv_sessions trim_me",
         "SELECT txn_owner FROM svv_transactions",
+        "SELECT l.name::varchar FROM pg_library l WHERE l.owner = 101",
     ];
     for sql in queries {
         ok(&standin, sql);
