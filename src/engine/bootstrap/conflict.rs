@@ -5,6 +5,7 @@ use tokio_util::sync::CancellationToken;
 use super::found::{Found, Inside, World};
 use super::marker::{self, Marker, Seen, Status};
 use super::spec::{Kind, Spec};
+use crate::engine::catalog::principals::is_true;
 use crate::engine::error::Error;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, literal};
@@ -76,10 +77,12 @@ async fn holder(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) 
     let rows = session.query(&Sql::from(table)).await?;
     let Some(oid) = rows.first().map(|row| row.parse::<u64>(0)).transpose()? else { return Ok(None) };
     let query = format!(
-        "SELECT txn_owner, pid, txn_start FROM svv_transactions WHERE relation = {oid} AND granted = 't' AND lock_mode = 'AccessExclusiveLock'"
+        "SELECT txn_owner, pid, txn_start, granted FROM svv_transactions WHERE relation = {oid} AND txn_db = {} AND lock_mode = 'AccessExclusiveLock'",
+        literal(&spec.database)
     );
     let rows = session.query(&Sql::from(query)).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
+    // AWS's pages show `t` and `true`, and the ids of tables repeat between databases.
+    let Some(row) = rows.iter().find(|row| is_true(row.get(3))) else { return Ok(None) };
     let text = |column| row.get(column).unwrap_or_default().trim().to_owned();
     Ok(Some(format!("user {}, process {}, since {};", text(0), text(1), text(2))))
 }

@@ -131,11 +131,13 @@ CREATE VIEW stv_sessions AS
 SELECT backend_start::timestamp AS starttime, pid AS process, usename::char(50) AS user_name, datname::char(50) AS db_name, 0 AS timeout_sec
 FROM rs_activity() WHERE (SELECT rs_sees_all()) OR usename = session_user;
 
--- AWS, SVV_TRANSACTIONS: visible to all. A transaction of PostgreSQL's has no xid before it writes: its virtual one shows.
+-- AWS, SVV_TRANSACTIONS: superusers see all rows, regular users their own. A transaction of PostgreSQL's has no xid before
+-- it writes: its virtual one shows.
 CREATE VIEW svv_transactions AS
 SELECT s.usename::text AS txn_owner, s.datname::text AS txn_db, coalesce(s.backend_xid::text, split_part(l.virtualtransaction, '/', 2))::bigint AS xid, l.pid,
        s.xact_start::timestamp AS txn_start, l.mode AS lock_mode, l.locktype AS lockable_object_type, l.relation::int AS relation, l.granted
-FROM pg_locks l JOIN rs_activity() s ON s.pid = l.pid WHERE l.pid <> pg_backend_pid();
+FROM pg_locks l JOIN rs_activity() s ON s.pid = l.pid
+WHERE l.pid <> pg_backend_pid() AND ((SELECT rs_sees_all()) OR s.usename = session_user);
 
 DO $$
 DECLARE v name;

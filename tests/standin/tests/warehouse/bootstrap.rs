@@ -272,12 +272,14 @@ fn a_lock_shuts_out_readers_until_its_session_ends() {
             "readers too"
         );
         let mut bob = standin.session("bob", Some(PASSWORD), "governed").await.expect("opens");
-        let rows = cells(&bob.query(holders).await.expect("everybody sees who").rows);
+        assert!(bob.query(holders).await.expect("answers").rows.is_empty(), "others are for superusers to see");
+        let mut root = standin.session(SUPERUSER, None, "dev").await.expect("opens");
+        let rows = cells(&root.query(holders).await.expect("answers").rows);
         assert_eq!(rows, [format!("awsuser|governed|{pid}|AccessExclusiveLock|relation|t")]);
         let named = format!(
             "SELECT x.relation FROM svv_transactions x WHERE x.pid = {pid} AND x.xid > 0 AND x.txn_start IS NOT NULL AND x.lock_mode = 'AccessExclusiveLock' AND x.lockable_object_type = 'relation'"
         );
-        let oid = cells(&bob.query(&named).await.expect("answers").rows).concat();
+        let oid = cells(&root.query(&named).await.expect("answers").rows).concat();
         let name = format!("SELECT c.relname FROM pg_class c WHERE c.oid = {oid}");
         assert_eq!(cells(&bob.query(&name).await.expect("answers").rows), ["integration_lock"]);
         drop(holder);
