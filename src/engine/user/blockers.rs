@@ -99,11 +99,13 @@ fn hold_in_words(hold: &Hold, name: &str) -> String {
         "function" | "procedure" => format!("{} {} in schema {}", hold.kind, hold.name, ident(&hold.schema)),
         kind => format!("{kind} {}", ident(&hold.name)),
     };
+    // What is left of GRANT ALL when all that have names were revoked.
+    let rights = if hold.rights.is_empty() { "rights without a name".to_owned() } else { hold.rights.to_string() };
     if hold.is_to(name) {
         let grantor = hold.grantor.as_deref().unwrap_or("unknown");
-        format!("holds {} on {on} (granted by {grantor})", hold.rights)
+        format!("holds {rights} on {on} (granted by {grantor})")
     } else {
-        format!("has granted {} on {on} to {}", hold.rights, grantee_in_words(&hold.to))
+        format!("has granted {rights} on {on} to {}", grantee_in_words(&hold.to))
     }
 }
 

@@ -93,7 +93,7 @@ pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &O
     let (on_external, holds): (Vec<&Hold>, Vec<&Hold>) =
         inventory.holds.iter().partition(|hold| owners.is_on_external(hold));
     for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
-        let revoke = format!("REVOKE {} ON {} FROM {}", hold.rights, object(hold), grantee(&hold.to));
+        let revoke = format!("REVOKE ALL ON {} FROM {}", object(hold), grantee(&hold.to));
         as_somebody(&mut push, name, revoke, "what he passed on");
     }
     for hold in holds.iter().filter(|hold| hold.is_to(name)) {

@@ -175,6 +175,7 @@ async fn a_user_who_has_things_anywhere_is_not_dropped_but_by_force() {
     for (database, sql) in [
         ("sample", "CREATE SCHEMA his AUTHORIZATION svc"),
         ("sample", "GRANT SELECT ON tickit.sales TO svc WITH GRANT OPTION"),
+        ("sample", "GRANT ALL ON tickit.venues TO svc WITH GRANT OPTION"),
         ("sample", "GRANT USAGE ON SCHEMA tickit TO svc"),
         ("sample", "GRANT SELECT FOR TABLES IN SCHEMA tickit DATABASE sample TO svc"),
         ("sample", "GRANT SELECT (name) ON tickit.people TO svc"),
@@ -191,6 +192,7 @@ async fn a_user_who_has_things_anywhere_is_not_dropped_but_by_force() {
         "CREATE TABLE his.t (a integer)",
         "CREATE VIEW his.v AS SELECT a FROM his.t",
         "GRANT SELECT ON tickit.sales TO friend",
+        "GRANT ALL ON tickit.venues TO friend",
         "CREATE FUNCTION his.f(integer) RETURNS integer IMMUTABLE AS $$ SELECT 1 $$ LANGUAGE sql",
         "CREATE PROCEDURE his.p(integer) AS $$ BEGIN END; $$ LANGUAGE plpgsql",
     ] {
@@ -214,6 +216,7 @@ async fn a_user_who_has_things_anywhere_is_not_dropped_but_by_force() {
         "database \"sample\": owns procedure his.p(integer) in schema \"his\"",
         "database \"sample\": holds SELECT on table \"tickit\".\"sales\" (granted by awsuser)",
         "database \"sample\": has granted SELECT on table \"tickit\".\"sales\" to user friend",
+        "database \"sample\": has granted SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, ",
         "database \"sample\": holds SELECT on column name of \"tickit\".\"people\"",
         "database \"sample\": holds SELECT for tables in schema \"tickit\"",
         "force_destroy",

@@ -48,7 +48,7 @@ pub fn read(kind: &str, at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
         "number" => Ok(number(at).map(Value::Sql)),
         "boolean" => Ok(boolean(at).map(|b| Value::Sql(b.to_owned()))),
         "search_path" => search_path(at, context),
-        "table_rights" => rights(at, &["select", "insert", "update", "delete", "references"], "ALL"),
+        "table_rights" => table_rights(at),
         "schema_rights" => rights(at, &["create", "usage"], "ALL"),
         "database_rights" => rights(at, &["create", "temp", "temporary"], "CREATE, TEMPORARY"),
         "routine_rights" => rights(at, &["execute"], "ALL"),
@@ -298,6 +298,25 @@ fn rights(at: &mut Cursor<'_>, known: &[&str], all: &str) -> Slot {
             return Ok(Some(Value::Sql(found.join(", "))));
         }
     }
+}
+
+/// AWS, GRANT and REVOKE: SELECT, INSERT, UPDATE, DELETE, DROP, REFERENCES, ALTER, TRUNCATE; not the RULE and TRIGGER that
+/// an ACL shows after GRANT ALL. PostgreSQL has no right to drop or alter: among others they are passed over.
+fn table_rights(at: &mut Cursor<'_>) -> Slot {
+    const KNOWN: [&str; 8] = ["select", "insert", "update", "delete", "drop", "references", "alter", "truncate"];
+    let mut listed = at.rest().iter().take_while(|token| !token.is_word("on") && !token.is_word("for"));
+    let unknown = listed.find_map(|token| ["rule", "trigger"].into_iter().find(|right| token.is_word(right)));
+    let Some(Value::Sql(found)) = rights(at, &KNOWN, "ALL")? else {
+        return match unknown {
+            Some(right) => Err(Refusal::syntax(format!("syntax error at or near \"{right}\""))),
+            None => Ok(None),
+        };
+    };
+    let kept: Vec<_> = found.split(", ").filter(|right| !["DROP", "ALTER"].contains(right)).collect();
+    if kept.is_empty() {
+        return Err(Refusal::unlisted("DROP or ALTER without another right"));
+    }
+    Ok(Some(Value::Sql(kept.join(", "))))
 }
 
 fn column_rights(at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {

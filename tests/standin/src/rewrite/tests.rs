@@ -153,6 +153,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("grant-table", "GRANT SELECT ON TABLE s.t, u TO a", "GRANT SELECT ON TABLE \"s\".\"t\", \"u\" TO \"a\""),
     (
         "revoke-table",
+        "REVOKE SELECT, TRUNCATE, ALTER, DROP ON t FROM a",
+        "REVOKE SELECT, TRUNCATE ON TABLE \"t\" FROM \"a\"",
+    ),
+    (
+        "revoke-table",
         "REVOKE GRANT OPTION FOR SELECT ON t FROM a",
         "REVOKE GRANT OPTION FOR SELECT ON TABLE \"t\" FROM \"a\"",
     ),
@@ -287,6 +292,9 @@ fn what_has_a_form_may_still_be_refused() {
         ("REVOKE SELECT ON t FROM a CASCADE", "0A000"),
         ("SELECT 1 FROM pg_authid", "0A000"),
         ("RESET SESSION AUTHORIZATION", "0A000"),
+        ("GRANT RULE ON t TO a", "42601"),
+        ("REVOKE SELECT, REFERENCES, TRIGGER, DROP ON TABLE t FROM a", "42601"),
+        ("GRANT DROP ON t TO a", "0A000"),
     ] {
         assert_eq!(rewrite(sql).expect_err(sql).sqlstate, sqlstate, "{sql}");
     }
