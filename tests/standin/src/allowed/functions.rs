@@ -41,6 +41,7 @@ pub const FUNCTIONS: &[Function] = &[
     same("md5", "r_MD5"),
     same("round", "r_ROUND"),
     same("current_database", "r_CURRENT_DATABASE"),
+    other("db_collation", "rs_db_collation", false, "r_DB_COLLATION"),
     other("current_setting", "rs_current_setting", false, "r_CURRENT_SETTING"),
     same("set_config", "r_SET_CONFIG"),
     same("split_part", "SPLIT_PART"),

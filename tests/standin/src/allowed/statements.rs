@@ -87,7 +87,7 @@ pub const STATEMENTS: &[Form] = &[
     form("default-revoke-routines", "ALTER DEFAULT PRIVILEGES [FOR USER <users>] [IN SCHEMA <names>] REVOKE <routine_rights:rights> ON {FUNCTIONS|PROCEDURES} FROM <grantees:to> [RESTRICT]", "SELECT pg_catalog.rs_default_privileges({users!}, {names!}, 'REVOKE ', {rights'}, 'ROUTINES FROM ', {to'}, '')", "ALTER DEFAULT PRIVILEGES", "r_ALTER_DEFAULT_PRIVILEGES"),
 
     // Databases and schemas.
-    form("create-database", "CREATE DATABASE <name> [WITH] [OWNER [=] <user:owner>] [CONNECTION LIMIT {<number>|UNLIMITED}] [COLLATE {CASE_SENSITIVE|CASE_INSENSITIVE}] [ISOLATION LEVEL {SERIALIZABLE|SNAPSHOT}]", "CREATE DATABASE {name} {owner?OWNER}", "CREATE DATABASE", "r_CREATE_DATABASE"),
+    form("create-database", "CREATE DATABASE <name> [WITH] [OWNER [=] <user:owner>] [CONNECTION LIMIT {<number>|UNLIMITED}] [COLLATE {CASE_SENSITIVE|CS}] [ci:COLLATE {CASE_INSENSITIVE|CI}] [ISOLATION LEVEL {SERIALIZABLE|SNAPSHOT}]", "CREATE DATABASE {name} {owner?OWNER} {ci?=CONNECTION LIMIT 262142}", "CREATE DATABASE", "r_CREATE_DATABASE"),
     form("drop-database", "DROP DATABASE <user_database:name> [force:FORCE]", "DROP DATABASE {name} {force?=WITH (FORCE)}", "DROP DATABASE", "r_DROP_DATABASE"),
     form("own-database", "ALTER DATABASE <name> OWNER TO <user>", "SELECT pg_catalog.rs_superuser('change the owner of a database') ;; ALTER DATABASE {name} OWNER TO {user}", "ALTER DATABASE", "r_ALTER_DATABASE"),
     form("rename-database", "ALTER DATABASE <user_database:name> RENAME TO <name:new>", "ALTER DATABASE {name} RENAME TO {new}", "ALTER DATABASE", "r_ALTER_DATABASE"),

@@ -186,6 +186,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "CREATE DATABASE d WITH OWNER = \"O\" ISOLATION LEVEL SNAPSHOT",
         "CREATE DATABASE \"d\" OWNER \"O\"",
     ),
+    (
+        "create-database",
+        "CREATE DATABASE d COLLATE CASE_INSENSITIVE ISOLATION LEVEL SNAPSHOT",
+        "CREATE DATABASE \"d\" CONNECTION LIMIT 262142",
+    ),
     ("drop-database", "DROP DATABASE d FORCE", "DROP DATABASE \"d\" WITH (FORCE)"),
     (
         "own-database",

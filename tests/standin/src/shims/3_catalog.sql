@@ -5,6 +5,12 @@ SET search_path = pg_catalog;
 CREATE FUNCTION rs_version() RETURNS text LANGUAGE sql IMMUTABLE AS
 $$ SELECT 'PostgreSQL 8.0.2 on i686-pc-linux-gnu, compiled by GCC gcc (GCC) 3.4.2 20041017 (Red Hat 3.4.2-6.fc3), Redshift 1.0.12345'::text $$;
 
+-- AWS, DB_COLLATION. PostgreSQL has no such databases, and CREATE DATABASE stands alone: a limit of connections that
+-- nobody asks for marks those that were made case-insensitive. Their text is compared as everywhere else.
+CREATE FUNCTION rs_db_collation() RETURNS varchar LANGUAGE sql STABLE AS $$
+  SELECT CASE datconnlimit WHEN 262142 THEN 'case_insensitive' ELSE 'case_sensitive' END FROM pg_database WHERE datname = current_database()
+$$;
+
 -- AWS, GETDATE: the start of the statement, also inside a transaction.
 CREATE FUNCTION rs_getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC') $$;
 

@@ -279,3 +279,15 @@ fn the_warehouse_has_schemas_of_its_own_that_their_names_do_not_give_away() {
     ok(&standin, "CREATE DATABASE fresh");
     assert_eq!(cells(&ok_in(&standin, "fresh", sql)), found, "in new databases too");
 }
+
+#[test]
+fn a_database_says_how_it_compares() {
+    let standin = start();
+    ok(&standin, "CREATE DATABASE folding WITH COLLATE CASE_INSENSITIVE ISOLATION LEVEL SNAPSHOT");
+    ok(&standin, "CREATE DATABASE exact WITH COLLATE CS");
+    for (database, collation) in
+        [("dev", "case_sensitive"), ("exact", "case_sensitive"), ("folding", "case_insensitive")]
+    {
+        assert_eq!(cells(&ok_in(&standin, database, "SELECT db_collation()")), [collation], "{database}");
+    }
+}
