@@ -69,7 +69,7 @@ fn nodes_without_views_across_databases_are_refused_before_anything_is_made() {
     let problems = workspace.apply_problems();
     let told: Vec<_> = problems.iter().filter(|problem| problem.severity == "error").collect();
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert_eq!(told[0].summary, NODES);
+    assert_eq!(told[0].summary, format!("Failed: {NODES}"));
     for words in ["dc2.large", "RA3", "type = \"RedshiftSpectrum\""] {
         assert!(told[0].detail.contains(words), "{told:#?}");
     }

@@ -187,6 +187,18 @@ fn no_datastore_is_made_of_a_managed_schema() {
     workspace.destroy();
 }
 
+/// Where text is compared without regard to case, bob would see Bob's row.
+#[test]
+fn a_database_that_folds_case_is_refused() {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE DATABASE folds COLLATE CASE_INSENSITIVE");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&in_dev(USER).replace("\"dev\"", "\"folds\""));
+    let told = errors(workspace.apply_problems());
+    assert!(told.len() == 1 && told[0].summary == "Failed: Case-Sensitive Data", "{told:#?}");
+    assert!(told[0].detail.contains("case_insensitive"), "{told:#?}");
+}
+
 /// Proves: I8
 #[test]
 fn a_marker_owner_who_is_not_there_is_told_before_anything_is_made() {

@@ -377,7 +377,7 @@ fn what_cannot_change_in_place_is_planned_as_a_replacement() {
     replaced(&integration(&format!("{USER}  type = \"RedshiftSpectrum\"\n  create_database = true\n")));
     replaced(&integration(USER).replace("\"governed\"", "\"other\""));
     replaced(&integration(&format!("{USER}  prefix = \"gov\"\n")));
-    replaced(&integration(&format!("{USER}  create_database = false\n")));
+    replaced(&integration(&format!("{USER}  create_database = false\n")).replace("\"governed\"", "\"sample\""));
     replaced(&integration(&USER.replace("system_user {\n", "system_user {\n    name = \"somebody\"\n")));
     workspace.apply();
     let user = "SELECT usename FROM pg_user WHERE usename IN ('somebody', 'immuta_system_user')";

@@ -151,6 +151,7 @@ impl Start {
             leftover: leftover.as_ref().map(|marker| &marker.made),
             edited: None,
             nodes: &nodes,
+            collation: collation(warehouse, spec, &found, cancel).await,
         });
         let errors = failures(&tests);
         if !errors.is_empty() {
@@ -177,6 +178,14 @@ fn failures(tests: &[TestResult]) -> Vec<Error> {
     let error =
         |test: &TestResult| Error::refused(format!("Failed: {}", test.name), test.message.clone().unwrap_or_default());
     failed.map(error).collect()
+}
+
+/// How a database that is there already compares text (AWS: DB_COLLATION).
+async fn collation(warehouse: &Warehouse, spec: &Spec, found: &Found, cancel: &CancellationToken) -> Option<String> {
+    found.database.as_ref()?;
+    let mut session = warehouse.session(&spec.database, cancel).await.ok()?;
+    let rows = session.query(&Sql::from("SELECT db_collation()")).await.ok()?;
+    rows.first()?.get(0).map(|text| text.trim().to_owned())
 }
 
 pub(super) async fn system_rights(warehouse: &Warehouse, cancel: &CancellationToken) -> Result<SystemRights, Error> {
@@ -300,6 +309,7 @@ async fn rights_to_edit(
         leftover: None,
         edited: Some(made),
         nodes: &nodes,
+        collation: None,
     });
     tests.extend(key_test(warehouse, spec, found, "It gets a new one.", cancel).await);
     Ok(tests)

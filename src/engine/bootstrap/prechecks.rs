@@ -22,6 +22,8 @@ pub(super) struct Seat<'a> {
     /// What the integration is made of that is edited; none: it is being made.
     pub(super) edited: Option<&'a Made>,
     pub(super) nodes: &'a Nodes,
+    /// How a database that is there already compares text; none: not asked, or not told.
+    pub(super) collation: Option<String>,
 }
 
 /// All tests, in order.
@@ -32,6 +34,7 @@ pub(super) fn tests(seat: &Seat<'_>) -> Vec<TestResult> {
     tests.push(seat.actors());
     tests.extend(seat.marker_owner());
     tests.extend(seat.external());
+    tests.extend(seat.collation());
     tests.extend(seat.rights());
     tests.push(seat.nodes.test());
     tests.push(seat.case());
@@ -174,6 +177,22 @@ impl Seat<'_> {
                     "Database {} has schemas of these names already: {}. They are somebody else's: leave them out of external_schemas, or drop them first.",
                     self.spec.database,
                     super::few(&taken)
+                ),
+            ),
+        })
+    }
+
+    /// The view compares names of users: with case folded, they would see each other's rows.
+    fn collation(&self) -> Option<TestResult> {
+        let collation = self.collation.as_ref()?;
+        let name = "Case-Sensitive Data".to_owned();
+        Some(match collation.eq_ignore_ascii_case("case_insensitive") {
+            false => passed_with(name, collation.clone()),
+            true => failed(
+                name,
+                format!(
+                    "Database {} compares text without regard to case (db_collation() is {collation}), so users whose names differ in case alone would see each other's rows. Use a database that was made with COLLATE CASE_SENSITIVE.",
+                    self.spec.database
                 ),
             ),
         })

@@ -341,7 +341,7 @@ fn as_made(spec: &Spec) -> Found {
             external: ExternalSchemas(spec.external_schemas.keys().cloned().collect()),
             role_rights: RoleRights::default(),
             marker: Seen::Absent,
-            view: Some(text::view(spec)),
+            view: text::view(spec).split_once(" AS ").map(|(_, query)| query.to_owned()),
         }),
     }
 }

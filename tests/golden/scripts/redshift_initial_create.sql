@@ -1,3 +1,4 @@
 -- Makes the managed database of an integration.
--- Run it in database dev, as a superuser, with autocommit on (the script begins and ends its own transactions).
+-- Run it in database dev, as a superuser, with autocommit on.
+-- It begins and ends its own transactions. Stop at the first error.
 CREATE DATABASE governed WITH ISOLATION LEVEL SNAPSHOT;

@@ -1,5 +1,6 @@
 -- Makes a governance integration.
--- Run it in database governed, as a superuser, with autocommit on (the script begins and ends its own transactions).
+-- Run it in database governed, as a superuser, with autocommit on.
+-- It begins and ends its own transactions. Stop at the first error.
 
 -- The marker, by which it is known again, and everything else: all or nothing.
 BEGIN;

@@ -1,5 +1,6 @@
 -- Changes a governance integration.
--- Run it in database governed, as a superuser, with autocommit on (the script begins and ends its own transactions).
+-- Run it in database governed, as a superuser, with autocommit on.
+-- It begins and ends its own transactions. Stop at the first error.
 
 -- All or nothing.
 BEGIN;

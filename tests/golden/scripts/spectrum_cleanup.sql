@@ -1,5 +1,6 @@
 -- Removes what was made of a governance integration: a statement that says its object does not exist can be passed over.
--- Run it in database governed, as a superuser, with autocommit on (the script begins and ends its own transactions).
+-- Run it in database governed, as a superuser, with autocommit on.
+-- It begins and ends its own transactions. Stop at the first error.
 DROP SCHEMA IF EXISTS "My Pond";
 DROP SCHEMA IF EXISTS "lake";
 

@@ -1,5 +1,6 @@
 -- Changes a governance integration.
--- Run it in database governed, as a superuser, with autocommit on (the script begins and ends its own transactions).
+-- Run it in database governed, as a superuser, with autocommit on.
+-- It begins and ends its own transactions. Stop at the first error.
 
 -- All or nothing.
 BEGIN;
@@ -31,6 +32,7 @@ GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO GROUP 
 SET SESSION AUTHORIZATION DEFAULT;
 SELECT count(*) FROM immuta_system.user_profile;
 CALL immuta_procedures.impersonate_user(NULL);
+UPDATE immuta_system.integration SET status = 'editing', config_digest = '3fad0effea39b2a86c18bbe52d0acba93ceb68eff4850c1432ea680271454e64', generation = generation + 1, updated_at = getdate();
 COMMIT;
 
 -- Cannot be in a transaction: no external schema gone as it was.
@@ -51,8 +53,8 @@ CREATE EXTERNAL SCHEMA "lake" FROM DATA CATALOG DATABASE 'it''s' IAM_ROLE DEFAUL
 -- Cannot be in a transaction: USAGE on external schema lake for user immuta_system_user.
 GRANT USAGE ON SCHEMA "lake" TO immuta_system_user;
 
--- Last: what was done.
-UPDATE immuta_system.integration SET status = 'enabled', run_id = NULL, config_digest = '3fad0effea39b2a86c18bbe52d0acba93ceb68eff4850c1432ea680271454e64', made = '{"database":false,"user":true,"system_user":"immuta_system_user","actors":{"name":"immuta_impersonator_role","type":"group"},"temp_to_public":false,"owners":"system","external_schemas":{"My Pond":{"database":"pond","iam_role":"arn:aws:iam::123456789012:role/pond","region":"eu-west-1"},"lake":{"database":"it''s","iam_role":"default"}}}', message = NULL, generation = generation + 1, updated_at = getdate();
+-- Last: what was done, if the transaction took effect.
+UPDATE immuta_system.integration SET status = 'enabled', run_id = NULL, config_digest = '3fad0effea39b2a86c18bbe52d0acba93ceb68eff4850c1432ea680271454e64', made = '{"database":false,"user":true,"system_user":"immuta_system_user","actors":{"name":"immuta_impersonator_role","type":"group"},"temp_to_public":false,"owners":"system","external_schemas":{"My Pond":{"database":"pond","iam_role":"arn:aws:iam::123456789012:role/pond","region":"eu-west-1"},"lake":{"database":"it''s","iam_role":"default"}}}', message = NULL, generation = generation + 1, updated_at = getdate() WHERE config_digest = '3fad0effea39b2a86c18bbe52d0acba93ceb68eff4850c1432ea680271454e64';
 
 -- Nobody can act for others yet. Put the output of `openssl rand -hex 32` in single quotes between the parentheses,
 -- and run it:
