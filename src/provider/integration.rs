@@ -326,7 +326,7 @@ fn warn_of_what_is_lost(plan: &mut Plan<'_>) {
 /// A database that somebody dropped cannot be repaired, only made again.
 fn replace_what_is_gone(plan: &mut Plan<'_>) {
     let Some(database) = plan.prior().at("database").as_str() else { return };
-    let gone = format!("database {database}");
+    let gone = bootstrap::database_in_words(database);
     let is_gone = match plan.prior().at("missing") {
         Value::List(missing) => missing.iter().any(|what| what.as_str() == Some(gone.as_str())),
         _ => false,

@@ -34,7 +34,8 @@ impl Action {
 ///
 /// What becomes of it: a create or update that succeeds leaves the planned value with the patch, and null for what is
 /// still unknown. A create that fails leaves no state, or after [`created`](Change::created) the same as if it had
-/// succeeded, for Terraform to replace. An update that fails leaves the prior state with the patch, what was
+/// succeeded, for Terraform to replace. An update that succeeds leaves what is observed as it was planned, or where that
+/// is unknown and not set, as it was. An update that fails leaves the prior state with the patch, what was
 /// [`keep`](Change::keep)t, and attributes that are [`local`](super::Attribute::local). A delete that fails leaves the
 /// prior state with the patch. A read leaves the state with the patch.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use super::plan::wrongly_set;
 use super::planning::{derive, settings_differ};
 use super::private::Private;
 use super::schema::{Class, Kind, Nesting};
-use super::{Attribute, Diagnostics, Found, Value};
+use super::{Attribute, Diagnostics, Found, Path, Step, Value};
 
 /// What Terraform is given back.
 #[derive(Debug)]
@@ -37,7 +37,9 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
         return Outcome { state, private, diagnostics };
     }
     let applies = !(action == Action::Read && found.is_none());
-    for (path, value) in patch.into_iter().filter(|_| applies) {
+    let fixed = if action == Action::Update && found.is_some() { planned_as_seen(form, &state) } else { Vec::new() };
+    let stays = |path: &Path| path.steps().first().is_some_and(|first| fixed.contains(first));
+    for (path, value) in patch.into_iter().filter(|(path, _)| applies && !stays(path)) {
         if let Err(error) = state.set_typed(&form.ty, &path, value) {
             diagnostics.push(wrongly_set(&error));
         }
@@ -61,6 +63,13 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
     Outcome { state, private, diagnostics }
 }
 
+/// What is observed and was planned as it was: an update that changes nothing in the warehouse shows no news.
+fn planned_as_seen<D>(form: &Form<D>, state: &Value) -> Vec<Step> {
+    let observed = form.schema.entries.iter().filter(|entry| matches!(entry.class, Class::Observed));
+    let known = observed.filter(|entry| state.attribute(&entry.name).is_wholly_known());
+    known.map(|entry| Step::Attribute(entry.name.clone())).collect()
+}
+
 /// What an update did not look at stays as it was last seen.
 fn keep_observed<D>(form: &Form<D>, state: &mut Value, prior: &Value) {
     let Value::Map(map) = state else { return };
@@ -72,14 +81,7 @@ fn keep_observed<D>(form: &Form<D>, state: &mut Value, prior: &Value) {
 }
 
 /// The prior state with what an update that failed has put into effect, and what is derived from that.
-fn saved<D>(
-    form: &Form<D>,
-    data: &D,
-    prior: Value,
-    planned: &Value,
-    kept: &[super::Path],
-    d: &mut Diagnostics,
-) -> Value {
+fn saved<D>(form: &Form<D>, data: &D, prior: Value, planned: &Value, kept: &[Path], d: &mut Diagnostics) -> Value {
     let mut state = prior.clone();
     for entry in form.schema.entries.iter().filter(|entry| entry.class.is_setting()) {
         save_local(&entry.name, &entry.attribute, &mut state, planned);
@@ -105,7 +107,7 @@ fn restore_unknown(state: &mut Value, prior: &Value) {
     }
 }
 
-fn save_local(name: &str, attribute: &Attribute, state: &mut Value, planned: &Value) {
+pub(super) fn save_local(name: &str, attribute: &Attribute, state: &mut Value, planned: &Value) {
     let Value::Map(map) = state else { return };
     if is_local(attribute) {
         map.insert(name.to_owned(), planned.attribute(name).clone());

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use tokio_util::sync::CancellationToken;
 
 use super::erased::AnyResource;
+use super::outcome::save_local;
 use super::plan::wrongly_set;
 use super::private::Private;
 use super::schema::{Class, Entry, Kind, Nesting, Replaces, Schema, TIMEOUTS};
@@ -82,9 +83,10 @@ pub(super) async fn plan<D: Send + Sync>(resource: &dyn AnyResource<D>, data: &D
         derive(schema, data, &mut planned, &mut diagnostics, |name, _| !touched.contains(name));
     }
     if changes(schema, ty, &prior, &planned) {
+        let looks = changes(schema, ty, &prior, &without_local_changes(schema, &prior, &planned));
         for entry in schema.entries.iter().filter(|entry| !touched.contains(&entry.name)) {
             let value = match &entry.class {
-                Class::Observed => Value::Unknown,
+                Class::Observed if looks => Value::Unknown,
                 Class::Drift(value) => value.clone(),
                 _ => continue,
             };
@@ -92,6 +94,15 @@ pub(super) async fn plan<D: Send + Sync>(resource: &dyn AnyResource<D>, data: &D
         }
     }
     Planned { value: planned, replaces, private, diagnostics }
+}
+
+/// The plan without what touches nothing but state.
+fn without_local_changes<D>(schema: &Schema<D>, prior: &Value, planned: &Value) -> Value {
+    let mut rest = planned.clone();
+    for entry in schema.entries.iter().filter(|entry| entry.class.is_setting()) {
+        save_local(&entry.name, &entry.attribute, &mut rest, prior);
+    }
+    rest
 }
 
 /// Whether the plan is not the prior state, or state has drifted.

@@ -221,7 +221,6 @@ fn what_makes_an_update() {
         ("a block that is added", state(), with(&base, [("inner.x", "1".into())]), true, true),
         ("an unknown setting", state(), with(&base, [("place", Value::Unknown)]), true, true),
         ("a write-only value", state(), with(&base, [("secret", "new".into())]), false, false),
-        ("timeouts", state(), with(&base, [("timeouts.create", "1m".into())]), true, false),
         ("drift", with(&state(), [("missing", vec!["x"].into())]), base.clone(), true, false),
         ("nothing seen", with(&state(), [("missing", Value::Null)]), base.clone(), false, false),
         ("an observed value", with(&state(), [("seen", 9.into())]), base.clone(), false, false),
@@ -239,6 +238,17 @@ fn what_makes_an_update() {
             assert_eq!(plan.value, prior, "{what}");
         }
     }
+}
+
+#[test]
+fn what_touches_only_state_keeps_what_was_seen() {
+    let config = with(&value([("name", "n".into())]), [("timeouts.create", "1m".into())]);
+    let plan = planned(&state(), &config);
+    assert_eq!(plan.value.at("timeouts.create"), &"1m".into());
+    assert_eq!(plan.value.at("seen"), state().at("seen"));
+    assert!(!plan.value.at("seen").is_unknown());
+    let drifted = planned(&with(&state(), [("missing", vec!["x"].into())]), &config);
+    assert!(drifted.value.at("seen").is_unknown(), "drift is put right too");
 }
 
 #[test]
@@ -427,6 +437,14 @@ fn what_update_leaves() {
     });
     assert!(!errors);
     assert_eq!(state, with(&wanted, [("seen", 8.into())]));
+    let (state, _) = left(Action::Update, &prior, &wanted, |_| Ok(Found::Here));
+    assert_eq!(state, with(&wanted, [("seen", prior.at("seen").clone())]), "what nobody looked at stays");
+    let as_seen = with(&wanted, [("seen", 5.into())]);
+    let (state, _) = left(Action::Update, &prior, &as_seen, |cx| {
+        cx.set("seen", 8);
+        Ok(Found::Here)
+    });
+    assert_eq!(state, as_seen, "what was planned returns unchanged");
     let (state, errors) = left(Action::Update, &prior, &wanted, |cx| {
         cx.set("seen", 8);
         cx.keep("size");

@@ -187,6 +187,23 @@ fn no_datastore_is_made_of_a_managed_schema() {
     workspace.destroy();
 }
 
+/// Proves: I22, S10
+#[test]
+fn a_schema_of_somebody_else_with_a_managed_name_is_not_taken_over() {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE SCHEMA immuta_functions");
+    warehouse.sql("dev", "CREATE DATABASE governed");
+    warehouse.sql("governed", "CREATE SCHEMA immuta_procedures");
+    let before = warehouse.dump_all();
+    let workspace = Workspace::on(&warehouse);
+    for (config, schema) in [(in_dev(USER), "immuta_functions"), (integration(USER), "immuta_procedures")] {
+        workspace.write(&config);
+        let told = errors(workspace.apply_problems());
+        assert!(told.len() == 1 && told[0].detail.contains(schema), "{told:#?}");
+        assert_eq!(warehouse.dump_all(), before);
+    }
+}
+
 /// Where text is compared without regard to case, bob would see Bob's row.
 #[test]
 fn a_database_that_folds_case_is_refused() {

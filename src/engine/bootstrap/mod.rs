@@ -34,7 +34,9 @@ pub use crate::engine::bootstrap::conflict::{Listed, id_of, list, settings};
 pub use crate::engine::bootstrap::life::{Applied, NotApplied, Request, create, update};
 pub use crate::engine::bootstrap::made::{Made, Owners};
 pub use crate::engine::bootstrap::marker::{ALTERED, Marker, Seen, Status};
-pub use crate::engine::bootstrap::parts::{How, UserPassword, digest, missing, parts};
+pub use crate::engine::bootstrap::parts::{
+    How, UserPassword, database_in_words, digest, missing, parts, user_in_words,
+};
 pub use crate::engine::bootstrap::removal::{Removal, gone, remove};
 pub use crate::engine::bootstrap::scripts::{Script, Scripts, scripts};
 pub use crate::engine::bootstrap::spec::{

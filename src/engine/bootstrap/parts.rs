@@ -83,6 +83,16 @@ pub fn parts(spec: &Spec, found: &Found, how: &How) -> Vec<Part> {
     list.parts
 }
 
+/// How a managed database is called where it is missing.
+pub fn database_in_words(name: &str) -> String {
+    format!("database {name}")
+}
+
+/// How a system user is called where it is missing.
+pub fn user_in_words(name: &str) -> String {
+    format!("user {name}")
+}
+
 /// What is missing, in words.
 pub fn missing(parts: &[Part]) -> Vec<String> {
     parts.iter().filter(|part| !part.done).map(|part| part.what.clone()).collect()
@@ -150,19 +160,14 @@ impl List<'_> {
     fn database(&mut self) {
         if self.spec.create_database {
             let done = self.found.database.is_some();
-            self.one(
-                Place::Initial,
-                format!("database {}", self.spec.database),
-                done,
-                text::create_database(self.spec),
-            );
+            self.one(Place::Initial, database_in_words(&self.spec.database), done, text::create_database(self.spec));
         }
     }
 
     fn principals(&mut self) {
         let (user, principals) = (&self.spec.system_user, &self.found.world.principals);
         let there = principals.user(user).is_some();
-        let what = format!("user {user}");
+        let what = user_in_words(user);
         let rest = " NOCREATEDB NOCREATEUSER";
         let create = match &self.how.password {
             UserPassword::Set(secret) if !self.how.by_hand => {

@@ -69,7 +69,21 @@ impl Seat<'_> {
         let name = format!("Validate Automatic Bootstrap: {} Database Does Not Exist", title(&self.spec.prefix));
         let database = &self.spec.database;
         let there = self.found.database.is_some();
+        let [_, functions, procedures] = self.spec.schemas();
+        let inside = self.found.inside.as_ref();
+        let foreign: Vec<String> = [functions, procedures]
+            .into_iter()
+            .filter(|schema| self.made().is_none() && inside.is_some_and(|inside| inside.schema(schema).is_some()))
+            .map(|schema| format!("schema {schema}"))
+            .collect();
         if !self.spec.create_database {
+            if !foreign.is_empty() {
+                let message = format!(
+                    "Database {database} has this already, and it is not this integration's: {}. Choose another prefix.",
+                    foreign.join(", ")
+                );
+                return failed(name, message);
+            }
             return match (there, self.found.inside.as_ref().map(|inside| &inside.marker)) {
                 (false, _) => {
                     failed(name, format!("Database {database} does not exist. Make it, or set create_database = true."))
@@ -84,6 +98,7 @@ impl Seat<'_> {
             return passed_with(name, "[]".to_owned());
         }
         let mut others = inside.others(self.spec);
+        others.extend(foreign);
         if inside.marker == Seen::Foreign {
             others.push(format!("schema {} without this provider's marker", self.spec.system()));
         }

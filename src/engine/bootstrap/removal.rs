@@ -268,7 +268,9 @@ async fn take_apart(
 ) -> Result<Vec<Warning>, Error> {
     let spec = &removal.spec;
     let mut warnings = Vec::new();
-    if let Some(inside) = &found.inside {
+    // The marker goes last: without it, what has the names of managed objects is somebody else's.
+    let managed = |inside: &&Inside| removal.force || inside.marker.here().is_some();
+    if let Some(inside) = found.inside.as_ref().filter(managed) {
         let statements = statements(spec, made, found, inside, removal.force, warehouse, cancel).await?;
         let acts: Vec<Act> = statements.into_iter().map(|sql| Act::Run(Sql::from(sql))).collect();
         if !acts.is_empty() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::place;
 use crate::engine::bootstrap::life::Known;
+use crate::engine::bootstrap::user_in_words;
 use crate::engine::bootstrap::{ActorKind, ExternalSchema, Impersonation, Kind, Made, Spec};
 use crate::engine::settings::defaults::StoredAt;
 use crate::terraform::Change;
@@ -136,7 +137,7 @@ impl Model {
 
     /// Whether a read found the system user gone.
     pub(super) fn lost_its_user(&self) -> bool {
-        let gone = format!("user {}", self.settings.system_user_name());
+        let gone = user_in_words(&self.settings.system_user_name());
         self.missing.as_ref().is_some_and(|missing| missing.contains(&gone))
     }
 

@@ -136,19 +136,16 @@ impl Warehouse {
     /// Runs a text by psql exactly as it is printed, as the superuser and up to the first error; on a machine without
     /// psql, what a simple client makes of it.
     pub fn run_script(&self, database: &str, text: &str) -> Result<(), String> {
+        if !has_psql() {
+            return self.run_all(database, &super::text::statements(text));
+        }
         let mut psql = super::tools::clean(std::path::Path::new("psql"));
         psql.args(["--no-psqlrc", "--no-password", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", "-"]);
         psql.env("PGHOST", self.host()).env("PGPORT", self.port().to_string()).env("PGDATABASE", database);
         psql.env("PGUSER", SUPERUSER).env("PGPASSWORD", self.password());
         psql.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", self.0.ca_file());
         psql.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut running = match psql.spawn() {
-            Ok(running) => running,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return self.run_all(database, &super::text::statements(text));
-            }
-            Err(error) => panic!("psql does not start: {error}"),
-        };
+        let mut running = psql.spawn().expect("psql starts");
         let mut input = running.stdin.take().expect("an input");
         // What psql does not read it has refused, and says why.
         let _ = input.write_all(text.as_bytes());
@@ -339,4 +336,14 @@ fn copy(mut from: TcpStream, mut to: TcpStream) {
         }
     }
     let _ = to.shutdown(std::net::Shutdown::Both);
+}
+
+/// Whether there is a psql that works: a distribution's wrapper may be there without what it wraps.
+fn has_psql() -> bool {
+    static HAS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *HAS.get_or_init(|| {
+        let mut psql = super::tools::clean(std::path::Path::new("psql"));
+        psql.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+        psql.status().is_ok_and(|status| status.success())
+    })
 }
