@@ -423,6 +423,14 @@ fn what_somebody_alters_is_seen_and_repaired() {
     whole(&[ANYBODY], &["procedure immuta_procedures.impersonate_user(varchar) as it was made"]);
     whole(&["GRANT SELECT ON immuta_system.profile TO bob"], &["no SELECT on immuta_system.profile for user bob"]);
     whole(
+        &[
+            "DROP VIEW immuta_system.user_profile",
+            "CREATE VIEW immuta_system.user_profile AS SELECT 1 AS a",
+            "GRANT SELECT ON immuta_system.user_profile TO bob",
+        ],
+        &["view immuta_system.user_profile as it was made"],
+    );
+    whole(
         &["GRANT SELECT ON immuta_system.impersonation TO PUBLIC"],
         &["no SELECT on immuta_system.impersonation for PUBLIC"],
     );

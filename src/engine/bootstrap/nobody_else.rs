@@ -19,7 +19,9 @@ impl List<'_> {
         let Some(schema) = inside.schema(&system) else { return };
         let user = Grantee::User(self.spec.system_user.clone());
         let mut extra = Vec::new();
-        for relation in &schema.relations {
+        // What was granted on a view that is dropped goes with it.
+        let dropped = |name: &str| name == "user_profile" && self.view_has_other_columns();
+        for relation in schema.relations.iter().filter(|relation| !dropped(&relation.name)) {
             let Some(acl) = &relation.acl else { continue };
             let owner = self.found.world.principals.name_of(relation.owner);
             let Some(of_system_user) = managed(&relation.name) else { continue };

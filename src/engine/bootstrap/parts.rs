@@ -314,7 +314,11 @@ impl List<'_> {
         }
         let there = self.relation("user_profile").is_some();
         let what = if there { format!("view {view} as it was made") } else { format!("view {view}") };
-        self.one(self.own(), what, there && self.view_is_right(), text::view(self.spec));
+        let mut statements = vec![Sql::from(text::view(self.spec))];
+        if self.view_has_other_columns() {
+            statements.insert(0, Sql::from(format!("DROP VIEW {view}")));
+        }
+        self.push(self.own(), what, there && self.view_is_right(), statements);
         if self.spec.impersonation.is_none() {
             if procedure.is_some() {
                 let drop = format!("DROP PROCEDURE {}", self.spec.procedure());
@@ -334,6 +338,12 @@ impl List<'_> {
             Some(known) if *known != digest(query) => false,
             _ => shows_own_rows(query, self.spec),
         }
+    }
+
+    /// A view is replaced in place only by one of the same columns (AWS: CREATE VIEW).
+    pub(super) fn view_has_other_columns(&self) -> bool {
+        let Some(query) = self.inside.and_then(|inside| inside.view.as_deref()) else { return false };
+        !self.view_is_right() && text::profile_columns(self.spec).iter().any(|column| !query.contains(column.as_str()))
     }
 
     /// The group or role of an earlier configuration.
@@ -363,7 +373,8 @@ impl List<'_> {
             let grant = format!("GRANT USAGE ON SCHEMA {schema} TO PUBLIC");
             self.one(place, format!("USAGE on schema {schema} for PUBLIC"), done, grant);
         }
-        let reads = self.relation("user_profile").is_some_and(|(_, acl)| acl.of(&Grantee::Public).covers(Rights::READ));
+        let reads = !self.view_has_other_columns()
+            && self.relation("user_profile").is_some_and(|(_, acl)| acl.of(&Grantee::Public).covers(Rights::READ));
         let grant = format!("GRANT SELECT ON {system}.user_profile TO PUBLIC");
         self.one(self.own(), format!("SELECT on {system}.user_profile for PUBLIC"), reads, grant);
         if let Some(actors) = &self.spec.impersonation {

@@ -341,7 +341,9 @@ fn as_made(spec: &Spec) -> Found {
             external: ExternalSchemas(spec.external_schemas.keys().cloned().collect()),
             role_rights: RoleRights::default(),
             marker: Seen::Absent,
-            view: text::view(spec).split_once(" AS ").map(|(_, query)| query.to_owned()),
+            view: text::view(spec)
+                .split_once(" AS ")
+                .map(|(_, query)| format!("{query} {}", text::profile_columns(spec).join(", "))),
         }),
     }
 }

@@ -35,6 +35,11 @@ pub(super) fn profile_table(spec: &Spec) -> String {
     )
 }
 
+/// The columns of the profile, and of the view on it.
+pub(super) fn profile_columns(spec: &Spec) -> [String; 5] {
+    ["userid", "groups", "attributes", "projects", "tables"].map(|column| format!("{}__{column}", spec.prefix))
+}
+
 /// The table of the key that signs claims: one row, which only its owner reads.
 pub(super) fn key_table(spec: &Spec) -> String {
     format!("CREATE TABLE {}.impersonation (impersonation_key varchar(64) NOT NULL) DISTSTYLE ALL", spec.system())
