@@ -21,7 +21,8 @@ pub(super) struct Outcome {
 pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Result<Found, Diagnostics>) -> Outcome {
     let Change { action, config: _, prior, planned, patch, created, kept, private, mut diagnostics, .. } = cx;
     let found = result.as_ref().ok().copied();
-    let observed = prior.clone();
+    let updated = action == Action::Update && found.is_some();
+    let before = updated.then(|| prior.clone());
     diagnostics.extend(result.err().unwrap_or_default());
 
     let mut state = match (action, found) {
@@ -37,15 +38,15 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
         return Outcome { state, private, diagnostics };
     }
     let applies = !(action == Action::Read && found.is_none());
-    let fixed = if action == Action::Update && found.is_some() { planned_as_seen(form, &state) } else { Vec::new() };
+    let fixed = if updated { planned_as_seen(form, &state) } else { Vec::new() };
     let stays = |path: &Path| path.steps().first().is_some_and(|first| fixed.contains(first));
     for (path, value) in patch.into_iter().filter(|(path, _)| applies && !stays(path)) {
         if let Err(error) = state.set_typed(&form.ty, &path, value) {
             diagnostics.push(wrongly_set(&error));
         }
     }
-    if action == Action::Update && found.is_some() {
-        keep_observed(form, &mut state, &observed);
+    if let Some(before) = before {
+        keep_observed(form, &mut state, &before);
     }
     // What could not be derived in the plan, because an input was not known yet, can be now.
     let underived = state.clone();

@@ -1,6 +1,6 @@
 //! `redshift_integration`: what is somebody else's stays, what would be lost is said before, and nothing is half done.
 
-use redshift_standin::SecretValue;
+use redshift_standin::{Fault, SecretValue};
 use serde_json::json;
 
 use crate::integration::{ACTS, USER, integration};
@@ -259,7 +259,13 @@ fn the_first_password_after_an_import_is_recorded_and_not_sent() {
     let workspace = Workspace::on(&warehouse);
     workspace.write(&integration(&other));
     workspace.import("redshift_integration.i", &id).succeeded();
+    // Also where the rest of that apply fails.
+    warehouse.fault(Fault::error("CREATE GROUP", "42501", "permission denied"));
+    workspace.write(&integration(&format!("{other}{ACTS}")));
     let told = workspace.apply_problems();
+    assert_eq!(errors(told.clone()).len(), 1, "{told:#?}");
+    workspace.write(&integration(&other));
+    workspace.apply();
     assert!(
         told.iter().any(|told| told.severity == "warning" && told.summary == "The password was not sent"),
         "{told:#?}"

@@ -202,11 +202,7 @@ impl List<'_> {
     }
 
     fn has_actors(&self, actors: &Impersonation) -> bool {
-        let world = &self.found.world;
-        match actors.kind {
-            ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
-            ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive) || self.may_be_unseen(actors),
-        }
+        self.found.world.has_actors(actors) || (actors.kind == ActorKind::Role && self.may_be_unseen(actors))
     }
 
     /// A role is seen by superusers, by who made it and by who holds it; others take it to be there as it was made.
@@ -358,10 +354,7 @@ impl List<'_> {
             let revoke = format!("REVOKE EXECUTE ON PROCEDURE {} FROM {name}", self.spec.procedure());
             self.one(self.own(), format!("no EXECUTE on the procedure for {}", name.to_lowercase()), false, revoke);
         }
-        statements.push(Sql::from(match former.kind {
-            ActorKind::Group => format!("DROP {name}"),
-            ActorKind::Role => format!("DROP {name} FORCE"),
-        }));
+        statements.push(Sql::from(former.drop_sql()));
         self.push(Place::Inside, format!("no {}", name.to_lowercase()), false, statements);
     }
 

@@ -140,11 +140,7 @@ impl Seat<'_> {
     fn actors(&self) -> TestResult {
         let name = "Validate Automatic: Impersonation Role Does Not Exist";
         let Some(actors) = &self.spec.impersonation else { return skipped(name, "Impersonation is off.") };
-        let world = self.world();
-        let there = match actors.kind {
-            ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
-            ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive),
-        };
+        let there = self.world().has_actors(actors);
         let ours = match self.edited {
             Some(made) => made.actors.as_ref() == Some(actors),
             None => self.leftover.is_some(),

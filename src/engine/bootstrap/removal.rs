@@ -9,7 +9,8 @@ use super::life::system_rights;
 use super::look;
 use super::made::{Made, Owners};
 use super::marker::{self, Marker, Seen, Status};
-use super::spec::{ActorKind, Spec};
+use super::parts::{database_in_words, user_in_words};
+use super::spec::Spec;
 use super::work::{Act, Lock, Turn, alone, claim_lost, transaction};
 use crate::engine::catalog::snapshot::Login;
 use crate::engine::datastore::owners::Warning;
@@ -289,22 +290,11 @@ async fn take_apart(
         // What is not looked into there is dropped.
         warnings.extend(dropped.warnings.into_iter().filter(|_| !made.database));
     }
-    if let Some(actors) = &made.actors {
-        let world = &found.world;
-        let (there, drop) = match actors.kind {
-            ActorKind::Group => {
-                (world.principals.group(&actors.name, world.case_sensitive).is_some(), format!("DROP {}", actors.sql()))
-            }
-            ActorKind::Role => {
-                (world.roles.has(&actors.name, world.case_sensitive), format!("DROP {} FORCE", actors.sql()))
-            }
-        };
-        if there {
-            let home = warehouse.access().database.clone();
-            let dropped = alone(warehouse, &home, &Sql::from(drop), cancel).await;
-            // Gone meanwhile, or by an attempt whose answer was lost.
-            dropped.or_else(|error| if error.sqlstate() == Some("42704") { Ok(()) } else { Err(error) })?;
-        }
+    if let Some(actors) = made.actors.as_ref().filter(|actors| found.world.has_actors(actors)) {
+        let home = warehouse.access().database.clone();
+        let dropped = alone(warehouse, &home, &Sql::from(actors.drop_sql()), cancel).await;
+        // Gone meanwhile, or by an attempt whose answer was lost.
+        dropped.or_else(|error| if error.sqlstate() == Some("42704") { Ok(()) } else { Err(error) })?;
     }
     // The lock's own session is in the database, and holds a table of the schema.
     drop(lock);
@@ -437,7 +427,7 @@ pub fn gone(found: &Found, spec: &Spec) -> Vec<String> {
     let mut left = Vec::new();
     if let Some(inside) = &found.inside {
         if spec.create_database {
-            left.push(format!("database {}", spec.database));
+            left.push(database_in_words(&spec.database));
         }
         let external = spec.external_schemas.keys().filter(|name| inside.has_external(name));
         left.extend(external.map(|name| format!("external schema {name}")));
@@ -450,14 +440,9 @@ pub fn gone(found: &Found, spec: &Spec) -> Vec<String> {
     }
     let world = &found.world;
     if world.principals.user(&spec.system_user).is_some() {
-        left.push(format!("user {}", spec.system_user));
+        left.push(user_in_words(&spec.system_user));
     }
-    if let Some(actors) = &spec.impersonation {
-        let there = match actors.kind {
-            ActorKind::Group => world.principals.group(&actors.name, world.case_sensitive).is_some(),
-            ActorKind::Role => world.roles.has(&actors.name, world.case_sensitive),
-        };
-        left.extend(there.then(|| actors.sql().to_lowercase()));
-    }
+    let actors = spec.impersonation.iter().filter(|actors| world.has_actors(actors));
+    left.extend(actors.map(|actors| actors.sql().to_lowercase()));
     left
 }

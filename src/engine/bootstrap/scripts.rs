@@ -226,8 +226,7 @@ fn delete(spec: &Spec, initial: &str, half_made: bool) -> Script {
     }
     out.statement(&format!("DROP USER {if_exists}{}", spec.system_user));
     if let Some(actors) = &spec.impersonation {
-        let force = if actors.kind == ActorKind::Role { " FORCE" } else { "" };
-        out.statement(&format!("DROP {}{force}", actors.sql()));
+        out.statement(&actors.drop_sql());
     }
     if !spec.create_database {
         out.statement(&format!("DROP TABLE {if_exists}{system}.integration_lock"));

@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 use crate::engine::error::Error;
 use crate::engine::names::{NAME_BYTES, check_name, is_plain_identifier};
 use crate::engine::settings::aws::Arn;
-use crate::engine::sql::ident;
 
 /// The kind of an integration, in the documents' words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +54,14 @@ impl Impersonation {
         match self.kind {
             ActorKind::Group => format!("GROUP {}", self.name),
             ActorKind::Role => format!("ROLE {}", self.name),
+        }
+    }
+
+    /// What drops it, with its members.
+    pub fn drop_sql(&self) -> String {
+        match self.kind {
+            ActorKind::Group => format!("DROP {}", self.sql()),
+            ActorKind::Role => format!("DROP {} FORCE", self.sql()),
         }
     }
 }
@@ -117,11 +124,6 @@ impl Spec {
     /// `<prefix>_procedures.impersonate_user(varchar)`.
     pub fn procedure(&self) -> String {
         format!("{}.impersonate_user(varchar)", self.procedures())
-    }
-
-    /// The name as scripts have it before quoting is needed: names here are plain.
-    pub fn owner_sql(&self) -> Option<String> {
-        self.marker_owner.as_deref().map(ident)
     }
 
     /// A digest of all that the marker and a script have to agree on, as hexadecimal digits.

@@ -108,8 +108,10 @@ pub(super) fn record(wanted: &Wanted, cx: &mut Change<'_>) {
         return;
     }
     if matches!(wanted.password, UserPassword::Keep) {
-        if cx.planned().at("password_version").is_unknown() {
-            cx.set("password_version", version.clone());
+        // It is settled, even where the rest of the update fails.
+        match cx.planned().at("password_version").is_unknown() {
+            true => cx.set("password_version", version.clone()),
+            false => cx.keep("password_version"),
         }
         cx.warn(Diagnostic::warning(
             "The password was not sent",
