@@ -126,7 +126,7 @@ fn managed(relation: &str) -> Option<bool> {
 fn named(grantee: &Grantee) -> (String, String) {
     match grantee {
         Grantee::Public => ("PUBLIC".to_owned(), "PUBLIC".to_owned()),
-        Grantee::User(name) => (ident(name), format!("user {name}")),
+        Grantee::User(name) => (ident(name).into(), format!("user {name}")),
         Grantee::Group(name) => (format!("GROUP {}", ident(name)), format!("group {name}")),
     }
 }

@@ -117,7 +117,7 @@ pub(super) fn external_schema(name: &str, external: &ExternalSchema) -> String {
     let region = external.region.as_deref().map(|region| format!(" REGION {}", literal(region))).unwrap_or_default();
     let role = match external.iam_role.as_str() {
         "default" => "DEFAULT".to_owned(),
-        arn => literal(arn),
+        arn => literal(arn).into(),
     };
     format!(
         "CREATE EXTERNAL SCHEMA {} FROM DATA CATALOG DATABASE {}{region} IAM_ROLE {role}",

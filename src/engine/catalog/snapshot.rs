@@ -161,7 +161,7 @@ pub struct ExternalSchemas(pub Vec<String>);
 
 /// The condition on `n`, which is pg_namespace, that leaves the warehouse's own schemas out.
 pub(super) fn no_system_schemas() -> String {
-    let names: Vec<String> = SYSTEM_SCHEMAS.iter().map(|name| literal(name)).collect();
+    let names: Vec<_> = SYSTEM_SCHEMAS.iter().map(|name| literal(name)).collect();
     format!("n.nspname NOT LIKE 'pg\\\\_%' AND n.nspname NOT IN ({})", names.join(","))
 }
 

@@ -56,7 +56,7 @@ impl Grantee {
     pub fn sql(&self) -> String {
         let name = ident(&self.name);
         match self.kind {
-            GranteeKind::User => name,
+            GranteeKind::User => name.into(),
             GranteeKind::Group => format!("GROUP {name}"),
             GranteeKind::Role => format!("ROLE {name}"),
         }

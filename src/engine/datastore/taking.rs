@@ -196,7 +196,7 @@ impl Work<'_> {
             .filter(|(owner, rights)| {
                 !rights.is_empty() && here.is_some_and(|here| here.may_create.get(*owner) == Some(&Some(false)))
             })
-            .map(|(owner, _)| ident(owner))
+            .map(|(owner, _)| ident(owner).into())
             .collect();
         let on = ident(schema);
         for owner in &lent {
@@ -346,7 +346,7 @@ impl Work<'_> {
     fn revoke_membership(&mut self, role: &str, member: &Grantee) {
         let from = match member.kind {
             GranteeKind::Role => member.sql(),
-            GranteeKind::User | GranteeKind::Group => ident(&member.name),
+            GranteeKind::User | GranteeKind::Group => ident(&member.name).into(),
         };
         self.push_shared(format!("REVOKE ROLE {} FROM {from}", ident(role)), format!("the role of {member}"));
     }

@@ -70,13 +70,13 @@ fn server(error: &ServerError, hints: &Hints) -> Option<String> {
 /// The GRANT for a "permission denied", read from the warehouse's sentence.
 fn permission(error: &ServerError, hints: &Hints) -> String {
     let grantee = hints.grantee.as_deref().unwrap_or(&error.user);
-    let to = if grantee.is_empty() { "<user>".to_owned() } else { ident(grantee) };
+    let to = if grantee.is_empty() { "<user>".to_owned() } else { ident(grantee).into() };
     let statement = error.message.strip_prefix("permission denied for ").and_then(|rest| {
         let (kind, name) = rest.split_once(' ')?;
         let name = name.trim().trim_matches('"');
         let table = || match &hints.schema {
             Some(schema) => format!("{}.{}", ident(schema), ident(name)),
-            None => ident(name),
+            None => ident(name).into(),
         };
         Some(match kind {
             "schema" if error.statement.starts_with("CREATE ") => {

@@ -188,7 +188,7 @@ pub fn outside_steps(database: &str, name: &str, outside: &Outside) -> Vec<Step>
     let mut steps = Vec::new();
     let arns: BTreeSet<&String> = outside.iam.iter().map(|(arn, _)| arn).collect();
     for arn in arns {
-        let on = if arn == "default-aws-iam-role" { "DEFAULT".to_owned() } else { literal(arn) };
+        let on = if arn == "default-aws-iam-role" { "DEFAULT".to_owned() } else { literal(arn).into() };
         steps.push(Step::shared(database, format!("REVOKE ASSUMEROLE ON {on} FROM {user} FOR ALL"), "an IAM role"));
     }
     for (other, privilege, scope) in &outside.databases {
@@ -219,7 +219,7 @@ fn object(hold: &Hold) -> String {
 fn grantee(grantee: &acl::Grantee) -> String {
     match grantee {
         acl::Grantee::Public => "PUBLIC".to_owned(),
-        acl::Grantee::User(name) => ident(name),
+        acl::Grantee::User(name) => ident(name).into(),
         acl::Grantee::Group(name) => format!("GROUP {}", ident(name)),
     }
 }
