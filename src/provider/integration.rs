@@ -11,7 +11,7 @@ use super::configured::Configured;
 use super::place::{self, Mark};
 use super::{errors, link, rotation, tests_result};
 use crate::engine::bootstrap::verify::{Looked, tests_by_hand, verify};
-use crate::engine::bootstrap::{self, ALTERED, Applied, NotApplied, Removal, Request, Seen, Spec};
+use crate::engine::bootstrap::{self, ALTERED, Applied, Keepsake, NotApplied, Removal, Request, Seen, Spec};
 use crate::engine::error::Error;
 use crate::engine::session::validation::{Status, TestResult, Validation};
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
@@ -85,7 +85,7 @@ impl Resource for Integration {
         }
         let secret = secrets::wanted(data, &wanted, None, cx).await?;
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");
-        let request = Request { spec, password: secret.password, serverless };
+        let request = Request { spec, password: secret.password, serverless, new_key: false };
         match bootstrap::create(&warehouse, &request, cx.cancelled()).await {
             Ok(applied) => {
                 cx.created();
@@ -99,7 +99,7 @@ impl Resource for Integration {
                     cx.set("status", left.status.name());
                     cx.set("validation_results", results(&failed.tests));
                     cx.set("password_version", secret.version);
-                    Kept { made: left.made.clone(), view: None }.keep(cx);
+                    Kept { made: left.made.clone(), ..Kept::default() }.keep(cx);
                 }
                 Err(report(data, &failed, cx))
             }
@@ -125,7 +125,8 @@ impl Resource for Integration {
         };
         match looked {
             Ok((spec, looked)) => {
-                let found = show(&state, &spec, &looked, cx);
+                let keepsake = kept.map(|kept| kept.keepsake).unwrap_or_default();
+                let found = show(&state, &spec, &looked, &keepsake, cx);
                 if let Some(store) = state.store().filter(|_| found == Found::Here) {
                     rotation::look(data, &store, cx).await?;
                 }
@@ -168,7 +169,7 @@ impl Resource for Integration {
             let mut known = prior.known(kept.as_ref());
             if !same(&warehouse.access().database) {
                 // The script for the change made the view anew.
-                known.view = None;
+                known.keepsake.view = None;
             }
             let looked = verify(&warehouse, &spec, Some(&known), true, cx.cancelled())
                 .await
@@ -177,7 +178,8 @@ impl Resource for Integration {
             return verified(&spec, &looked, &tests, cx);
         }
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");
-        let request = Request { spec, password: secret.password, serverless };
+        let new_key = prior.settings.spec("").key_version != spec.key_version;
+        let request = Request { spec, password: secret.password, serverless, new_key };
         match bootstrap::update(&warehouse, &request, &prior.known(kept.as_ref()), cx.cancelled()).await {
             Ok(applied) => {
                 record(applied, secret.version, cx);
@@ -187,7 +189,7 @@ impl Resource for Integration {
                 if let Some(left) = &failed.left {
                     cx.set("status", left.status.name());
                     // As far as it came: what was made has to be removed one day.
-                    Kept { made: left.made.clone(), view: kept.and_then(|kept| kept.view) }.keep(cx);
+                    Kept { made: left.made.clone(), keepsake: left.keepsake.clone(), imported: false }.keep(cx);
                 }
                 Err(report(data, &failed, cx))
             }
@@ -215,15 +217,17 @@ impl Resource for Integration {
         let spec = state.settings.spec(&warehouse.access().database);
         let explain = |error: Error| errors::diagnostic(&error, &hints);
         if !automatic {
-            let found = bootstrap::look(&warehouse, &spec, cx.cancelled()).await.map_err(explain)?;
+            let found = bootstrap::look(&warehouse, &spec, None, cx.cancelled()).await.map_err(explain)?;
             let left = bootstrap::gone(&found, &spec);
             return if left.is_empty() { Ok(()) } else { Err(not_removed(&spec, &warehouse.access().database, &left)) };
         }
         let kept = Kept::read(cx);
         let removal = Removal {
             spec,
-            made: kept.map(|kept| kept.made),
             id: state.id.filter(|id| !id.is_empty()),
+            keepsake: kept.as_ref().map(|kept| kept.keepsake.clone()).unwrap_or_default(),
+            imported: kept.as_ref().is_some_and(|kept| kept.imported),
+            made: kept.map(|kept| kept.made),
             force: state.force_destroy,
         };
         match bootstrap::remove(&warehouse, &removal, cx.cancelled()).await {
@@ -302,7 +306,7 @@ fn warn_of_what_is_lost(plan: &mut Plan<'_>) {
     let (Some(before), Some(wanted)) = (read(plan.prior()), read(plan.planned())) else { return };
     let (before, wanted) = (before.spec(""), wanted.spec(""));
     if let Some(actors) = before.impersonation.filter(|actors| wanted.impersonation.as_ref() != Some(actors)) {
-        let what = actors.sql().to_lowercase();
+        let what = actors.to_string();
         let detail =
             format!("The {what} is dropped, and its members lose what it gives them. They are not taken over.");
         plan.warn(Diagnostic::warning(format!("The members of {what} are lost"), detail));
@@ -354,21 +358,30 @@ fn verified(spec: &Spec, looked: &Looked, tests: &[TestResult], cx: &mut Change<
             for what in &looked.missing {
                 d.push(Diagnostic::error("The integration is not complete", format!("Missing: {what}. Run the script again, or grant it by hand.")));
             }
+            for test in tests.iter().filter(|test| test.status == Status::Failed) {
+                d.push(Diagnostic::error(format!("Failed: {}", test.name), test.message.clone().unwrap_or_default()));
+            }
             if !d.has_errors() {
                 cx.created();
                 cx.set("id", marker.id.clone());
                 cx.set("status", "enabled");
                 cx.set("missing", Vec::<String>::new());
+                cx.set("exposed_to", Vec::<String>::new());
                 cx.set("validation_results", results(tests));
                 warn(tests, cx);
-                Kept { made: marker.made.clone(), view: looked.view.clone() }.keep(cx);
+                let kept = Kept { made: marker.made.clone(), keepsake: looked.keepsake.clone(), imported: false };
+                kept.keep(cx);
             }
         }
         Seen::Unseen => d.push(Diagnostic::error(
             "The integration cannot be verified",
             format!("The login may not read {}.integration in database {}. Sign in as the user who ran the script, or as marker_owner.", spec.system(), spec.database),
         )),
-        Seen::Absent | Seen::Foreign => {
+        Seen::Theirs(owner) => d.push(Diagnostic::error(
+            "The integration cannot be verified",
+            format!("Schema {} of database {} belongs to user {owner}, and so does what is written in it. Sign in as that user or name {owner} as marker_owner, if the script was run by {owner}.", spec.system(), spec.database),
+        )),
+        Seen::Absent | Seen::Foreign | Seen::Broken(_) => {
             for what in &looked.missing {
                 d.push(Diagnostic::error("The integration is not complete", format!("Missing: {what}. Run the scripts of this plan first: scripts.initial_create, then scripts.create.")));
             }
@@ -378,35 +391,68 @@ fn verified(spec: &Spec, looked: &Looked, tests: &[TestResult], cx: &mut Change<
 }
 
 /// Puts what was seen into state.
-fn show(state: &Model, spec: &Spec, looked: &Looked, cx: &mut Change<'_>) -> Found {
+fn show(state: &Model, spec: &Spec, looked: &Looked, kept: &Keepsake, cx: &mut Change<'_>) -> Found {
     if bootstrap::gone(&looked.found, spec).is_empty()
         && looked.found.inside.as_ref().is_none_or(|it| it.marker == Seen::Absent)
     {
         return Found::Gone;
     }
+    let unseen = match looked.marker() {
+        Seen::Unseen => true,
+        // Whom to believe was not kept by an earlier version, and this login cannot tell.
+        Seen::Theirs(_) => kept.owner.is_none() && !looked.found.world.superuser,
+        _ => false,
+    };
+    if !unseen {
+        show_exposure(state, spec, looked, cx);
+    }
     match looked.marker() {
-        Seen::Unseen => cx.warn(Diagnostic::warning(
+        _ if unseen => cx.warn(Diagnostic::warning(
             "The integration cannot be seen",
             format!("The login may not read {}.integration in database {}, so state stays as it was. Only changes need a login that can.", spec.system(), spec.database),
         )),
         Seen::Here(marker) => {
-            let altered = !looked.missing.is_empty() && marker.status == bootstrap::Status::Enabled;
+            let broken = !looked.missing.is_empty() || !looked.exposed_to.is_empty();
+            let altered = broken && marker.status == bootstrap::Status::Enabled;
             let another = state.id.as_ref().is_some_and(|id| *id != marker.id);
-            if another {
+            if another && !looked.is_known(kept) {
                 cx.warn(Diagnostic::warning(
                     "Another integration is in its place",
                     format!("Database {} holds integration {}. It is left alone.", spec.database, marker.id),
                 ));
             }
-            cx.set("missing", looked.missing.clone());
+            let mut missing = looked.missing.clone();
+            if another && looked.is_known(kept) {
+                missing.insert(0, format!("the marker in {}.integration (it has another id)", spec.system()));
+            }
+            cx.set("missing", missing);
             cx.set("status", if altered || another { ALTERED } else { marker.status.name() });
         }
-        Seen::Absent | Seen::Foreign => {
+        other => {
+            if let Seen::Theirs(owner) = &other
+                && !looked.is_known(kept)
+            {
+                cx.warn(Diagnostic::warning(
+                    "A schema of somebody else is in its place",
+                    format!("Schema {} of database {} belongs to user {owner}. It was not looked into.", spec.system(), spec.database),
+                ));
+            }
             cx.set("missing", looked.missing.clone());
             cx.set("status", ALTERED);
         }
     }
     Found::Here
+}
+
+/// Who holds rights on everything in the database, in `exposed_to` and as a test; the other tests stay as they were.
+fn show_exposure(state: &Model, spec: &Spec, looked: &Looked, cx: &mut Change<'_>) {
+    let before = state.exposed_to.clone().unwrap_or_default();
+    if before == looked.exposed_to {
+        return;
+    }
+    cx.set("exposed_to", looked.exposed_to.clone());
+    let kept = cx.prior().at("validation_results").clone();
+    cx.set("validation_results", tests_result::with(&kept, &looked.exposure_test(spec)));
 }
 
 fn record(applied: Applied, password_version: Option<String>, cx: &mut Change<'_>) {
@@ -417,9 +463,10 @@ fn record(applied: Applied, password_version: Option<String>, cx: &mut Change<'_
     cx.set("id", applied.id);
     cx.set("status", "enabled");
     cx.set("missing", Vec::<String>::new());
+    cx.set("exposed_to", Vec::<String>::new());
     cx.set("validation_results", results(&applied.tests));
     warn(&applied.tests, cx);
-    Kept { made: applied.made, view: applied.view }.keep(cx);
+    Kept { made: applied.made, keepsake: applied.keepsake, imported: false }.keep(cx);
 }
 
 /// A warning for each test that warns.

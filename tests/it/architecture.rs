@@ -96,3 +96,45 @@ fn paths_within_a_room_comments_strings_and_tests_are_no_crossings() {
     }
     assert_eq!(crossings(&["provider", "user"], "use crate::{engine, terraform};"), Vec::<String>::new());
 }
+
+/// What no source may hold, and where it may be all the same: ways by which a text could become SQL, or reach the wire.
+const WAYS_AROUND: [(&str, &[&str]); 7] = [
+    ("Sql::put(", &["engine/sql.rs"]),
+    ("impl Fragment for", &["engine/sql.rs"]),
+    ("Writing {", &["engine/sql.rs"]),
+    ("for Sql {", &["engine/sql.rs"]),
+    (".simple_query", &["engine/session.rs"]),
+    ("batch_execute", &["engine/session.rs"]),
+    (".leak()", &[]),
+];
+
+/// SQL is put together from texts of the source and typed fragments ([`terraform_provider_redshift::engine::sql`]): by
+/// types, as its doc tests show, and with no way around them.
+#[test]
+fn no_string_becomes_sql() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut used = 0;
+    for file in rust_files(&source) {
+        let name = file.strip_prefix(&source).expect("below src").to_string_lossy().replace('\\', "/");
+        let text = fs::read_to_string(&file).expect("a source is UTF-8");
+        used += text.matches("sql!(").count();
+        for (way, allowed) in WAYS_AROUND {
+            if text.contains(way) && !allowed.contains(&name.as_str()) {
+                found.push(format!("{name} holds {way}"));
+            }
+        }
+        // Text for tests alone: the function is not there outside of them.
+        if text.contains("sql::raw") && !text.contains("#[cfg(test)]") && !name.ends_with("tests.rs") {
+            found.push(format!("{name} uses sql::raw"));
+        }
+    }
+    assert!(used > 100, "statements are made by sql!, of which {used} were found");
+    assert_eq!(found, Vec::<String>::new());
+    let sql = fs::read_to_string(source.join("engine/sql.rs")).expect("is there");
+    for conversion in
+        ["From<String> for Sql", "From<&str> for Sql", "for String {\n    fn write", "for str {\n    fn write"]
+    {
+        assert!(!sql.contains(conversion), "{conversion} lets any text become SQL");
+    }
+}

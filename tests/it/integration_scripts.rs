@@ -216,7 +216,7 @@ const LISTED: &str = "data \"redshift_integrations\" \"all\" {}\noutput \"all\" 
 #[test]
 fn integrations_are_listed_and_imported() {
     let warehouse = Warehouse::start();
-    // An empty database that was there is taken, and not dropped in the end.
+    // An empty database that was there is taken.
     warehouse.sql("dev", "CREATE DATABASE adopted");
     // A governance tool's own, which is nobody's business here.
     warehouse.sql("sample", "CREATE SCHEMA theirs_system");
@@ -300,8 +300,8 @@ fn the_login_of_the_set_up_can_be_deleted_and_later_reads_need_no_rights() {
     workspace.apply();
     workspace.plan().assert_empty();
     let dump = warehouse.dump("governed");
-    for table in ["integration", "integration_lock"] {
-        let line = format!("relation immuta_system.{table} r owner=etl -");
+    for table in ["immuta_system.integration", "immuta_lock.integration_lock"] {
+        let line = format!("relation {table} r owner=etl -");
         assert!(dump.contains(&line), "{line}");
     }
     workspace.destroy();

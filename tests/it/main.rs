@@ -23,6 +23,7 @@ mod integration_iam;
 mod integration_manual;
 mod integration_safety;
 mod integration_scripts;
+mod integration_trust;
 mod integration_use;
 mod integration_words;
 mod moto;

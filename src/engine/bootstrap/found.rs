@@ -1,15 +1,18 @@
 //! What is there of an integration: read from the catalogues, in its own database and in the warehouse.
 
+use super::exposure::{self, Exposure};
 use super::marker::{self, Seen};
 use super::spec::{ActorKind, Impersonation, Spec};
+use super::text;
+use super::trust::Whose;
 use crate::engine::catalog::acl::Acl;
 use crate::engine::catalog::principals::{self, Principals};
-use crate::engine::catalog::roles::{self, RoleRights, Roles};
-use crate::engine::catalog::snapshot::{self, ExternalSchemas, Relation, Schema, Snapshot};
+use crate::engine::catalog::roles::{self, RoleRights, Roles, UserScopes};
+use crate::engine::catalog::snapshot::{self, ExternalSchemas, Relation, RelationKind, Schema, Snapshot};
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
 use crate::engine::session::Session;
-use crate::engine::sql::{Sql, literal};
+use crate::engine::sql::{Sql, literal, sql};
 
 /// What all databases share.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,10 @@ pub struct World {
     pub principals: Principals,
     pub roles: Roles,
     pub case_sensitive: bool,
+    /// The user id and name of the login.
+    pub login: i64,
+    pub login_name: String,
+    pub superuser: bool,
 }
 
 /// A database as the catalogue shows it.
@@ -38,16 +45,58 @@ pub struct Routine {
     pub owner: i64,
     pub acl: Acl,
     pub source: String,
+    /// Whether it runs with the rights of its owner.
+    pub definer: bool,
+    /// Its own setting of search_path; the outer none: the warehouse does not tell.
+    pub search_path: Option<Option<String>>,
 }
 
 impl Routine {
     /// Whether it is the procedure by which members act for others, and no other of the same name.
     fn is_impersonation(&self, spec: &Spec) -> bool {
-        let arguments = self.signature.rsplit_once('(').map(|(_, arguments)| arguments.trim_end_matches(')'));
-        self.schema == spec.procedures()
-            && self.name == "impersonate_user"
-            && matches!(arguments, Some("character varying" | "varchar"))
+        self.has_its_name(spec) && matches!(self.arguments(), Some("character varying" | "varchar"))
     }
+
+    fn has_its_name(&self, spec: &Spec) -> bool {
+        self.schema == spec.procedures() && self.name == "impersonate_user"
+    }
+
+    fn arguments(&self) -> Option<&str> {
+        self.signature.rsplit_once('(').map(|(_, arguments)| arguments.trim_end_matches(')'))
+    }
+
+    /// The types of its arguments, written anew: none where one is not a type of the warehouse's own.
+    pub(super) fn argument_types(&self) -> Option<Sql> {
+        let arguments = self.arguments()?;
+        if arguments.is_empty() {
+            return Some(sql!(""));
+        }
+        let types = arguments.split(',').map(|one| data_type(one.trim())).collect::<Option<Vec<Sql>>>()?;
+        Some(Sql::join(", ", types))
+    }
+}
+
+/// A type by the server's word for it.
+fn data_type(name: &str) -> Option<Sql> {
+    Some(match name {
+        "smallint" => sql!("smallint"),
+        "integer" => sql!("integer"),
+        "bigint" => sql!("bigint"),
+        "numeric" => sql!("numeric"),
+        "real" => sql!("real"),
+        "double precision" => sql!("double precision"),
+        "boolean" => sql!("boolean"),
+        "character" => sql!("character"),
+        "character varying" | "varchar" | "text" => sql!("varchar"),
+        "date" => sql!("date"),
+        "time without time zone" => sql!("time"),
+        "time with time zone" => sql!("timetz"),
+        "timestamp without time zone" => sql!("timestamp"),
+        "timestamp with time zone" => sql!("timestamptz"),
+        "super" => sql!("super"),
+        "refcursor" => sql!("refcursor"),
+        _ => return None,
+    })
 }
 
 /// What is in the managed database.
@@ -58,7 +107,13 @@ pub struct Inside {
     pub external: ExternalSchemas,
     /// What roles hold, as far as the login sees.
     pub role_rights: RoleRights,
+    /// Scoped rights of users on the tables of a schema.
+    pub user_scopes: UserScopes,
+    /// Rights on everything in the database.
+    pub exposures: Vec<Exposure>,
     pub marker: Seen,
+    /// The id of `<prefix>_system`: a schema that is made again has another.
+    pub system_oid: Option<u64>,
     /// The view's query, as the server prints it.
     pub view: Option<String>,
 }
@@ -67,6 +122,7 @@ pub struct Inside {
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     pub world: World,
+    pub whose: Whose,
     pub database: Option<DatabaseFound>,
     /// None while the managed database is not there, or was not looked at.
     pub inside: Option<Inside>,
@@ -79,7 +135,17 @@ impl World {
             principals: principals::load(session).await?,
             roles: roles::load(session).await?,
             case_sensitive: session.facts().case_sensitive,
+            login: session.facts().user_id,
+            login_name: session.facts().user.clone(),
+            superuser: session.facts().superuser,
         })
+    }
+}
+
+impl Found {
+    /// Whether what this user owns is believed.
+    pub(super) fn trusts(&self, owner: i64) -> bool {
+        self.world.trusts(owner, &self.whose)
     }
 }
 
@@ -95,42 +161,54 @@ impl World {
 
 /// The database of that name, if there is one.
 pub(super) async fn database(session: &mut Session, name: &str) -> Result<Option<DatabaseFound>, Error> {
-    let query = format!(
+    let query = sql!(
         "SELECT d.datdba, array_to_string(d.datacl, chr(9)) FROM pg_database d WHERE d.datname = {}",
         literal(name)
     );
-    let rows = session.query(&Sql::from(query)).await?;
+    let rows = session.query(&query).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     Ok(Some(DatabaseFound { owner: row.parse(0)?, acl: row.get(1).and_then(|text| Acl::parse(text).ok()) }))
 }
 
 impl Inside {
     /// Looks at the session's database.
-    pub(super) async fn read(session: &mut Session, prefix: &str) -> Result<Inside, Error> {
+    pub(super) async fn read(
+        session: &mut Session,
+        (database, prefix): (&str, &str),
+        world: &World,
+        whose: &Whose,
+    ) -> Result<Inside, Error> {
         let system = format!("{prefix}_system");
         let snapshot = snapshot::load(session).await?;
-        let routines = routines(session).await?;
+        let mut routines = routines(session).await?;
+        for routine in &mut routines {
+            if routine.schema == format!("{prefix}_procedures") && routine.name == "impersonate_user" {
+                routine.search_path = search_path(session, routine).await?;
+            }
+        }
         let external = snapshot::load_external(session).await?;
         let role_rights = roles::load_rights(session).await?;
+        let user_scopes = roles::load_user_scopes(session).await?;
+        let exposures = exposure::read(session, database, world).await?;
         let view = match snapshot.schema(&system) {
-            Some(schema) if schema.relations.iter().any(|relation| relation.name == "user_profile") => {
+            Some(schema) if schema.relations.iter().any(|relation| relation.name == text::VIEW) => {
                 view(session, &system).await?
             }
             _ => None,
         };
         let marker = match snapshot.schema(&system) {
+            Some(schema) => {
+                let table = schema.relations.iter().find(|relation| relation.name == text::MARKER);
+                let table = table.map(|table| (table.owner, table.kind));
+                seen(session, prefix, (schema.owner, table), world, whose).await?
+            }
             None => Seen::Absent,
-            Some(schema) if schema.relations.iter().all(|relation| relation.name != "integration") => Seen::Foreign,
-            Some(_) => match marker::read(session, &system).await {
-                Ok(Some(marker)) => Seen::Here(Box::new(marker)),
-                Ok(None) => Seen::Foreign,
-                Err(error) if error.sqlstate() == Some("42501") => Seen::Unseen,
-                // A table of that name that is another's.
-                Err(error) if error.sqlstate() == Some("42703") => Seen::Foreign,
-                Err(error) => return Err(error),
-            },
         };
-        Ok(Inside { snapshot, routines, external, role_rights, marker, view })
+        let system_oid = match marker {
+            Seen::Absent => None,
+            _ => schema_oid(session, &system).await?,
+        };
+        Ok(Inside { snapshot, routines, external, role_rights, user_scopes, exposures, marker, system_oid, view })
     }
 
     pub(super) fn schema(&self, name: &str) -> Option<&Schema> {
@@ -141,9 +219,26 @@ impl Inside {
         self.schema(schema)?.relations.iter().find(|relation| relation.name == name)
     }
 
+    /// Leaves out what is dropped.
+    pub(super) fn without_relation(&mut self, schema: &str, name: &str) {
+        for found in self.snapshot.schemas.iter_mut().filter(|found| found.name == schema) {
+            found.relations.retain(|relation| relation.name != name);
+        }
+    }
+
+    /// The same of the procedure.
+    pub(super) fn without_procedure(&mut self, spec: &Spec) {
+        self.routines.retain(|routine| !routine.is_impersonation(spec));
+    }
+
     /// The procedure by which members act for others.
     pub(super) fn procedure(&self, spec: &Spec) -> Option<&Routine> {
         self.routines.iter().find(|routine| routine.is_impersonation(spec))
+    }
+
+    /// Other procedures of its name, by which somebody could be taken in.
+    pub(super) fn overloads<'a>(&'a self, spec: &'a Spec) -> impl Iterator<Item = &'a Routine> {
+        self.routines.iter().filter(|routine| routine.has_its_name(spec) && !routine.is_impersonation(spec))
     }
 
     /// Whether there is a schema of any kind of that name.
@@ -159,8 +254,9 @@ impl Inside {
 
     /// What others put there: everything but what an integration of this prefix and these external schemas makes.
     pub fn others(&self, spec: &Spec) -> Vec<String> {
-        let (system, ours) = (spec.system(), spec.schemas());
-        let tables = ["integration_lock", "integration", "profile", "user_profile", "impersonation"];
+        let (system, lock, ours) = (spec.system(), spec.lock(), spec.all_schemas());
+        let in_system = [text::LOCK, text::MARKER, text::PROFILE, text::VIEW, text::KEY];
+        let in_lock = [text::LOCK, text::DRAWS];
         let mut others = Vec::new();
         for schema in &self.snapshot.schemas {
             // The warehouse's own, such as `public`, belong to nobody who could have made them.
@@ -171,14 +267,17 @@ impl Inside {
                 others.push(format!("schema {}", schema.name));
             }
             for relation in &schema.relations {
-                let known = schema.name == system && tables.contains(&relation.name.as_str());
+                let known = schema.name == system && in_system.contains(&relation.name.as_str())
+                    || schema.name == lock && in_lock.contains(&relation.name.as_str());
                 if !known && relation.owner > principals::SYSTEM_USER_ID {
                     others.push(format!("{} {}.{}", relation.kind.name(), schema.name, relation.name));
                 }
             }
         }
         for routine in &self.routines {
-            let known = routine.is_impersonation(spec);
+            // One that is not as it was made is altered, and is put right or dropped like the rest.
+            let known =
+                routine.is_impersonation(spec) || (routine.has_its_name(spec) && routine.argument_types().is_some());
             if !known && routine.owner > principals::SYSTEM_USER_ID {
                 let kind = if routine.is_procedure { "procedure" } else { "function" };
                 others.push(format!("{kind} {}", routine.signature));
@@ -188,11 +287,95 @@ impl Inside {
     }
 }
 
+/// The marker, if whoever owns its schema and its table is believed: nothing of anybody else is even selected from.
+async fn seen(
+    session: &mut Session,
+    prefix: &str,
+    (schema_owner, table): (i64, Option<(i64, RelationKind)>),
+    world: &World,
+    whose: &Whose,
+) -> Result<Seen, Error> {
+    let name_of = |owner: i64| world.principals.name_of(owner);
+    if !world.trusts(schema_owner, whose) {
+        return Ok(Seen::Theirs(name_of(schema_owner)));
+    }
+    match table {
+        None => Ok(Seen::Foreign),
+        Some((owner, _)) if !world.trusts(owner, whose) => {
+            Ok(Seen::Broken(format!("it belongs to {}", name_of(owner))))
+        }
+        Some((_, kind)) if kind != RelationKind::Table => Ok(Seen::Broken(format!("it is a {}", kind.name()))),
+        Some(_) => marker::read(session, prefix).await,
+    }
+}
+
+/// The same of the session's database, where nothing else of it matters; without somebody to believe, whatever is written
+/// there.
+pub(super) async fn marker(
+    session: &mut Session,
+    prefix: &str,
+    world: &World,
+    whose: Option<&Whose>,
+) -> Result<Seen, Error> {
+    let query = sql!(
+        "SELECT n.nspowner, c.relowner, c.relkind FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = {} AND c.relkind IN ('r','v','m') WHERE n.nspname = {}",
+        literal(text::MARKER),
+        literal(&format!("{prefix}_system"))
+    );
+    let rows = session.query(&query).await?;
+    let Some(row) = rows.first() else { return Ok(Seen::Absent) };
+    let table = match row.get(2).map(str::trim) {
+        None => None,
+        Some("r") => Some((row.parse(1)?, RelationKind::Table)),
+        Some("v") => Some((row.parse(1)?, RelationKind::View)),
+        Some(_) => Some((row.parse(1)?, RelationKind::MaterializedView)),
+    };
+    match (whose, table) {
+        (Some(whose), _) => seen(session, prefix, (row.parse(0)?, table), world, whose).await,
+        // To look at, not to act on: a plain table runs nothing of its owner's.
+        (None, Some((_, RelationKind::Table))) => marker::read(session, prefix).await,
+        (None, _) => Ok(Seen::Foreign),
+    }
+}
+
+async fn schema_oid(session: &mut Session, name: &str) -> Result<Option<u64>, Error> {
+    let rows = session.query(&sql!("SELECT oid FROM pg_namespace WHERE nspname = {}", literal(name))).await?;
+    rows.first().map(|row| row.parse(0)).transpose()
+}
+
+/// What search_path a procedure sets for itself. AWS says of PG_PROC_INFO only that it shows what is known of procedures;
+/// a warehouse that does not show this is not asked further.
+async fn search_path(session: &mut Session, routine: &Routine) -> Result<Option<Option<String>>, Error> {
+    let query = sql!(
+        "SELECT array_to_string(p.proconfig, chr(10)) FROM pg_proc_info p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = {} AND p.proname = {}",
+        literal(&routine.schema),
+        literal(&routine.name)
+    );
+    match session.query(&query).await {
+        Ok(rows) => {
+            let setting = |row: &crate::engine::session::Row| {
+                row.get(0)?
+                    .lines()
+                    .find_map(|line| line.strip_prefix("search_path="))
+                    .map(|path| path.trim().to_owned())
+            };
+            let all: Vec<Option<String>> = rows.iter().map(setting).collect();
+            // Several of one name: each must set it.
+            Ok(Some(if all.iter().any(Option::is_none) { None } else { all.into_iter().flatten().next() }))
+        }
+        Err(Error::Server(error)) => {
+            tracing::debug!(sqlstate = error.sqlstate, "the warehouse does not show what procedures set");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 async fn routines(session: &mut Session) -> Result<Vec<Routine>, Error> {
     const ROUTINES: &str = "\
 SELECT n.nspname::varchar, p.proname::varchar, textin(regprocedureout(p.oid::regprocedure))::varchar, \
-CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END, p.proowner, array_to_string(p.proacl, chr(9)), p.prosrc::varchar \
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner > 1";
+CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END, p.proowner, array_to_string(p.proacl, chr(9)), p.prosrc::varchar, \
+p.prosecdef FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner > 1";
     let rows = session.query(&Sql::from(ROUTINES)).await?;
     let routine = |row: &crate::engine::session::Row| {
         Ok(Routine {
@@ -203,6 +386,8 @@ FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner > 
             owner: row.parse(4)?,
             acl: row.get(5).and_then(|text| Acl::parse(text).ok()).unwrap_or_default(),
             source: row.get(6).unwrap_or_default().to_owned(),
+            definer: principals::is_true(row.get(7)),
+            search_path: None,
         })
     };
     rows.iter().map(routine).collect()
@@ -210,7 +395,7 @@ FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner > 
 
 async fn view(session: &mut Session, system: &str) -> Result<Option<String>, Error> {
     let query =
-        format!("SELECT definition FROM pg_views WHERE schemaname = {} AND viewname = 'user_profile'", literal(system));
-    let rows = session.query(&Sql::from(query)).await?;
+        sql!("SELECT definition FROM pg_views WHERE schemaname = {} AND viewname = 'user_profile'", literal(system));
+    let rows = session.query(&query).await?;
     Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
 }

@@ -3,14 +3,15 @@
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
-use super::conflict::{self, busy};
+use super::conflict::{self, Own, busy};
+use super::exposure;
 use super::found::Found;
 use super::look;
-use super::made::{Made, Owners};
+use super::made::{Keepsake, Made, Owners};
 use super::making::Making;
-use super::marker::{self, Marker, Status};
+use super::marker::{self, Marker, Seen, Status};
 use super::nodes::Nodes;
-use super::parts::{How, UserPassword, missing, parts};
+use super::parts::{How, NewKey, UserPassword, missing, parts};
 use super::prechecks::{Seat, tests};
 use super::spec::Spec;
 use super::verify::{count_keys, key_test};
@@ -19,7 +20,7 @@ use crate::engine::catalog::roles::{self, SystemRights};
 use crate::engine::error::Error;
 use crate::engine::session::validation::{Status as Verdict, TestResult};
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::Sql;
+use crate::engine::sql::sql;
 
 /// What is wanted of an integration.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Request {
     pub password: UserPassword,
     /// Whether the warehouse is a serverless workgroup.
     pub serverless: bool,
+    /// Whether the key that signs claims is to be another one.
+    pub new_key: bool,
 }
 
 /// An integration as it is now.
@@ -35,8 +38,7 @@ pub struct Request {
 pub struct Applied {
     pub id: String,
     pub made: Made,
-    /// The digest of the view's query, by which an altered view is noticed.
-    pub view: Option<String>,
+    pub keepsake: Keepsake,
     pub tests: Vec<TestResult>,
 }
 
@@ -55,6 +57,7 @@ pub struct NotApplied {
 pub struct Left {
     pub id: String,
     pub made: Made,
+    pub keepsake: Keepsake,
     pub status: Status,
 }
 
@@ -86,17 +89,21 @@ pub async fn create(
         id: start.leftover.as_ref().map_or_else(|| random()[..32].to_owned(), |marker| marker.id.clone()),
         run: random()[..32].to_owned(),
         how: start.how(request),
-        made_so_far: start.leftover.as_ref().map_or_else(Made::default, |marker| marker.made.clone()),
+        made_so_far: start.made(request),
+        kept_owner: None,
+        system_user: None,
         lock: start.lock,
+        made_database: false,
+        marked: start.leftover.is_some(),
         done: false,
         externals: Vec::new(),
     };
     let ended = making.all(start.found.database.is_some(), start.leftover.as_ref()).await;
     let tests = start.tests;
     match ended {
-        Ok(view) => {
+        Ok(keepsake) => {
             let made = making.made_so_far;
-            Ok(Applied { id: making.id, made, view, tests })
+            Ok(Applied { id: making.id, made, keepsake, tests })
         }
         Err(error) => {
             let (left, undoing) = making.undo(&error).await;
@@ -122,17 +129,18 @@ impl Start {
         cancel: &CancellationToken,
     ) -> Result<Start, Box<NotApplied>> {
         let spec = &request.spec;
-        let mut found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
+        let mut found = look(warehouse, spec, None, cancel).await.map_err(NotApplied::nothing)?;
         let facts = warehouse.facts(cancel).await.map_err(NotApplied::nothing)?;
         let mut lock = None;
         if let Some(marker) = adoptable(warehouse, spec, &found)? {
             // Whoever holds the lock is alive, and at it.
-            lock = Lock::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
+            lock = Lock::take(warehouse, spec, &found, cancel).await.map_err(NotApplied::nothing)?;
             if lock.is_none() {
-                return Err(NotApplied::nothing(busy(warehouse, spec, marker, cancel).await));
+                let state = Some((marker.id.as_str(), marker.status));
+                return Err(NotApplied::nothing(busy(warehouse, spec, &found, state, cancel).await));
             }
             // It may have ended while its lock was waited for.
-            found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
+            found = look(warehouse, spec, None, cancel).await.map_err(NotApplied::nothing)?;
         }
         let leftover = adoptable(warehouse, spec, &found)?.cloned();
         if let Some(other) = conflict::elsewhere(warehouse, spec, cancel).await.map_err(NotApplied::nothing)? {
@@ -143,16 +151,17 @@ impl Start {
             false => system_rights(warehouse, cancel).await.map_err(NotApplied::nothing)?,
         };
         let nodes = Nodes::ask(warehouse, request, cancel).await;
-        let tests = tests(&Seat {
+        let mut tests = tests(&Seat {
             spec,
             found: &found,
             facts: &facts,
             system_rights: &system_rights,
-            leftover: leftover.as_ref().map(|marker| &marker.made),
+            leftover: leftover.as_ref().map(|marker| Made::ours(spec, None, &marker.made)).as_ref(),
             edited: None,
             nodes: &nodes,
             collation: collation(warehouse, spec, &found, cancel).await,
         });
+        tests.push(exposure::test(found.inside.as_ref().map_or(&[], |inside| &inside.exposures), spec));
         let errors = failures(&tests);
         if !errors.is_empty() {
             return Err(Box::new(NotApplied { errors, left: None, tests }));
@@ -160,13 +169,24 @@ impl Start {
         Ok(Start { superuser: facts.superuser, found, leftover, lock, tests })
     }
 
+    /// What is there and is ours. An empty database that was there is one of somebody who is believed (the tests saw to
+    /// that), and the integration's from now on, as is one that an interrupted run made.
+    fn made(&self, request: &Request) -> Made {
+        let spec = &request.spec;
+        let made = self.leftover.as_ref().map(|marker| Made::ours(spec, None, &marker.made)).unwrap_or_default();
+        let adopts = spec.create_database && self.found.database.is_some() && self.leftover.is_none();
+        Made { database: made.database || adopts, ..made }
+    }
+
     fn how(&self, request: &Request) -> How {
+        let acts = request.spec.impersonation.is_some();
         How {
             owners: if self.superuser { Owners::System } else { Owners::Login },
-            made: self.leftover.as_ref().map(|marker| marker.made.clone()).unwrap_or_default(),
+            made: self.made(request),
             password: request.password.clone(),
-            key: request.spec.impersonation.is_some().then(|| SecretString::from(random())),
+            key: if acts { NewKey::Drawn(SecretString::from(random())) } else { NewKey::Keep },
             by_hand: false,
+            adopts: self.leftover.is_some(),
             view: None,
         }
     }
@@ -184,7 +204,7 @@ fn failures(tests: &[TestResult]) -> Vec<Error> {
 async fn collation(warehouse: &Warehouse, spec: &Spec, found: &Found, cancel: &CancellationToken) -> Option<String> {
     found.database.as_ref()?;
     let mut session = warehouse.session(&spec.database, cancel).await.ok()?;
-    let rows = session.query(&Sql::from("SELECT db_collation()")).await.ok()?;
+    let rows = session.query(&sql!("SELECT db_collation()")).await.ok()?;
     rows.first()?.get(0).map(|text| text.trim().to_owned())
 }
 
@@ -195,7 +215,11 @@ pub(super) async fn system_rights(warehouse: &Warehouse, cancel: &CancellationTo
 
 /// What an interrupted run of the same integration left, if that is what is there.
 fn adoptable<'a>(warehouse: &Warehouse, spec: &Spec, found: &'a Found) -> Result<Option<&'a Marker>, Box<NotApplied>> {
-    let Some(marker) = found.inside.as_ref().and_then(|inside| inside.marker.here()) else { return Ok(None) };
+    let seen = found.inside.as_ref().map(|inside| &inside.marker);
+    if let Some(Seen::Theirs(owner)) = seen {
+        return Err(NotApplied::nothing(conflict::theirs(spec, owner)));
+    }
+    let Some(marker) = seen.and_then(Seen::here) else { return Ok(None) };
     let unfinished = matches!(marker.status, Status::Creating | Status::CreateError);
     let same_user = !marker.made.user || marker.made.system_user == spec.system_user;
     if unfinished && same_user && marker.is_kind(spec.kind) {
@@ -210,7 +234,7 @@ pub struct Known {
     pub id: String,
     /// None: nothing was kept, and the marker says it.
     pub made: Option<Made>,
-    pub view: Option<String>,
+    pub keepsake: Keepsake,
 }
 
 /// Changes the integration from what is there to what is wanted, and repairs what somebody altered.
@@ -223,64 +247,92 @@ pub async fn update(
     let spec = &request.spec;
     spec.check().map_err(NotApplied::nothing)?;
     let _turn = Turn::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
-    let found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
-    let before = conflict::own_marker(&found, spec, &known.id).map_err(NotApplied::nothing)?;
-    let lock = Lock::take(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
+    let kept_owner = known.keepsake.owner;
+    let found = look(warehouse, spec, kept_owner, cancel).await.map_err(NotApplied::nothing)?;
+    let before = conflict::own_marker(&found, spec, known).map_err(NotApplied::nothing)?;
+    let lock = Lock::take(warehouse, spec, &found, cancel).await.map_err(NotApplied::nothing)?;
     let Some(lock) = lock else {
-        return Err(NotApplied::nothing(busy(warehouse, spec, &before, cancel).await));
+        let state = match &before {
+            Own::Marked(marker) => Some((marker.id.as_str(), marker.status)),
+            Own::Altered(_) => None,
+        };
+        return Err(NotApplied::nothing(busy(warehouse, spec, &found, state, cancel).await));
     };
     // Whoever had the lock may have changed everything.
-    let found = look(warehouse, spec, cancel).await.map_err(NotApplied::nothing)?;
-    let marker = conflict::own_marker(&found, spec, &known.id).map_err(NotApplied::nothing)?;
-    let facts = warehouse.facts(cancel).await.map_err(NotApplied::nothing)?;
-    let tests = rights_to_edit(warehouse, request, &found, &marker.made, cancel).await.map_err(NotApplied::nothing)?;
+    let found = look(warehouse, spec, kept_owner, cancel).await.map_err(NotApplied::nothing)?;
+    let own = conflict::own_marker(&found, spec, known).map_err(NotApplied::nothing)?;
+    let made = match &own {
+        Own::Marked(marker) => Made::ours(spec, known.made.as_ref(), &marker.made),
+        // What private state knows was seen when the last apply ended.
+        Own::Altered(_) => known.made.clone().unwrap_or_default(),
+    };
+    let tests = rights_to_edit(warehouse, request, &found, &made, cancel).await.map_err(NotApplied::nothing)?;
     let errors = failures(&tests);
     if !errors.is_empty() {
         return Err(Box::new(NotApplied { errors, left: None, tests }));
     }
     let gains_key = spec.impersonation.is_some()
-        && (may_know_key(spec, &found, known, &marker)
-            || count_keys(warehouse, spec, cancel).await.is_some_and(|keys| keys != 1));
+        && (request.new_key
+            || may_know_key(spec, &found, known, &made)
+            || count_keys(warehouse, spec, &found, cancel).await.is_some_and(|keys| keys != 1));
     let mut making = Making {
         warehouse,
         spec,
         cancel,
-        id: marker.id.clone(),
+        id: known.id.clone(),
         run: random()[..32].to_owned(),
         how: How {
-            owners: marker.made.owners,
-            made: marker.made.clone(),
+            owners: made.owners,
+            made: made.clone(),
             password: request.password.clone(),
-            key: gains_key.then(|| SecretString::from(random())),
+            key: if gains_key { NewKey::Drawn(SecretString::from(random())) } else { NewKey::Keep },
             by_hand: false,
-            view: known.view.clone(),
+            adopts: false,
+            view: known.keepsake.view.clone(),
         },
-        made_so_far: Made {
-            database: marker.made.database && known.made.as_ref().is_none_or(|made| made.database),
-            ..marker.made.clone()
-        },
+        made_so_far: made,
+        kept_owner,
+        system_user: known.keepsake.system_user,
         lock: Some(lock),
+        made_database: false,
+        marked: true,
         done: false,
         externals: Vec::new(),
     };
-    tracing::debug!(superuser = facts.superuser, status = marker.status.name(), "changing the integration");
-    let changed = making.changes(marker.generation).await;
+    let changed = match own {
+        Own::Marked(marker) => {
+            tracing::debug!(status = marker.status.name(), "changing the integration");
+            making.changes(Some(marker.generation)).await
+        }
+        Own::Altered(what) => {
+            tracing::debug!(what, "the marker is made anew");
+            match making.mark_again(&found).await {
+                Ok(()) => making.changes(None).await,
+                Err(error) => Err(error),
+            }
+        }
+    };
     match changed {
-        Ok(view) => Ok(Applied { id: marker.id, made: making.made_so_far, view, tests }),
+        Ok(keepsake) => Ok(Applied { id: known.id.clone(), made: making.made_so_far, keepsake, tests }),
         Err(error) => {
             making.take_back_externals().await;
-            let note = marker::failed(&spec.system(), Status::EditError, &making.run, &error.to_string());
-            let noted = alone(warehouse, &spec.database, &Sql::from(note), &CancellationToken::new()).await;
+            let note = marker::failed(spec, Status::EditError, &making.run, &error.to_string());
+            let noted = alone(warehouse, &spec.database, &note, &CancellationToken::new()).await;
             tracing::debug!(noted = noted.is_ok(), "the marker says that the edit failed");
-            let left = Left { id: marker.id, made: making.made_so_far, status: Status::EditError };
+            let left = Left {
+                id: known.id.clone(),
+                made: making.made_so_far,
+                keepsake: known.keepsake.clone(),
+                status: Status::EditError,
+            };
             Err(Box::new(NotApplied { errors: vec![error], left: Some(left), tests }))
         }
     }
 }
 
 /// Whether the key is missing, or somebody may have read it: a new one ends all that is claimed by the old one.
-fn may_know_key(spec: &Spec, found: &Found, known: &Known, marker: &Marker) -> bool {
-    let how = How { owners: marker.made.owners, made: marker.made.clone(), view: known.view.clone(), ..How::default() };
+fn may_know_key(spec: &Spec, found: &Found, known: &Known, made: &Made) -> bool {
+    let how = How { owners: made.owners, made: made.clone(), view: known.keepsake.view.clone(), ..How::default() };
     let table = format!("{}.impersonation", spec.system());
     // Both run as the owner of the key.
     let readers = [format!("procedure {}", spec.procedure()), format!("view {}.user_profile", spec.system())];
@@ -312,5 +364,6 @@ async fn rights_to_edit(
         collation: None,
     });
     tests.extend(key_test(warehouse, spec, found, "It gets a new one.", cancel).await);
+    tests.push(exposure::test(found.inside.as_ref().map_or(&[], |inside| &inside.exposures), spec));
     Ok(tests)
 }

@@ -77,15 +77,22 @@ fn spec(kind: Kind) -> Spec {
         impersonation: Some(Impersonation { name: "immuta_actors".into(), kind: ActorKind::Group }),
         marker_owner: None,
         external_schemas: if of_spectrum { [("lake".to_owned(), external)].into() } else { Default::default() },
+        key_version: None,
+        allowed_readers: Default::default(),
     }
 }
 
 fn request(spec: Spec) -> Request {
-    Request { spec, password: UserPassword::Set(SecretString::from("System-secret-1")), serverless: false }
+    Request {
+        spec,
+        password: UserPassword::Set(SecretString::from("System-secret-1")),
+        serverless: false,
+        new_key: false,
+    }
 }
 
 fn removal(spec: &Spec, made: &Made, id: &str) -> Removal {
-    Removal { spec: spec.clone(), made: Some(made.clone()), id: Some(id.to_owned()), force: false }
+    Removal::of_run(spec, made, id)
 }
 
 /// Runs the work until it ends or stalls; stalled work is cancelled, or dies with its lines, as with a killed process.
@@ -141,7 +148,7 @@ async fn make(trial: &Trial, spec: &Spec, trouble: Trouble) -> Option<Result<App
 }
 
 async fn is_whole(trial: &Trial, warehouse: &Warehouse, spec: &Spec, applied: &Applied) {
-    let known = Known { id: applied.id.clone(), made: Some(applied.made.clone()), view: applied.view.clone() };
+    let known = Known { id: applied.id.clone(), made: Some(applied.made.clone()), keepsake: applied.keepsake.clone() };
     let looked = verify::verify(warehouse, spec, Some(&known), false, &trial.never).await.expect("looks");
     assert_eq!(looked.missing, [] as [&str; 0]);
     assert_eq!(looked.marker().here().map(|marker| marker.status), Some(Status::Enabled));
@@ -184,7 +191,7 @@ async fn create_with(trial: &Trial, spec: &Spec, k: u64, trouble: Trouble, befor
                 let marker = all[0].marker.clone().expect("a marker");
                 assert_eq!((trouble, marker.status), (Trouble::KilledAfter, Status::Enabled), "{what}: then {error}");
                 assert!(error.contains(&format!("(id = {})", marker.id)) && error.contains("import it"), "{error}");
-                Applied { id: marker.id, made: marker.made, view: None, tests: Vec::new() }
+                Applied { id: marker.id, made: marker.made, keepsake: Keepsake::default(), tests: Vec::new() }
             }
         },
     };
@@ -239,7 +246,7 @@ fn edited(spec: &Spec) -> Spec {
 }
 
 fn known(applied: &Applied) -> Known {
-    Known { id: applied.id.clone(), made: Some(applied.made.clone()), view: applied.view.clone() }
+    Known { id: applied.id.clone(), made: Some(applied.made.clone()), keepsake: applied.keepsake.clone() }
 }
 
 /// Edits with a fault at step k, sees that it shows, and edits again; then back. False: there is no step k.

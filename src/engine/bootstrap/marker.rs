@@ -2,9 +2,10 @@
 
 use super::made::Made;
 use super::spec::{Kind, Spec};
+use super::text::{MARKER, of_system};
 use crate::engine::error::Error;
 use crate::engine::session::Session;
-use crate::engine::sql::{Sql, literal};
+use crate::engine::sql::{Quoted, Sql, bare, literal, sql};
 
 /// The form of the marker that this version writes and reads.
 pub const FORMAT: i64 = 1;
@@ -71,12 +72,16 @@ pub struct Marker {
 /// What is known of a marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// There is no `<prefix>_system`, or it is empty.
+    /// There is no `<prefix>_system`.
     Absent,
-    /// There is a `<prefix>_system` that this provider did not make.
+    /// There is a `<prefix>_system` of an owner who is trusted, without a marker.
     Foreign,
+    /// There is a `<prefix>_system` of an owner who is not: nothing in it was looked at. The owner's name.
+    Theirs(String),
     /// The login may not read it.
     Unseen,
+    /// It is in its place, and is not what this provider writes. What is wrong with it.
+    Broken(String),
     Here(Box<Marker>),
 }
 
@@ -90,39 +95,49 @@ impl Seen {
     }
 }
 
-/// Reads the marker in `<prefix>_system` of the session's database.
-pub(super) async fn read(session: &mut Session, system: &str) -> Result<Option<Marker>, Error> {
-    let query = format!(
-        "SELECT id, type, mode, status, format, generation, config_digest, made, message, run_id FROM {system}.integration"
+/// Reads the marker in `<prefix>_system` of the session's database. The caller has seen that a table of that name is
+/// there, and who owns it.
+pub(super) async fn read(session: &mut Session, prefix: &str) -> Result<Seen, Error> {
+    let system = format!("{prefix}_system");
+    let query = sql!(
+        "SELECT id, type, mode, status, format, generation, config_digest, made, message, run_id FROM {}.integration",
+        bare(&system)
     );
-    let rows = session.query(&Sql::from(query)).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let format: i64 = row.parse(4)?;
-    if format != FORMAT {
-        return Err(Error::refused(
-            "The integration was made by another version",
-            format!(
-                "Its marker in {system} has format {format}, and this version of the provider knows {FORMAT}. Nothing was changed."
-            ),
-        ));
-    }
-    let unreadable = |what: &str| {
-        Error::refused(
-            "The marker of the integration cannot be read",
-            format!("{what} in {system}.integration is not what this provider writes. Nothing was changed."),
-        )
+    let rows = match session.query(&query).await {
+        Ok(rows) => rows,
+        Err(error) if error.sqlstate() == Some("42501") => return Ok(Seen::Unseen),
+        // A table of that name that is another's.
+        Err(error) if error.sqlstate() == Some("42703") => return Ok(Seen::Foreign),
+        Err(error) => return Err(error),
     };
-    Ok(Some(Marker {
-        id: row.text(0)?.to_owned(),
-        kind: row.text(1)?.to_owned(),
-        mode: row.text(2)?.to_owned(),
-        status: Status::parse(row.text(3)?).ok_or_else(|| unreadable("status"))?,
-        generation: row.parse(5)?,
-        digest: row.text(6)?.to_owned(),
-        made: serde_json::from_str(row.text(7)?).map_err(|_| unreadable("made"))?,
-        message: row.get(8).map(str::to_owned),
-        run: row.get(9).map(str::to_owned),
-    }))
+    let row = match rows.as_slice() {
+        [] => return Ok(Seen::Foreign),
+        [row] => row,
+        _ => return Ok(Seen::Broken(format!("it has {} rows instead of one", rows.len()))),
+    };
+    // Another type of column says the same: somebody made the table anew.
+    let Ok(format) = row.parse::<i64>(4) else { return Ok(Seen::Broken("its format is no number".into())) };
+    if format != FORMAT {
+        let what = format!("it has format {format}, and this version of the provider knows {FORMAT}");
+        return Ok(Seen::Broken(what));
+    }
+    let parsed = || {
+        Some(Marker {
+            id: row.text(0).ok()?.to_owned(),
+            kind: row.text(1).ok()?.to_owned(),
+            mode: row.text(2).ok()?.to_owned(),
+            status: Status::parse(row.text(3).ok()?)?,
+            generation: row.parse(5).ok()?,
+            digest: row.text(6).ok()?.to_owned(),
+            made: serde_json::from_str(row.text(7).ok()?).ok()?,
+            message: row.get(8).map(str::to_owned),
+            run: row.get(9).map(str::to_owned),
+        })
+    };
+    Ok(match parsed() {
+        Some(marker) => Seen::Here(Box::new(marker)),
+        None => Seen::Broken("its status or its list of what was made is not what this provider writes".into()),
+    })
 }
 
 /// The row of a new integration.
@@ -130,99 +145,107 @@ pub(super) struct NewMarker<'a> {
     pub(super) id: &'a str,
     pub(super) mode: &'a str,
     pub(super) run: &'a str,
+    pub(super) status: Status,
     pub(super) made: &'a Made,
 }
 
-pub(super) fn insert(spec: &Spec, new: &NewMarker<'_>) -> String {
-    format!(
-        "INSERT INTO {}.integration VALUES ({}, '{}', '{}', '{}', {FORMAT}, 1, {}, '{}', {}, NULL, getdate(), getdate())",
-        spec.system(),
+fn table(spec: &Spec) -> Sql {
+    of_system(spec, MARKER)
+}
+
+/// A text as the marker keeps it.
+fn json(made: &Made) -> Quoted {
+    literal(&made.to_json())
+}
+
+pub(super) fn insert(spec: &Spec, new: &NewMarker<'_>) -> Sql {
+    sql!(
+        "INSERT INTO {} VALUES ({}, {}, {}, {}, {}, 1, {}, {}, {}, NULL, getdate(), getdate())",
+        table(spec),
         literal(new.id),
-        spec.kind.name(),
-        new.mode,
-        Status::Creating.name(),
+        literal(spec.kind.name()),
+        literal(new.mode),
+        literal(new.status.name()),
+        FORMAT,
         literal(new.run),
-        spec.digest(),
-        literal(&new.made.to_json()),
+        literal(&spec.digest()),
+        json(new.made)
     )
 }
 
 /// The same for a script: the warehouse makes the id, and the integration is complete when the script is.
-pub(super) fn insert_by_hand(spec: &Spec, made: &Made) -> String {
-    format!(
-        "INSERT INTO {}.integration SELECT md5('{}' || getdate()::varchar || pg_backend_pid()::varchar), '{}', 'manual', '{}', \
-         {FORMAT}, 1, NULL, '{}', {}, NULL, getdate(), getdate()",
-        spec.system(),
-        spec.database,
-        spec.kind.name(),
-        Status::Enabled.name(),
-        spec.digest(),
-        literal(&made.to_json()),
+pub(super) fn insert_by_hand(spec: &Spec, made: &Made) -> Sql {
+    sql!(
+        "INSERT INTO {} SELECT md5({} || getdate()::varchar || pg_backend_pid()::varchar), {}, 'manual', {}, {}, 1, NULL, {}, {}, NULL, getdate(), getdate()",
+        table(spec),
+        literal(&spec.database),
+        literal(spec.kind.name()),
+        literal(Status::Enabled.name()),
+        FORMAT,
+        literal(&spec.digest()),
+        json(made)
     )
 }
 
 /// Takes the integration for a run: only whoever names the generation that was read gets it.
-pub(super) fn claim(system: &str, status: Status, run: &str, generation: i64) -> String {
-    format!(
-        "UPDATE {system}.integration SET status = '{}', run_id = {}, generation = generation + 1, message = NULL, updated_at = getdate() \
-         WHERE generation = {generation}",
-        status.name(),
-        literal(run)
+pub(super) fn claim(spec: &Spec, status: Status, run: &str, generation: i64) -> Sql {
+    sql!(
+        "UPDATE {} SET status = {}, run_id = {}, generation = generation + 1, message = NULL, updated_at = getdate() WHERE generation = {}",
+        table(spec),
+        literal(status.name()),
+        literal(run),
+        generation
     )
 }
 
 /// What the marker says once the work of a run is done, in the same transaction.
-pub(super) fn done(spec: &Spec, made: &Made, run: &str) -> String {
-    format!(
-        "UPDATE {}.integration SET status = '{}', run_id = NULL, config_digest = '{}', made = {}, message = NULL, \
-         generation = generation + 1, updated_at = getdate() WHERE run_id = {}",
-        spec.system(),
-        Status::Enabled.name(),
-        spec.digest(),
-        literal(&made.to_json()),
-        literal(run)
-    )
+pub(super) fn done(spec: &Spec, made: &Made, run: &str) -> Sql {
+    sql!("{} WHERE run_id = {}", done_by_hand(spec, made), literal(run))
 }
 
 /// Notes what is being made, in the transaction before statements that stand alone.
-pub(super) fn making(spec: &Spec, made: &Made, run: &str) -> String {
-    format!(
-        "UPDATE {}.integration SET made = {}, generation = generation + 1, updated_at = getdate() WHERE run_id = {}",
-        spec.system(),
-        literal(&made.to_json()),
+pub(super) fn making(spec: &Spec, made: &Made, run: &str) -> Sql {
+    sql!(
+        "UPDATE {} SET made = {}, generation = generation + 1, updated_at = getdate() WHERE run_id = {}",
+        table(spec),
+        json(made),
         literal(run)
     )
 }
 
 /// The same by a script, which nobody claimed.
-pub(super) fn done_by_hand(spec: &Spec, made: &Made) -> String {
-    format!(
-        "UPDATE {}.integration SET status = '{}', run_id = NULL, config_digest = '{}', made = {}, message = NULL, \
-         generation = generation + 1, updated_at = getdate()",
-        spec.system(),
-        Status::Enabled.name(),
-        spec.digest(),
-        literal(&made.to_json()),
+pub(super) fn done_by_hand(spec: &Spec, made: &Made) -> Sql {
+    sql!(
+        "UPDATE {} SET status = {}, run_id = NULL, config_digest = {}, made = {}, message = NULL, generation = generation + 1, updated_at = getdate()",
+        table(spec),
+        literal(Status::Enabled.name()),
+        literal(&spec.digest()),
+        json(made)
     )
 }
 
+/// The last statement of a script whose transaction may not have taken effect.
+pub(super) fn done_by_hand_if_begun(spec: &Spec, made: &Made) -> Sql {
+    sql!("{} WHERE config_digest = {}", done_by_hand(spec, made), literal(&spec.digest()))
+}
+
 /// Notes in the transaction of a script that it took effect, before statements that stand alone.
-pub(super) fn editing_by_hand(spec: &Spec) -> String {
-    format!(
-        "UPDATE {}.integration SET status = '{}', config_digest = '{}', generation = generation + 1, updated_at = getdate()",
-        spec.system(),
-        Status::Editing.name(),
-        spec.digest()
+pub(super) fn editing_by_hand(spec: &Spec) -> Sql {
+    sql!(
+        "UPDATE {} SET status = {}, config_digest = {}, generation = generation + 1, updated_at = getdate()",
+        table(spec),
+        literal(Status::Editing.name()),
+        literal(&spec.digest())
     )
 }
 
 /// Notes on the marker that a run failed.
-pub(super) fn failed(system: &str, status: Status, run: &str, message: &str) -> String {
+pub(super) fn failed(spec: &Spec, status: Status, run: &str, message: &str) -> Sql {
     let short: String = message.chars().filter(|c| !c.is_control()).take(900).collect();
-    format!(
-        "UPDATE {system}.integration SET status = '{}', run_id = NULL, generation = generation + 1, message = {}, \
-         updated_at = getdate() WHERE run_id = {}",
-        status.name(),
+    sql!(
+        "UPDATE {} SET status = {}, run_id = NULL, generation = generation + 1, message = {}, updated_at = getdate() WHERE run_id = {}",
+        table(spec),
+        literal(status.name()),
         literal(&short),
         literal(run)
     )

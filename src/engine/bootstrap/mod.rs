@@ -5,6 +5,7 @@
 //! that are not done, [`look`] says which are missing, [`scripts`] prints them, [`remove`](removal::remove) undoes them.
 
 mod conflict;
+pub mod exposure;
 pub mod found;
 pub mod life;
 #[cfg(test)]
@@ -14,28 +15,33 @@ mod making;
 pub mod marker;
 mod nobody_else;
 mod nodes;
+mod owned;
 pub mod parts;
 mod prechecks;
 pub mod removal;
 pub mod scripts;
 pub mod spec;
+#[cfg(test)]
+mod tamper_tests;
 mod text;
+mod trust;
 pub mod verify;
 mod work;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::bootstrap::found::{Found, Inside, World, database};
+use crate::engine::bootstrap::trust::Whose;
 use crate::engine::error::Error;
 use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;
 
 pub use crate::engine::bootstrap::conflict::{Listed, id_of, list, settings};
 pub use crate::engine::bootstrap::life::{Applied, NotApplied, Request, create, update};
-pub use crate::engine::bootstrap::made::{Made, Owners};
+pub use crate::engine::bootstrap::made::{Keepsake, Made, Owners};
 pub use crate::engine::bootstrap::marker::{ALTERED, Marker, Seen, Status};
 pub use crate::engine::bootstrap::parts::{
-    How, UserPassword, database_in_words, digest, missing, parts, user_in_words,
+    How, NewKey, UserPassword, database_in_words, digest, missing, parts, user_in_words,
 };
 pub use crate::engine::bootstrap::removal::{Removal, gone, remove};
 pub use crate::engine::bootstrap::scripts::{Script, Scripts, scripts};
@@ -45,7 +51,13 @@ pub use crate::engine::bootstrap::spec::{
 
 /// Looks at all of an integration: from the connection's own database at what all databases share, and into the managed
 /// one if it is there.
-pub async fn look(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<Found, Error> {
+pub async fn look(
+    warehouse: &Warehouse,
+    spec: &Spec,
+    kept_owner: Option<i64>,
+    cancel: &CancellationToken,
+) -> Result<Found, Error> {
+    let whose = Whose::of(spec, kept_owner);
     let (world, there) = {
         let mut session = home(warehouse, spec, cancel).await?.0;
         (World::read(&mut session).await?, database(&mut session, &spec.database).await?)
@@ -53,11 +65,11 @@ pub async fn look(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken
     let inside = match &there {
         Some(_) => {
             let mut session = warehouse.session(&spec.database, cancel).await?;
-            Some(Inside::read(&mut session, &spec.prefix).await?)
+            Some(Inside::read(&mut session, (&spec.database, &spec.prefix), &world, &whose).await?)
         }
         None => None,
     };
-    Ok(Found { world, database: there, inside })
+    Ok(Found { world, whose, database: there, inside })
 }
 
 /// A session beside the managed database: with the one that it is made from, or where that is gone or none, with the

@@ -6,30 +6,43 @@ use std::collections::BTreeSet;
 use super::found::Inside;
 use super::parts::{List, Place};
 use super::spec::ActorKind;
+use super::text::{self, of_system};
 use crate::engine::catalog::acl::Grantee;
-use crate::engine::datastore::steps::scope;
 use crate::engine::rights::{Privilege, Rights};
-use crate::engine::sql::ident;
+use crate::engine::sql::{Sql, bare, ident, sql};
 
 impl List<'_> {
     /// Nobody has rights on the managed tables but who is given them here.
     pub(super) fn nobody_else(&mut self) {
-        let Some(inside) = self.inside else { return };
+        let Some(inside) = self.inside.clone() else { return };
         let system = self.spec.system();
-        let Some(schema) = inside.schema(&system) else { return };
+        if inside.schema(&system).is_none() {
+            return;
+        }
+        self.on_tables(&inside);
+        self.on_schemas(&inside);
+        self.no_role_reaches_in(&inside);
+        self.no_user_reaches_in(&inside);
+        self.nobody_else_acts(&inside);
+    }
+
+    fn on_tables(&mut self, inside: &Inside) {
+        let system = self.spec.system();
         let user = Grantee::User(self.spec.system_user.clone());
-        let mut extra = Vec::new();
+        let mut extra: Vec<(Place, &'static str, (Sql, String), Rights)> = Vec::new();
         // What was granted on a view that is dropped goes with it.
-        let dropped = |name: &str| name == "user_profile" && self.view_has_other_columns();
-        for relation in schema.relations.iter().filter(|relation| !dropped(&relation.name)) {
-            let Some(acl) = &relation.acl else { continue };
+        let other_columns = self.view_has_other_columns();
+        for relation in inside.schema(&system).into_iter().flat_map(|schema| &schema.relations) {
+            let (Some(acl), Some((name, of_system_user))) = (&relation.acl, managed(&relation.name)) else { continue };
+            if name == text::VIEW && other_columns {
+                continue;
+            }
             let owner = self.found.world.principals.name_of(relation.owner);
-            let Some(of_system_user) = managed(&relation.name) else { continue };
             let grantees: BTreeSet<_> = acl.0.iter().map(|entry| entry.grantee.clone()).collect();
             for grantee in grantees {
                 let held = acl.of(&grantee);
                 let allowed = match &grantee {
-                    Grantee::Public if relation.name == "user_profile" => Rights::READ,
+                    Grantee::Public if name == text::VIEW => Rights::READ,
                     Grantee::User(name) if *name == owner => held,
                     _ if grantee == user && of_system_user => held,
                     _ => Rights::NONE,
@@ -37,60 +50,87 @@ impl List<'_> {
                 let more = held.without(allowed);
                 if !more.is_empty() {
                     let place = if of_system_user { self.own() } else { Place::Inside };
-                    extra.push((place, format!("{system}.{}", relation.name), grantee, more));
+                    extra.push((place, name, named(&grantee), more));
                 }
             }
         }
-        let mut extra: Vec<_> =
-            extra.into_iter().map(|(place, table, grantee, rights)| (place, table, named(&grantee), rights)).collect();
         for held in inside.role_rights.all() {
-            for ((schema, name), rights) in held.relations.iter().filter(|((schema, _), _)| *schema == system) {
-                let Some(of_system_user) = managed(name) else { continue };
+            for ((_, name), rights) in held.relations.iter().filter(|((schema, _), _)| *schema == system) {
+                let Some((name, of_system_user)) = managed(name) else { continue };
                 let place = if of_system_user { self.own() } else { Place::Inside };
-                let words = (format!("ROLE {}", ident(&held.role)), format!("role {}", held.role));
-                extra.push((place, format!("{schema}.{name}"), words, *rights));
+                extra.push((place, name, role(&held.role), *rights));
             }
         }
-        for (place, table, (name, words), rights) in extra {
-            let revoke = format!("REVOKE {rights} ON TABLE {table} FROM {name}");
+        for (place, name, (from, words), rights) in extra {
+            let table = of_system(self.spec, name);
+            let revoke = sql!("REVOKE {} ON TABLE {} FROM {}", rights, table, from);
             self.one(place, format!("no {rights} on {table} for {words}"), false, revoke);
         }
-        for schema in self.spec.schemas() {
-            let Some(found) = inside.schema(&schema) else { continue };
-            let owner = Grantee::User(self.found.world.principals.name_of(found.owner));
-            let entries = found.acl.iter().flat_map(|acl| &acl.0);
-            let creates = entries.filter(|entry| entry.rights.has(Privilege::Create)).map(|entry| &entry.grantee);
-            let others: BTreeSet<_> =
-                creates.filter(|grantee| **grantee != owner && **grantee != user).cloned().collect();
-            for grantee in others {
-                let place = if schema == system { Place::Inside } else { self.own() };
-                let (name, words) = named(&grantee);
-                let revoke = format!("REVOKE CREATE ON SCHEMA {schema} FROM {name}");
-                self.one(place, format!("no CREATE on schema {schema} for {words}"), false, revoke);
-            }
-        }
-        self.no_role_reaches_in(inside);
-        self.nobody_else_acts(inside);
     }
 
-    /// No role may make something in the managed schemas, or read all that is in the first, now or later.
-    fn no_role_reaches_in(&mut self, inside: &Inside) {
-        let (system, schemas) = (self.spec.system(), self.spec.schemas());
-        for held in inside.role_rights.all() {
-            let role = format!("ROLE {}", ident(&held.role));
-            let managed = |schema: &&String| schemas.contains(schema);
-            for (schema, _) in held.schemas.iter().filter(|(s, rights)| managed(s) && rights.has(Privilege::Create)) {
-                let place = if *schema == system { Place::Inside } else { self.own() };
-                let revoke = format!("REVOKE CREATE ON SCHEMA {schema} FROM {role}");
-                self.one(place, format!("no CREATE on schema {schema} for role {}", held.role), false, revoke);
+    /// Nobody else makes something in the managed schemas, and nobody reaches the lock, in front of which he could wait.
+    fn on_schemas(&mut self, inside: &Inside) {
+        let user = Grantee::User(self.spec.system_user.clone());
+        let [system, _, _, lock] = self.spec.all_schemas();
+        let create = Rights::from(Privilege::Create);
+        for schema in self.spec.all_schemas() {
+            let Some(found) = inside.schema(&schema) else { continue };
+            let owner = Grantee::User(self.found.world.principals.name_of(found.owner));
+            let barred = if schema == lock { create.and(Privilege::Usage.into()) } else { create };
+            let acl = found.acl.clone().unwrap_or_default();
+            let grantees: BTreeSet<_> = acl.0.iter().map(|entry| entry.grantee.clone()).collect();
+            for grantee in grantees {
+                let held = acl.of(&grantee).common(barred);
+                if held.is_empty() || grantee == owner || (grantee == user && schema != lock) {
+                    continue;
+                }
+                let place = if schema == system || schema == lock { Place::Inside } else { self.own() };
+                let (from, words) = named(&grantee);
+                let revoke = sql!("REVOKE {} ON SCHEMA {} FROM {}", held, bare(&schema), from);
+                self.one(place, format!("no {held} on schema {schema} for {words}"), false, revoke);
             }
-            if let Some(rights) = held.scoped.get(&system) {
-                let revoke =
-                    format!("REVOKE {rights} FOR TABLES IN {} FROM {role}", scope(&system, &self.spec.database));
-                let what = format!("no {rights} for tables in schema {system} for role {}", held.role);
-                self.one(Place::Inside, what, false, revoke);
+            for held in inside.role_rights.all() {
+                let rights = held.schemas.get(&schema).copied().unwrap_or_default().common(barred);
+                if rights.is_empty() {
+                    continue;
+                }
+                let place = if schema == system || schema == lock { Place::Inside } else { self.own() };
+                let (from, words) = role(&held.role);
+                let revoke = sql!("REVOKE {} ON SCHEMA {} FROM {}", rights, bare(&schema), from);
+                self.one(place, format!("no {rights} on schema {schema} for {words}"), false, revoke);
             }
         }
+    }
+
+    /// No role reads all that is in a managed schema, now or later.
+    fn no_role_reaches_in(&mut self, inside: &Inside) {
+        for held in inside.role_rights.all() {
+            for schema in self.spec.all_schemas() {
+                if let Some(rights) = held.scoped.get(&schema) {
+                    self.no_scope(&schema, *rights, role(&held.role));
+                }
+            }
+        }
+    }
+
+    /// No user either.
+    fn no_user_reaches_in(&mut self, inside: &Inside) {
+        for ((user, schema), rights) in &inside.user_scopes.0 {
+            if self.spec.all_schemas().contains(schema) && *user != self.spec.system_user {
+                self.no_scope(schema, *rights, named(&Grantee::User(user.clone())));
+            }
+        }
+    }
+
+    fn no_scope(&mut self, schema: &str, rights: Rights, (from, words): (Sql, String)) {
+        let revoke = sql!(
+            "REVOKE {} FOR TABLES IN SCHEMA {} DATABASE {} FROM {}",
+            rights,
+            ident(schema),
+            ident(&self.spec.database),
+            from
+        );
+        self.one(Place::Inside, format!("no {rights} for tables in schema {schema} for {words}"), false, revoke);
     }
 
     /// Nobody may call the procedure but its owner, the system user, and the group or role.
@@ -105,28 +145,29 @@ impl List<'_> {
         let extra: BTreeSet<_> =
             routine.acl.0.iter().map(|entry| entry.grantee.clone()).filter(|grantee| !may(grantee)).collect();
         for grantee in extra {
-            let (name, words) = named(&grantee);
+            let (from, words) = named(&grantee);
             let procedure = self.spec.procedure();
-            let revoke = format!("REVOKE EXECUTE ON PROCEDURE {procedure} FROM {name}");
+            let revoke = sql!("REVOKE EXECUTE ON PROCEDURE {} FROM {}", procedure, from);
             self.one(self.own(), format!("no EXECUTE on procedure {procedure} for {words}"), false, revoke);
         }
     }
 }
 
-/// Whether a relation of `<prefix>_system` is managed, and the system user's.
-fn managed(relation: &str) -> Option<bool> {
-    match relation {
-        "profile" | "impersonation" | "user_profile" => Some(true),
-        "integration" | "integration_lock" => Some(false),
-        _ => None,
-    }
+/// A relation of `<prefix>_system` that is managed, and whether it is the system user's.
+fn managed(relation: &str) -> Option<(&'static str, bool)> {
+    let ours = [(text::PROFILE, true), (text::KEY, true), (text::VIEW, true), (text::MARKER, false)];
+    ours.into_iter().find(|(name, _)| *name == relation)
 }
 
 /// A grantee in SQL, and in words.
-fn named(grantee: &Grantee) -> (String, String) {
+fn named(grantee: &Grantee) -> (Sql, String) {
     match grantee {
-        Grantee::Public => ("PUBLIC".to_owned(), "PUBLIC".to_owned()),
-        Grantee::User(name) => (ident(name).into(), format!("user {name}")),
-        Grantee::Group(name) => (format!("GROUP {}", ident(name)), format!("group {name}")),
+        Grantee::Public => (sql!("PUBLIC"), "PUBLIC".to_owned()),
+        Grantee::User(name) => (sql!("{}", ident(name)), format!("user {name}")),
+        Grantee::Group(name) => (sql!("GROUP {}", ident(name)), format!("group {name}")),
     }
+}
+
+fn role(name: &str) -> (Sql, String) {
+    (sql!("ROLE {}", ident(name)), format!("role {name}"))
 }

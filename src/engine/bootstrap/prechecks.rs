@@ -69,9 +69,9 @@ impl Seat<'_> {
         let name = format!("Validate Automatic Bootstrap: {} Database Does Not Exist", title(&self.spec.prefix));
         let database = &self.spec.database;
         let there = self.found.database.is_some();
-        let [_, functions, procedures] = self.spec.schemas();
+        let [_, functions, procedures, lock] = self.spec.all_schemas();
         let inside = self.found.inside.as_ref();
-        let foreign: Vec<String> = [functions, procedures]
+        let foreign: Vec<String> = [functions, procedures, lock]
             .into_iter()
             .filter(|schema| self.made().is_none() && inside.is_some_and(|inside| inside.schema(schema).is_some()))
             .map(|schema| format!("schema {schema}"))
@@ -94,6 +94,16 @@ impl Seat<'_> {
             };
         }
         let Some(inside) = &self.found.inside else { return passed_with(name, "[]".to_owned()) };
+        let owner = self.found.database.as_ref().map(|database| database.owner);
+        if let Some(owner) = owner.filter(|owner| self.made().is_none() && !self.found.trusts(*owner)) {
+            let owner = self.world().principals.name_of(owner);
+            return failed(
+                name,
+                format!(
+                    "Database {database} exists already and belongs to user {owner}, who could drop it or put something into it at any time. Choose another name, or let a superuser drop it, or give it to the login first (ALTER DATABASE {database} OWNER TO ...)."
+                ),
+            );
+        }
         if self.made().is_some() {
             return passed_with(name, "[]".to_owned());
         }
@@ -103,7 +113,12 @@ impl Seat<'_> {
             others.push(format!("schema {} without this provider's marker", self.spec.system()));
         }
         match others.is_empty() && inside.marker == Seen::Absent {
-            true => passed_with(name, "[]".to_owned()),
+            true => warning(
+                name,
+                &format!(
+                    "Database {database} is there already and empty. It is the integration's from now on: closed to PUBLIC, and dropped by a destroy."
+                ),
+            ),
             false if inside.marker == Seen::Unseen => failed(name, self.taken()),
             false => failed(
                 name,
@@ -146,7 +161,7 @@ impl Seat<'_> {
             None => self.leftover.is_some(),
         };
         if there && !ours {
-            let what = actors.sql().to_lowercase();
+            let what = actors.to_string();
             let message =
                 format!("The {what} exists already. Choose another name in impersonation, or drop the {what}.");
             return failed(name.to_owned(), message);

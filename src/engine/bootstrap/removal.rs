@@ -2,22 +2,26 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::conflict::{busy, needs_privileges};
+use super::conflict::{busy, needs_privileges, theirs};
 use super::few;
 use super::found::{Found, Inside};
 use super::life::system_rights;
 use super::look;
-use super::made::{Made, Owners};
+use super::made::{Keepsake, Made, Owners};
 use super::marker::{self, Marker, Seen, Status};
-use super::parts::{database_in_words, user_in_words};
-use super::spec::Spec;
+use super::owned::KINDS;
+use super::parts::{database_in_words, drop_relation, user_in_words};
+use super::spec::{ActorKind, Spec};
+use super::text::{self, of_lock, of_system};
 use super::work::{Act, Lock, Turn, alone, claim_lost, transaction};
+use crate::engine::catalog::acl::Grantee;
 use crate::engine::catalog::snapshot::Login;
 use crate::engine::datastore::owners::Warning;
 use crate::engine::error::Error;
+use crate::engine::rights::Privilege;
 use crate::engine::run::Retry;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{Sql, ident, literal};
+use crate::engine::sql::{Sql, bare, ident, literal, sql};
 use crate::engine::user::dropping::{self, Dropping};
 use crate::engine::user::inventory::Inventory;
 
@@ -31,8 +35,25 @@ pub struct Removal {
     pub made: Option<Made>,
     /// The integration's id; none: whatever has the name.
     pub id: Option<String>,
+    pub keepsake: Keepsake,
+    /// Whether what is known was read from the marker alone, by an import, and no apply has confirmed it.
+    pub imported: bool,
     /// Drop what others put there, and hand over what the system user owns elsewhere.
     pub force: bool,
+}
+
+impl Removal {
+    /// One of which nothing but this is known.
+    pub(super) fn of_run(spec: &Spec, made: &Made, id: &str) -> Removal {
+        Removal {
+            spec: spec.clone(),
+            made: Some(made.clone()),
+            id: Some(id.to_owned()),
+            keepsake: Keepsake::default(),
+            imported: false,
+            force: false,
+        }
+    }
 }
 
 /// Who removes it.
@@ -85,22 +106,28 @@ async fn once(
     cancel: &CancellationToken,
 ) -> Result<Vec<Warning>, Error> {
     let spec = &removal.spec;
-    let mut found = look(warehouse, spec, cancel).await?;
+    let kept_owner = removal.keepsake.owner;
+    let mut found = look(warehouse, spec, kept_owner, cancel).await?;
     let (mut made, mut marker) = ours(&found, removal, remover)?;
     look_before(warehouse, removal, &made, &found, cancel).await?;
     let (run, lock) = match remover {
         Remover::Run(run, lock) => ((*run).to_owned(), lock.take()),
         Remover::Destroy => {
-            let lock = match &marker {
-                Some(marker) => match Lock::take(warehouse, spec, cancel).await? {
-                    None => return Err(busy(warehouse, spec, marker, cancel).await),
+            // With force, what is there is taken apart whatever was done to its marker; the lock tells of a live run.
+            let is_there = found.inside.as_ref().is_some_and(|inside| inside.marker != Seen::Absent);
+            let lock = match marker.is_some() || (is_there && removal.force) {
+                true => match Lock::take(warehouse, spec, &found, cancel).await? {
+                    None => {
+                        let state = marker.as_ref().map(|marker| (marker.id.as_str(), marker.status));
+                        return Err(busy(warehouse, spec, &found, state, cancel).await);
+                    }
                     // Whoever had it may have changed everything.
                     lock => {
-                        found = look(warehouse, spec, cancel).await?;
+                        found = look(warehouse, spec, kept_owner, cancel).await?;
                         lock
                     }
                 },
-                None => None,
+                false => None,
             };
             if lock.is_some() {
                 (made, marker) = ours(&found, removal, remover)?;
@@ -109,14 +136,14 @@ async fn once(
             (super::life::random(), lock)
         }
     };
-    let Some(marker) = marker else { return take_apart(warehouse, removal, &made, &found, None, cancel).await };
-    let claim = marker::claim(&spec.system(), Status::Deleting, &run, marker.generation);
-    let acts = [Act::Claim(Sql::from(claim))];
+    let Some(marker) = marker else { return take_apart(warehouse, removal, &made, &found, lock, cancel).await };
+    let claim = marker::claim(spec, Status::Deleting, &run, marker.generation);
+    let acts = [Act::Claim(claim)];
     transaction(warehouse, spec, &spec.database, &acts, cancel).await.map_err(|broken| broken.error)?;
     let ended = take_apart(warehouse, removal, &made, &found, lock, cancel).await;
     if let Err(error) = &ended {
-        let note = marker::failed(&spec.system(), Status::DeleteError, &run, &error.to_string());
-        let noted = alone(warehouse, &spec.database, &Sql::from(note), &CancellationToken::new()).await;
+        let note = marker::failed(spec, Status::DeleteError, &run, &error.to_string());
+        let noted = alone(warehouse, &spec.database, &note, &CancellationToken::new()).await;
         tracing::debug!(noted = noted.is_ok(), "the marker says that the removal failed");
     }
     ended
@@ -127,7 +154,13 @@ fn ours(found: &Found, removal: &Removal, remover: &Remover<'_>) -> Result<(Made
     let spec = &removal.spec;
     let kept = removal.made.clone();
     let Some(inside) = &found.inside else { return Ok((kept.unwrap_or_default(), None)) };
+    // The schema that the last apply saw: whatever somebody wrote in it, it is no other integration's.
+    let is_known = removal.keepsake.schema.is_some() && removal.keepsake.schema == inside.system_oid;
+    let by_force = removal.force && is_known;
     match &inside.marker {
+        Seen::Here(marker) if by_force && removal.id.as_ref().is_some_and(|id| *id != marker.id) => {
+            Ok((kept.unwrap_or_default(), None))
+        }
         Seen::Here(marker) if removal.id.as_ref().is_some_and(|id| *id != marker.id) => Err(Error::refused(
             "Another integration is in its place",
             format!(
@@ -143,11 +176,26 @@ fn ours(found: &Found, removal: &Removal, remover: &Remover<'_>) -> Result<(Made
             {
                 return Err(claim_lost(spec));
             }
-            let database = marker.made.database && kept.is_none_or(|kept| kept.database);
-            let user = marker.made.user && marker.made.system_user == spec.system_user;
-            Ok((Made { database, user, ..marker.made.clone() }, Some((**marker).clone())))
+            let mut made = match kept.filter(|kept| is_known && kept.is_contradicted_by(spec, &marker.made)) {
+                Some(kept) => kept,
+                None => Made::ours(spec, removal.made.as_ref(), &marker.made),
+            };
+            if removal.imported {
+                confirm(&mut made, inside, found, spec);
+            }
+            Ok((made, Some((**marker).clone())))
         }
         Seen::Unseen => Err(needs_privileges(spec)),
+        Seen::Theirs(_) | Seen::Broken(_) if by_force => Ok((kept.unwrap_or_default(), None)),
+        Seen::Theirs(owner) => Err(theirs(spec, owner)),
+        Seen::Broken(what) if !removal.force => Err(Error::refused(
+            "The marker of the integration was altered",
+            format!(
+                "{}.integration in database {} is not what this provider writes: {what}. An apply makes it anew, or with force_destroy = true a destroy takes the integration apart without it.",
+                spec.system(),
+                spec.database
+            ),
+        )),
         Seen::Foreign if !removal.force => Err(Error::refused(
             "The marker of the integration is gone",
             format!(
@@ -156,13 +204,32 @@ fn ours(found: &Found, removal: &Removal, remover: &Remover<'_>) -> Result<(Made
                 spec.database
             ),
         )),
-        Seen::Foreign | Seen::Absent => {
+        Seen::Foreign | Seen::Absent | Seen::Broken(_) => {
             let mut made = kept.unwrap_or_default();
-            // Without the marker, it may be another database of the same name.
-            made.database = made.database && inside.others(spec).is_empty();
+            // Without the marker, it may be another database of the same name. One that is empty and of somebody who is
+            // believed was left by a run that died before it put a marker there.
+            let trusted = found.database.as_ref().is_some_and(|database| found.trusts(database.owner));
+            let unmarked = removal.made.is_none() && spec.create_database && trusted;
+            made.database = (made.database || unmarked) && (by_force || inside.others(spec).is_empty());
             Ok((made, None))
         }
     }
+}
+
+/// After an import, only the marker told the names of user and group: those that hold nothing of ours are left.
+fn confirm(made: &mut Made, inside: &Inside, found: &Found, spec: &Spec) {
+    let user = found.world.principals.user(&made.system_user).map(|user| user.id);
+    let owns = |name: String| inside.schema(&name).is_some_and(|schema| Some(schema.owner) == user);
+    let holds = inside.relation(&spec.system(), text::PROFILE).and_then(|relation| relation.acl.as_ref());
+    let holds = holds.is_some_and(|acl| acl.of(&Grantee::User(made.system_user.clone())).has(Privilege::Select));
+    made.user &= owns(spec.functions()) || holds;
+    made.actors = made.actors.take().filter(|actors| match actors.kind {
+        ActorKind::Group => inside
+            .procedure(spec)
+            .is_some_and(|routine| routine.acl.of(&Grantee::Group(actors.name.clone())).has(Privilege::Execute)),
+        // What roles hold on procedures is in no view: only the name that goes without saying.
+        ActorKind::Role => actors.name == format!("{}_impersonator_role", spec.prefix),
+    });
 }
 
 /// Everything that could refuse is asked before anything is changed anywhere.
@@ -207,7 +274,7 @@ fn spare(inventory: &mut Inventory, spec: &Spec, made: &Made) {
     if inventory.database != spec.database {
         return;
     }
-    let schemas = spec.schemas();
+    let schemas = spec.all_schemas();
     let managed = |schema: &String| schemas.contains(schema);
     let gone = |name: &String| managed(name) || made.external_schemas.contains_key(name);
     inventory.owns.retain(|owned| !(managed(&owned.schema) || owned.kind == "schema" && managed(&owned.name)));
@@ -243,7 +310,7 @@ fn refuse_others(inside: &Inside, spec: &Spec, made: &Made, force: bool) -> Resu
     let mut others = inside.others(spec);
     if !made.database {
         // Only the managed schemas are dropped.
-        let ours: Vec<String> = spec.schemas().iter().map(|schema| format!(" {schema}.")).collect();
+        let ours: Vec<String> = spec.all_schemas().iter().map(|schema| format!(" {schema}.")).collect();
         others.retain(|what| ours.iter().any(|schema| what.contains(schema.as_str())));
     }
     if others.is_empty() || force {
@@ -273,13 +340,13 @@ async fn take_apart(
     let managed = |inside: &&Inside| removal.force || inside.marker.here().is_some();
     if let Some(inside) = found.inside.as_ref().filter(managed) {
         let statements = statements(spec, made, found, inside, removal.force, warehouse, cancel).await?;
-        let acts: Vec<Act> = statements.into_iter().map(|sql| Act::Run(Sql::from(sql))).collect();
+        let acts: Vec<Act> = statements.into_iter().map(Act::Run).collect();
         if !acts.is_empty() {
             transaction(warehouse, spec, &spec.database, &acts, cancel).await.map_err(|broken| broken.error)?;
         }
         // They cannot be dropped in a transaction, so they come after what may still be refused.
         for (name, _) in made.external_schemas.iter().filter(|(name, _)| inside.has_external(name)) {
-            let drop = Sql::from(format!("DROP SCHEMA {}", ident(name)));
+            let drop = sql!("DROP SCHEMA {}", ident(name));
             alone(warehouse, &spec.database, &drop, cancel).await?;
         }
     }
@@ -292,7 +359,7 @@ async fn take_apart(
     }
     if let Some(actors) = made.actors.as_ref().filter(|actors| found.world.has_actors(actors)) {
         let home = warehouse.access().database.clone();
-        let dropped = alone(warehouse, &home, &Sql::from(actors.drop_sql()), cancel).await;
+        let dropped = alone(warehouse, &home, &actors.drop_sql(), cancel).await;
         // Gone meanwhile, or by an attempt whose answer was lost.
         dropped.or_else(|error| if error.sqlstate() == Some("42704") { Ok(()) } else { Err(error) })?;
     }
@@ -300,7 +367,7 @@ async fn take_apart(
     drop(lock);
     match &found.inside {
         Some(_) if made.database => drop_database(warehouse, spec, cancel).await?,
-        Some(inside) if inside.schema(&spec.system()).is_some() => {
+        Some(inside) if [spec.system(), spec.lock()].iter().any(|name| inside.schema(name).is_some()) => {
             drop_marker(warehouse, spec, inside, removal.force, cancel).await?;
         }
         _ => {}
@@ -316,14 +383,30 @@ async fn drop_marker(
     force: bool,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let system = spec.system();
-    let cascade = if force { " CASCADE" } else { "" };
-    let tables =
-        ["integration_lock", "integration"].into_iter().filter(|name| inside.relation(&system, name).is_some());
-    let mut statements: Vec<String> = tables.map(|name| format!("DROP TABLE {system}.{name}{cascade}")).collect();
-    statements.push(format!("DROP SCHEMA {system}{cascade}"));
-    let acts: Vec<Act> = statements.into_iter().map(|sql| Act::Run(Sql::from(sql))).collect();
+    // Without the marker, what has the names may be anybody's.
+    let (system, lock) = (spec.system(), spec.lock());
+    let mut statements = Vec::new();
+    for (schema, name) in [(&system, text::LOCK), (&system, text::MARKER), (&lock, text::DRAWS), (&lock, text::LOCK)] {
+        if let Some(relation) = inside.relation(schema, name) {
+            let name = if *schema == system { of_system(spec, name) } else { of_lock(spec, name) };
+            statements.push(drop_relation(relation.kind, &name, force));
+        }
+    }
+    for schema in [&lock, &system].into_iter().filter(|name| inside.schema(name).is_some()) {
+        statements.push(drop_schema(schema, force));
+    }
+    // A destroy that found no lock has made one.
+    if inside.schema(&lock).is_none() {
+        statements.push(sql!("DROP TABLE IF EXISTS {}", of_lock(spec, text::LOCK)));
+        statements.push(sql!("DROP SCHEMA IF EXISTS {}", bare(&lock)));
+    }
+    let acts: Vec<Act> = statements.into_iter().map(Act::Run).collect();
     transaction(warehouse, spec, &spec.database, &acts, cancel).await.map_err(|broken| broken.error)
+}
+
+fn drop_schema(name: &str, cascade: bool) -> Sql {
+    let cascade = if cascade { sql!(" CASCADE") } else { sql!("") };
+    sql!("DROP SCHEMA {}{}", bare(name), cascade)
 }
 
 /// What is dropped and revoked in the managed database, but for the marker.
@@ -335,49 +418,57 @@ async fn statements(
     force: bool,
     warehouse: &Warehouse,
     cancel: &CancellationToken,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Sql>, Error> {
     let [system, functions, procedures] = spec.schemas();
+    let (database, name) = (bare(&spec.database), bare(&spec.system_user));
     let mut all = Vec::new();
-    let cascade = if force { " CASCADE" } else { "" };
-    if inside.relation(&system, "user_profile").is_some() {
-        all.push(format!("DROP VIEW {system}.user_profile{cascade}"));
-    }
-    if inside.procedure(spec).is_some() {
-        all.push(format!("DROP PROCEDURE {}", spec.procedure()));
-    }
-    for table in ["impersonation", "profile"] {
-        if inside.relation(&system, table).is_some() {
-            all.push(format!("DROP TABLE {system}.{table}{cascade}"));
+    for (index, (relation, _)) in KINDS.into_iter().enumerate() {
+        // The view reads the tables, and the procedure reads them too.
+        if index == 1 {
+            all.extend(drop_procedures(spec, inside));
+        }
+        if let Some(found) = inside.relation(&system, relation) {
+            all.push(drop_relation(found.kind, &of_system(spec, relation), force));
         }
     }
     for schema in [&functions, &procedures] {
         if inside.schema(schema).is_some() {
-            all.push(format!("DROP SCHEMA {schema}{cascade}"));
+            all.push(drop_schema(schema, force));
         }
     }
     if made.temp_to_public && !made.database {
-        all.push(format!("REVOKE TEMP ON DATABASE {} FROM PUBLIC", spec.database));
+        all.push(sql!("REVOKE TEMP ON DATABASE {} FROM PUBLIC", database));
     }
     let user = found.world.principals.user(&spec.system_user);
     if user.is_some() && made.user {
         if inside.schema(&system).is_some() {
-            all.push(format!("REVOKE ALL ON SCHEMA {system} FROM {}", spec.system_user));
+            all.push(sql!("REVOKE ALL ON SCHEMA {} FROM {}", bare(&system), name));
         }
         let owned = found.database.as_ref().is_some_and(|database| user.is_some_and(|user| user.id == database.owner));
         if owned && made.owners == Owners::System {
             let login = warehouse.facts(cancel).await?.user.clone();
-            all.push(format!("ALTER DATABASE {} OWNER TO {}", spec.database, ident(&login)));
+            all.push(sql!("ALTER DATABASE {} OWNER TO {}", database, ident(&login)));
         }
-        all.push(format!("REVOKE ALL ON DATABASE {} FROM {}", spec.database, spec.system_user));
+        all.push(sql!("REVOKE ALL ON DATABASE {} FROM {}", database, name));
     }
     Ok(all)
+}
+
+/// The procedure and what else has its name.
+fn drop_procedures(spec: &Spec, inside: &Inside) -> Vec<Sql> {
+    let all = inside.procedure(spec).into_iter().chain(inside.overloads(spec));
+    all.filter_map(|routine| {
+        let name = sql!("{}.impersonate_user({})", bare(&spec.procedures()), routine.argument_types()?);
+        Some(if routine.is_procedure { sql!("DROP PROCEDURE {}", name) } else { sql!("DROP FUNCTION {}", name) })
+    })
+    .collect()
 }
 
 /// Drops the managed database, once nobody is in it any more.
 async fn drop_database(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<(), Error> {
     let home = super::home(warehouse, spec, cancel).await?.1;
     let superuser = warehouse.facts(cancel).await?.superuser;
-    let drop = Sql::from(format!("DROP DATABASE {}", spec.database));
+    let drop = sql!("DROP DATABASE {}", bare(&spec.database));
     for attempt in 1.. {
         warehouse.close_idle(&spec.database);
         if superuser {
@@ -407,12 +498,11 @@ async fn end_sessions(
     let mut session = warehouse.session(home, cancel).await?;
     // db_name is char(50), and names may be longer (AWS: STV_SESSIONS).
     let shown: String = database.chars().take(50).collect();
-    let query =
-        format!("SELECT process FROM stv_sessions WHERE db_name = {} AND user_name <> 'rdsdb'", literal(&shown));
-    let rows = session.query(&Sql::from(query)).await?;
+    let query = sql!("SELECT process FROM stv_sessions WHERE db_name = {} AND user_name <> 'rdsdb'", literal(&shown));
+    let rows = session.query(&query).await?;
     for row in rows {
         let process: i64 = row.parse(0)?;
-        let ended = session.query(&Sql::from(format!("SELECT pg_terminate_backend({process})"))).await;
+        let ended = session.query(&sql!("SELECT pg_terminate_backend({})", process)).await;
         // DROP DATABASE says it, if it matters.
         match ended {
             Err(error @ Error::Server(_)) => tracing::debug!(process, %error, "a session could not be ended"),
@@ -432,7 +522,7 @@ pub fn gone(found: &Found, spec: &Spec) -> Vec<String> {
         let external = spec.external_schemas.keys().filter(|name| inside.has_external(name));
         left.extend(external.map(|name| format!("external schema {name}")));
         left.extend(
-            spec.schemas()
+            spec.all_schemas()
                 .into_iter()
                 .filter(|name| inside.schema(name).is_some())
                 .map(|name| format!("schema {name}")),
@@ -443,6 +533,6 @@ pub fn gone(found: &Found, spec: &Spec) -> Vec<String> {
         left.push(user_in_words(&spec.system_user));
     }
     let actors = spec.impersonation.iter().filter(|actors| world.has_actors(actors));
-    left.extend(actors.map(|actors| actors.sql().to_lowercase()));
+    left.extend(actors.map(ToString::to_string));
     left
 }

@@ -3,16 +3,17 @@
 use super::found::{DatabaseFound, Found, Inside, World};
 use super::made::{Made, Owners};
 use super::marker::{self, Seen};
-use super::parts::{How, Part, Place, parts};
+use super::parts::{How, NewKey, Part, Place, parts};
 use super::spec::{ActorKind, Spec};
-use super::text;
+use super::text::{self, of_lock, of_system};
+use super::trust::Whose;
 use super::work::{proof, statements};
 use crate::engine::catalog::acl::{Acl, Entry, Grantee};
 use crate::engine::catalog::principals::{Group, Principals, User};
-use crate::engine::catalog::roles::{RoleRights, Roles};
+use crate::engine::catalog::roles::{RoleRights, Roles, UserScopes};
 use crate::engine::catalog::snapshot::{ExternalSchemas, Login, Relation, RelationKind, Schema, Snapshot};
 use crate::engine::rights::{Privilege, Rights};
-use crate::engine::sql::{Sql, ident};
+use crate::engine::sql::{Sql, bare, ident, sql};
 
 /// One script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,16 +87,15 @@ impl Writer {
         self.sql.push_str(&format!("\n-- {text}\n"));
     }
 
-    fn statement(&mut self, statement: &str) {
-        self.sql.push_str(statement);
+    fn statement(&mut self, statement: Sql) {
+        let statement = statement.to_string();
+        self.sql.push_str(&statement);
         self.sql.push_str(";\n");
-        self.statements.push(statement.to_owned());
+        self.statements.push(statement);
     }
 
-    fn all(&mut self, statements: &[Sql]) {
-        for statement in statements {
-            self.statement(&statement.to_string());
-        }
+    fn all(&mut self, statements: impl IntoIterator<Item = Sql>) {
+        statements.into_iter().for_each(|statement| self.statement(statement));
     }
 
     fn done(self, database: &str) -> Script {
@@ -111,35 +111,45 @@ impl Writer {
 
 fn initial_create(spec: &Spec, initial: &str) -> Script {
     let mut out = Writer::new("Makes the managed database of an integration.", initial);
-    out.statement(&text::create_database(spec));
+    out.statement(text::create_database(spec));
     out.done(initial)
 }
 
 fn create(spec: &Spec) -> Script {
     let mut out = Writer::new("Makes a governance integration.", &spec.database);
     let (found, made) = (nothing_yet(spec), made_by_hand(spec));
-    let how = How { by_hand: true, made: Made { database: spec.create_database, ..Made::default() }, ..How::default() };
+    let how = How {
+        by_hand: true,
+        made: Made { database: spec.create_database, ..Made::default() },
+        key: new_key(spec, true),
+        ..How::default()
+    };
     let parts = parts(spec, &found, &how);
-    let system = spec.system();
     out.remark("The marker, by which it is known again, and everything else: all or nothing.");
-    out.statement("BEGIN");
-    out.statement(&format!("CREATE SCHEMA {system}"));
-    out.statement(&text::lock_table(spec));
-    out.statement(&text::marker_table(spec));
-    out.statement(&marker::insert_by_hand(spec, &made));
-    out.all(&statements(spec, &parts, |part| !part.done));
+    out.statement(sql!("BEGIN"));
+    out.statement(sql!("CREATE SCHEMA {}", bare(&spec.system())));
+    out.statement(sql!("CREATE SCHEMA {}", bare(&spec.lock())));
+    out.statement(text::lock_table(spec));
+    out.statement(text::marker_table(spec));
+    out.statement(marker::insert_by_hand(spec, &made));
+    out.all(statements(spec, &parts, |part| !part.done));
     out.remark("View and procedure must work here, else nothing is kept.");
-    out.all(&proof(spec));
-    out.statement("COMMIT");
+    out.all(proof(spec));
+    out.statement(sql!("COMMIT"));
     alone(&mut out, &parts);
-    secrets(&mut out, spec, true, spec.impersonation.is_some());
+    password(&mut out, spec);
     out.done(&spec.database)
+}
+
+/// The key is made in the warehouse, so that nobody has to know it.
+fn new_key(spec: &Spec, is_wanted: bool) -> NewKey {
+    if is_wanted && spec.impersonation.is_some() { NewKey::ByHand } else { NewKey::Keep }
 }
 
 fn alone(out: &mut Writer, parts: &[Part]) {
     for part in parts.iter().filter(|part| part.place == Place::Alone && !part.done) {
         out.remark(&format!("Cannot be in a transaction: {}.", one_line(&part.what)));
-        out.all(&part.statements);
+        out.all(part.statements.iter().cloned());
     }
 }
 
@@ -148,46 +158,35 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// What no script may hold, as comments to fill in: without the dashes they are no SQL, so none becomes a password.
-fn secrets(out: &mut Writer, spec: &Spec, password: bool, key: bool) {
-    if password {
-        out.sql.push_str(&format!(
-            "\n-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:\n\
-             --   ALTER USER {} PASSWORD\n",
-            spec.system_user
-        ));
-    }
-    if key {
-        out.sql.push_str(&format!(
-            "\n-- Nobody can act for others yet. Put the output of `openssl rand -hex 32` in single quotes between the parentheses,\n\
-             -- and run it:\n\
-             --   INSERT INTO {}.impersonation VALUES ( )\n",
-            spec.system()
-        ));
-    }
+/// What no script may hold, as a comment to fill in: without the dashes it is no SQL, so nothing in it becomes a password.
+fn password(out: &mut Writer, spec: &Spec) {
+    out.sql.push_str(&format!(
+        "\n-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:\n\
+         --   ALTER USER {} PASSWORD\n",
+        bare(&spec.system_user)
+    ));
 }
 
 fn edit(spec: &Spec, before: &Spec) -> Script {
     let mut out = Writer::new("Changes a governance integration.", &spec.database);
     let (found, made) = (as_made(before), made_by_hand(spec));
-    let how = How { by_hand: true, made: made_by_hand(before), ..How::default() };
+    let is_new = before.impersonation.is_none() || before.key_version != spec.key_version;
+    let how = How { by_hand: true, made: made_by_hand(before), key: new_key(spec, is_new), ..How::default() };
     let parts = parts(spec, &found, &how);
     out.remark("All or nothing.");
-    out.statement("BEGIN");
-    out.all(&statements(spec, &parts, |part| !part.done));
-    out.all(&proof(spec));
-    let done = marker::done_by_hand(spec, &made);
+    out.statement(sql!("BEGIN"));
+    out.all(statements(spec, &parts, |part| !part.done));
+    out.all(proof(spec));
     if parts.iter().any(|part| part.place == Place::Alone && !part.done) {
-        out.statement(&marker::editing_by_hand(spec));
-        out.statement("COMMIT");
+        out.statement(marker::editing_by_hand(spec));
+        out.statement(sql!("COMMIT"));
         alone(&mut out, &parts);
         out.remark("Last: what was done, if the transaction took effect.");
-        out.statement(&format!("{done} WHERE config_digest = '{}'", spec.digest()));
+        out.statement(marker::done_by_hand_if_begun(spec, &made));
     } else {
-        out.statement(&done);
-        out.statement("COMMIT");
+        out.statement(marker::done_by_hand(spec, &made));
+        out.statement(sql!("COMMIT"));
     }
-    secrets(&mut out, spec, false, spec.impersonation.is_some() && before.impersonation.is_none());
     out.done(&spec.database)
 }
 
@@ -200,40 +199,42 @@ fn delete(spec: &Spec, initial: &str, half_made: bool) -> Script {
     };
     let place = if spec.create_database { initial } else { &spec.database };
     let mut out = Writer::new(what, place);
-    let if_exists = if half_made { "IF EXISTS " } else { "" };
+    let if_exists = if half_made { sql!("IF EXISTS ") } else { sql!("") };
     let [system, functions, procedures] = spec.schemas();
+    let (database, user) = (bare(&spec.database), bare(&spec.system_user));
+    let drop_table = |name: Sql| sql!("DROP TABLE {}{}", if_exists, name);
+    let drop_schema = |name: &str| sql!("DROP SCHEMA {}{}", if_exists, bare(name));
     if spec.create_database {
         out.remark("The database with all that is in it. Look into it first. Nobody may be connected to it.");
-        out.statement(&format!("DROP DATABASE {}", spec.database));
+        out.statement(sql!("DROP DATABASE {}", database));
     } else {
         for name in spec.external_schemas.keys() {
-            out.statement(&format!("DROP SCHEMA {if_exists}{}", ident(name)));
+            out.statement(sql!("DROP SCHEMA {}{}", if_exists, ident(name)));
         }
         out.remark("Without CASCADE: what others put there is not dropped.");
         if !half_made {
-            out.statement("BEGIN");
+            out.statement(sql!("BEGIN"));
         }
-        out.statement(&format!("DROP VIEW {if_exists}{system}.user_profile"));
+        out.statement(sql!("DROP VIEW {}{}", if_exists, of_system(spec, text::VIEW)));
         if spec.impersonation.is_some() {
-            out.statement(&format!("DROP PROCEDURE {}", spec.procedure()));
-            out.statement(&format!("DROP TABLE {if_exists}{system}.impersonation"));
+            out.statement(sql!("DROP PROCEDURE {}", spec.procedure()));
+            out.statement(drop_table(of_system(spec, text::KEY)));
         }
-        out.statement(&format!("DROP TABLE {if_exists}{system}.profile"));
-        out.statement(&format!("DROP SCHEMA {if_exists}{functions}"));
-        out.statement(&format!("DROP SCHEMA {if_exists}{procedures}"));
-        out.statement(&format!("REVOKE ALL ON SCHEMA {system} FROM {}", spec.system_user));
-        out.statement(&format!("REVOKE ALL ON DATABASE {} FROM {}", spec.database, spec.system_user));
+        out.statement(drop_table(of_system(spec, text::PROFILE)));
+        out.all([drop_schema(&functions), drop_schema(&procedures)]);
+        out.statement(sql!("REVOKE ALL ON SCHEMA {} FROM {}", bare(&system), user));
+        out.statement(sql!("REVOKE ALL ON DATABASE {} FROM {}", database, user));
     }
-    out.statement(&format!("DROP USER {if_exists}{}", spec.system_user));
+    out.statement(sql!("DROP USER {}{}", if_exists, user));
     if let Some(actors) = &spec.impersonation {
-        out.statement(&actors.drop_sql());
+        out.statement(actors.drop_sql());
     }
     if !spec.create_database {
-        out.statement(&format!("DROP TABLE {if_exists}{system}.integration_lock"));
-        out.statement(&format!("DROP TABLE {if_exists}{system}.integration"));
-        out.statement(&format!("DROP SCHEMA {if_exists}{system}"));
+        out.statement(drop_table(of_lock(spec, text::LOCK)));
+        out.statement(drop_table(of_system(spec, text::MARKER)));
+        out.all([drop_schema(&spec.lock()), drop_schema(&system)]);
         if !half_made {
-            out.statement("COMMIT");
+            out.statement(sql!("COMMIT"));
         }
     }
     out.done(place)
@@ -249,18 +250,28 @@ fn nothing_yet(spec: &Spec) -> Found {
         grantor: None,
     }]);
     let database = DatabaseFound { owner: 0, acl: (!spec.create_database).then_some(acl) };
-    let snapshot = Snapshot { login: Login::default(), schemas: Vec::new() };
+    let relation = Relation { oid: 0, name: text::LOCK.to_owned(), kind: RelationKind::Table, owner: 0, acl: None };
+    let lock = Schema { name: spec.lock(), owner: 0, acl: None, relations: vec![relation] };
     Found {
         world: World::default(),
+        whose: Whose::default(),
         database: Some(database),
-        inside: Some(Inside {
-            snapshot,
-            routines: Vec::new(),
-            external: ExternalSchemas::default(),
-            role_rights: RoleRights::default(),
-            marker: Seen::Absent,
-            view: None,
-        }),
+        inside: Some(inside_of(vec![lock])),
+    }
+}
+
+/// A database with these schemas and nothing else.
+fn inside_of(schemas: Vec<Schema>) -> Inside {
+    Inside {
+        snapshot: Snapshot { login: Login::default(), schemas },
+        routines: Vec::new(),
+        external: ExternalSchemas::default(),
+        role_rights: RoleRights::default(),
+        user_scopes: UserScopes::default(),
+        exposures: Vec::new(),
+        marker: Seen::Absent,
+        system_oid: None,
+        view: None,
     }
 }
 
@@ -288,7 +299,6 @@ fn as_made(spec: &Spec) -> Found {
     let marker_owner = if spec.marker_owner.is_some() { LOGIN } else { 0 };
     let mut relations = vec![
         relation("integration", RelationKind::Table, marker_owner, vec![]),
-        relation("integration_lock", RelationKind::Table, marker_owner, vec![]),
         relation("profile", RelationKind::Table, SYSTEM, vec![]),
         relation("user_profile", RelationKind::View, SYSTEM, vec![to(Grantee::Public, Rights::READ)]),
     ];
@@ -299,11 +309,13 @@ fn as_made(spec: &Spec) -> Found {
         routines.push(super::found::Routine {
             schema: spec.procedures(),
             name: "impersonate_user".to_owned(),
-            signature: spec.procedure(),
+            signature: spec.procedure().to_string(),
             is_procedure: true,
             owner: SYSTEM,
             acl: Acl(if actors.kind == ActorKind::Group { vec![group] } else { vec![] }),
-            source: text::procedure_body(spec),
+            source: text::procedure_body(spec).to_string(),
+            definer: true,
+            search_path: Some(Some(text::SEARCH_PATH.to_owned())),
         });
     }
     let [system, functions, procedures] = spec.schemas();
@@ -312,6 +324,12 @@ fn as_made(spec: &Spec) -> Found {
         schema(system, marker_owner, vec![all_on_schema, to(Grantee::Public, usage)], relations),
         schema(functions, SYSTEM, vec![to(Grantee::Public, usage)], vec![]),
         schema(procedures, SYSTEM, vec![to(Grantee::Public, usage)], vec![]),
+        schema(
+            spec.lock(),
+            marker_owner,
+            vec![],
+            vec![relation(text::LOCK, RelationKind::Table, marker_owner, vec![])],
+        ),
         schema("public".to_owned(), 1, vec![], vec![]),
     ];
     schemas.extend(
@@ -331,18 +349,18 @@ fn as_made(spec: &Spec) -> Found {
         world: World {
             principals: Principals { users: users.into_iter().collect(), groups },
             roles,
-            case_sensitive: false,
+            ..World::default()
         },
+        whose: Whose::of(spec, None),
         database: Some(DatabaseFound { owner, acl: Some(Acl(database)) }),
         inside: Some(Inside {
-            snapshot: Snapshot { login: Login::default(), schemas },
             routines,
             external: ExternalSchemas(spec.external_schemas.keys().cloned().collect()),
-            role_rights: RoleRights::default(),
-            marker: Seen::Absent,
             view: text::view(spec)
+                .to_string()
                 .split_once(" AS ")
                 .map(|(_, query)| format!("{query} {}", text::profile_columns(spec).join(", "))),
+            ..inside_of(schemas)
         }),
     }
 }

@@ -1,6 +1,7 @@
 //! What an integration is to be: the configuration in plain Rust, with its names checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::engine::error::Error;
 use crate::engine::names::{NAME_BYTES, check_name, is_plain_identifier};
 use crate::engine::settings::aws::Arn;
+use crate::engine::sql::{Sql, bare, sql};
 
 /// The kind of an integration, in the documents' words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,19 +52,30 @@ pub struct Impersonation {
 
 impl Impersonation {
     /// `GROUP g` or `ROLE r`.
-    pub fn sql(&self) -> String {
+    pub fn sql(&self) -> Sql {
         match self.kind {
-            ActorKind::Group => format!("GROUP {}", self.name),
-            ActorKind::Role => format!("ROLE {}", self.name),
+            ActorKind::Group => sql!("GROUP {}", bare(&self.name)),
+            ActorKind::Role => sql!("ROLE {}", bare(&self.name)),
         }
     }
 
     /// What drops it, with its members.
-    pub fn drop_sql(&self) -> String {
+    pub fn drop_sql(&self) -> Sql {
         match self.kind {
-            ActorKind::Group => format!("DROP {}", self.sql()),
-            ActorKind::Role => format!("DROP {} FORCE", self.sql()),
+            ActorKind::Group => sql!("DROP {}", self.sql()),
+            ActorKind::Role => sql!("DROP {} FORCE", self.sql()),
         }
+    }
+}
+
+/// `group g` or `role r`, for people.
+impl fmt::Display for Impersonation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ActorKind::Group => "group",
+            ActorKind::Role => "role",
+        };
+        write!(f, "{kind} {}", self.name)
     }
 }
 
@@ -90,6 +103,10 @@ pub struct Spec {
     /// Who gets the marker; none: it stays with the login.
     pub marker_owner: Option<String>,
     pub external_schemas: BTreeMap<String, ExternalSchema>,
+    /// A change of it makes a new key, which ends every impersonation that goes on.
+    pub key_version: Option<i64>,
+    /// Who may hold rights on all tables of the database, in the words of [`super::exposure`].
+    pub allowed_readers: BTreeSet<String>,
 }
 
 /// The longest name that is made of the prefix: the variable and the schemas are shorter.
@@ -111,7 +128,12 @@ impl Spec {
         format!("{}_procedures", self.prefix)
     }
 
-    /// The three managed schemas.
+    /// `<prefix>_lock`, which nobody else may use: it holds the lock, by which a live run is told from a dead one.
+    pub fn lock(&self) -> String {
+        format!("{}_lock", self.prefix)
+    }
+
+    /// The three schemas that people and the governance tool use.
     pub fn schemas(&self) -> [String; 3] {
         [self.system(), self.functions(), self.procedures()]
     }
@@ -121,9 +143,14 @@ impl Spec {
         format!("{}_session.impersonation", self.prefix)
     }
 
+    /// Every schema that is made.
+    pub fn all_schemas(&self) -> [String; 4] {
+        [self.system(), self.functions(), self.procedures(), self.lock()]
+    }
+
     /// `<prefix>_procedures.impersonate_user(varchar)`.
-    pub fn procedure(&self) -> String {
-        format!("{}.impersonate_user(varchar)", self.procedures())
+    pub fn procedure(&self) -> Sql {
+        sql!("{}.impersonate_user(varchar)", bare(&self.procedures()))
     }
 
     /// A digest of all that the marker and a script have to agree on, as hexadecimal digits.
@@ -145,6 +172,8 @@ impl Spec {
     /// Whether the warehouse looks the same for both.
     pub fn same_in_warehouse(&self, other: &Spec) -> bool {
         self.digest() == other.digest()
+            && self.key_version == other.key_version
+            && self.allowed_readers == other.allowed_readers
     }
 
     /// Checks what the configuration alone can tell.
@@ -164,6 +193,7 @@ impl Spec {
             }
         }
         self.check_databases()?;
+        self.allowed_readers.iter().try_for_each(|reader| super::exposure::check_reader(reader))?;
         self.check_external()
     }
 
@@ -197,7 +227,7 @@ impl Spec {
             check_name(name).map_err(|problem| {
                 Error::setting("external_schemas", format!("In the name of an external schema: {problem}."))
             })?;
-            if self.schemas().iter().any(|own| own.eq_ignore_ascii_case(name)) {
+            if self.all_schemas().iter().any(|own| own.eq_ignore_ascii_case(name)) {
                 let why = format!("\"{name}\" is the name of a managed schema.");
                 return Err(Error::setting("external_schemas", why));
             }

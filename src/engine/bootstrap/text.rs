@@ -1,37 +1,60 @@
-//! The SQL texts of an integration. Every name in them is a plain identifier ([`super::spec::check_plain`]), since GRANT
-//! on procedures takes no quoted names and `$rs_body$` must not be left.
+//! The SQL texts of an integration. Names in them are plain identifiers ([`super::spec::check_plain`]), since GRANT on
+//! procedures takes no quoted names. Functions are named with `pg_catalog`: in a database that others may create in, a
+//! function of theirs that fits its arguments better would be given the key.
 
-use super::spec::{ExternalSchema, Spec};
-use crate::engine::sql::{ident, literal};
+use secrecy::SecretString;
+
+use super::spec::{ActorKind, ExternalSchema, Spec};
+use crate::engine::sql::{Sql, bare, ident, literal, secret, sql};
+
+/// The tables of `<prefix>_system` and `<prefix>_lock`, and the view.
+pub(super) const MARKER: &str = "integration";
+pub(super) const LOCK: &str = "integration_lock";
+pub(super) const PROFILE: &str = "profile";
+pub(super) const KEY: &str = "impersonation";
+pub(super) const VIEW: &str = "user_profile";
+/// Where sessions put in what a new key is made of, for as long as that takes.
+pub(super) const DRAWS: &str = "key_draws";
+
+/// A relation of `<prefix>_system`.
+pub(super) fn of_system(spec: &Spec, name: &str) -> Sql {
+    sql!("{}.{}", bare(&spec.system()), bare(name))
+}
+
+/// A relation of `<prefix>_lock`.
+pub(super) fn of_lock(spec: &Spec, name: &str) -> Sql {
+    sql!("{}.{}", bare(&spec.lock()), bare(name))
+}
 
 /// `CREATE DATABASE`, alone and outside a transaction.
-pub(super) fn create_database(spec: &Spec) -> String {
-    format!("CREATE DATABASE {} WITH ISOLATION LEVEL SNAPSHOT", spec.database)
+pub(super) fn create_database(spec: &Spec) -> Sql {
+    sql!("CREATE DATABASE {} WITH ISOLATION LEVEL SNAPSHOT", bare(&spec.database))
 }
 
 /// The table whose lock tells a live writer from a dead one. Nobody reads it.
-pub(super) fn lock_table(spec: &Spec) -> String {
-    format!("CREATE TABLE {}.integration_lock (unused integer) DISTSTYLE ALL", spec.system())
+pub(super) fn lock_table(spec: &Spec) -> Sql {
+    sql!("CREATE TABLE {} (unused integer) DISTSTYLE ALL", of_lock(spec, LOCK))
 }
 
 /// The marker: one row that says what is here and who is at it.
-pub(super) fn marker_table(spec: &Spec) -> String {
-    format!(
-        "CREATE TABLE {}.integration (id varchar(64) NOT NULL, type varchar(32) NOT NULL, mode varchar(16) NOT NULL, \
-         status varchar(32) NOT NULL, format integer NOT NULL, generation bigint NOT NULL, run_id varchar(64), \
-         config_digest varchar(64) NOT NULL, made varchar(4096) NOT NULL, message varchar(4096), \
-         created_at timestamp NOT NULL, updated_at timestamp NOT NULL) DISTSTYLE ALL",
-        spec.system()
+pub(super) fn marker_table(spec: &Spec) -> Sql {
+    sql!(
+        "CREATE TABLE {} (id varchar(64) NOT NULL, type varchar(32) NOT NULL, mode varchar(16) NOT NULL, status varchar(32) NOT NULL, format integer NOT NULL, generation bigint NOT NULL, run_id varchar(64), config_digest varchar(64) NOT NULL, made varchar(4096) NOT NULL, message varchar(4096), created_at timestamp NOT NULL, updated_at timestamp NOT NULL) DISTSTYLE ALL",
+        of_system(spec, MARKER)
     )
 }
 
 /// What the governance tool knows of each user. It holds entitlements, never secrets.
-pub(super) fn profile_table(spec: &Spec) -> String {
-    let p = &spec.prefix;
-    format!(
-        "CREATE TABLE {}.profile ({p}__userid varchar(256) NOT NULL, {p}__groups varchar(65535), {p}__attributes varchar(65535), \
-         {p}__projects varchar(65535), {p}__tables varchar(65535)) DISTSTYLE ALL SORTKEY ({p}__userid)",
-        spec.system()
+pub(super) fn profile_table(spec: &Spec) -> Sql {
+    let [userid, groups, attributes, projects, tables] = profile_columns(spec).map(|column| bare(&column));
+    sql!(
+        "CREATE TABLE {0} ({1} varchar(256) NOT NULL, {2} varchar(65535), {3} varchar(65535), {4} varchar(65535), {5} varchar(65535)) DISTSTYLE ALL SORTKEY ({1})",
+        of_system(spec, PROFILE),
+        userid,
+        groups,
+        attributes,
+        projects,
+        tables
     )
 }
 
@@ -41,87 +64,161 @@ pub(super) fn profile_columns(spec: &Spec) -> [String; 5] {
 }
 
 /// The table of the key that signs claims: one row, which only its owner reads.
-pub(super) fn key_table(spec: &Spec) -> String {
-    format!("CREATE TABLE {}.impersonation (impersonation_key varchar(64) NOT NULL) DISTSTYLE ALL", spec.system())
+pub(super) fn key_table(spec: &Spec) -> Sql {
+    sql!("CREATE TABLE {} (impersonation_key varchar(64) NOT NULL) DISTSTYLE ALL", of_system(spec, KEY))
+}
+
+/// Some 240 bits of `random()` and the time, as a text. Who reads the statement learns that it was drawn, not what.
+fn draws() -> Sql {
+    let draw = sql!("(pg_catalog.random() * 1000000000)::bigint::varchar");
+    let all = Sql::join(" || '.' || ", [&draw; 8]);
+    sql!("{} || '.' || pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS')", all)
+}
+
+/// Makes the table into which several sessions put their draws, each of which the warehouse seeds anew.
+pub(super) fn draws_table(spec: &Spec) -> [Sql; 3] {
+    let table = of_lock(spec, DRAWS);
+    [
+        sql!("DROP TABLE IF EXISTS {}", table),
+        sql!("CREATE TABLE {} (draw varchar(64) NOT NULL) DISTSTYLE ALL", table),
+        sql!("INSERT INTO {} SELECT pg_catalog.sha2({}, 256)", table, draws()),
+    ]
+}
+
+/// Another session's part.
+pub(super) fn draw_again(spec: &Spec) -> Sql {
+    sql!("UPDATE {} SET draw = pg_catalog.sha2(draw || {}, 256)", of_lock(spec, DRAWS), draws())
+}
+
+/// The new key from all draws and a half of the provider's, which alone is in a text: whoever reads the warehouse's log
+/// of statements knows one half, and whoever could guess the warehouse's draws does not know the other.
+pub(super) fn new_key(spec: &Spec, half: &SecretString) -> Vec<Sql> {
+    let (key, table) = (of_system(spec, KEY), of_lock(spec, DRAWS));
+    vec![
+        sql!("DELETE FROM {}", key),
+        sql!(
+            "INSERT INTO {} SELECT pg_catalog.sha2(pg_catalog.max(d.draw) || {} || {}, 256) FROM {} d",
+            key,
+            secret(half),
+            draws(),
+            table
+        ),
+        sql!("DROP TABLE {}", table),
+    ]
+}
+
+/// The same in a script, which one person runs in one session and which is no secret.
+pub(super) fn new_key_by_hand(spec: &Spec) -> Vec<Sql> {
+    let key = of_system(spec, KEY);
+    vec![
+        sql!("DELETE FROM {}", key),
+        sql!("INSERT INTO {} SELECT pg_catalog.sha2({} || {}, 256)", key, draws(), draws()),
+    ]
 }
 
 /// The body of the procedure, as `pg_proc` shows it.
 ///
 /// It signs backend, end, caller and target with a key that only its owner reads. `current_user` is the owner inside of
-/// it and `session_user` the caller (AWS: CURRENT_USER, usage notes).
-pub(super) fn procedure_body(spec: &Spec) -> String {
-    let (p, system, variable) = (&spec.prefix, spec.system(), spec.variable());
-    format!(
+/// it and `session_user` the caller (AWS: CURRENT_USER, usage notes). A procedure of a member's that runs with its
+/// owner's rights would let everybody in, so whoever signed in has to be a member too. What roles he holds is shown to
+/// himself and superusers alone (AWS: SVV_USER_GRANTS), so of a role that cannot be asked here.
+pub(super) fn procedure_body(spec: &Spec) -> Sql {
+    let (system, variable, userid) = (of_system(spec, PROFILE), literal(&spec.variable()), profile_columns(spec));
+    let member = match spec.impersonation.as_ref().filter(|actors| actors.kind == ActorKind::Group) {
+        None => sql!(""),
+        Some(group) => sql!(
+            "
+  SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u, pg_catalog.pg_group g WHERE u.usename = session_user AND g.groname = {} AND ',' || pg_catalog.array_to_string(g.grolist, ',') || ',' LIKE '%,' || u.usesysid::varchar || ',%';
+  IF found_rows = 0 THEN
+    SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u WHERE u.usename = session_user AND (u.usesuper OR u.usename = current_user);
+  END IF;
+  IF found_rows = 0 THEN
+    RAISE EXCEPTION 'user % may not act for others', caller;
+  END IF;",
+            literal(&group.name)
+        ),
+    };
+    sql!(
         "
 DECLARE
   k varchar(64);
+  pid varchar(32);
+  caller varchar(256);
   claim varchar(1024);
   found_rows integer;
   ignored varchar(2048);
 BEGIN
   IF target IS NULL THEN
-    SELECT INTO ignored set_config('{variable}', '', false);
+    SELECT INTO ignored pg_catalog.set_config({0}, '', false);
     RETURN;
   END IF;
-  SELECT INTO found_rows count(*) FROM {system}.profile WHERE {p}__userid = target;
+  caller := session_user::varchar;{1}
+  SELECT INTO found_rows pg_catalog.count(*) FROM {2} WHERE {3} = target;
   IF found_rows <> 1 THEN
     RAISE EXCEPTION 'user % is not known here', target;
   END IF;
-  SELECT INTO k impersonation_key FROM {system}.impersonation;
-  claim := pg_backend_pid()::varchar || '|' || to_char(getdate() + interval '4 hours', 'YYYYMMDDHH24MISS') || '|' || sha2(session_user::varchar, 256) || '|' || target;
-  SELECT INTO ignored set_config('{variable}', sha2(k || sha2(k || claim, 256), 256) || '|' || claim, false);
+  SELECT INTO k impersonation_key FROM {4};
+  pid := pg_catalog.pg_backend_pid()::varchar;
+  claim := pid || '|' || pg_catalog.to_char(pg_catalog.getdate() + interval '4 hours', 'YYYYMMDDHH24MISS') || '|' || pg_catalog.sha2(caller, 256) || '|' || target;
+  SELECT INTO ignored pg_catalog.set_config({0}, pg_catalog.sha2(k || pg_catalog.sha2(k || claim, 256), 256) || '|' || claim, false);
 END;
-"
+",
+        variable,
+        member,
+        system,
+        bare(&userid[0]),
+        of_system(spec, KEY)
     )
 }
 
+/// What the procedure's search_path is set to: nothing of anybody's.
+pub(super) const SEARCH_PATH: &str = "pg_catalog";
+
 /// The procedure by which a member acts for another user, or with NULL no longer does.
-pub(super) fn procedure(spec: &Spec) -> String {
-    format!(
-        "CREATE OR REPLACE PROCEDURE {}.impersonate_user(target IN varchar(256)) AS $rs_body${}$rs_body$ LANGUAGE plpgsql \
-         SECURITY DEFINER SET search_path = {}",
-        spec.procedures(),
-        procedure_body(spec),
-        spec.system()
+pub(super) fn procedure(spec: &Spec) -> Sql {
+    sql!(
+        "CREATE OR REPLACE PROCEDURE {}.impersonate_user(target IN varchar(256)) AS {} LANGUAGE plpgsql SECURITY DEFINER SET search_path = {}",
+        bare(&spec.procedures()),
+        Sql::dollar_quoted(&procedure_body(spec)),
+        bare(SEARCH_PATH)
     )
 }
 
 /// The view in which each user sees the own row, and with impersonation that of the user acted for: if signature,
 /// backend, end and caller of the claim fit. `getdate()` keeps answers out of the result cache, which users share.
-pub(super) fn view(spec: &Spec) -> String {
-    let (p, system) = (&spec.prefix, spec.system());
+pub(super) fn view(spec: &Spec) -> Sql {
+    let (view, profile) = (of_system(spec, VIEW), of_system(spec, PROFILE));
+    let userid = bare(&profile_columns(spec)[0]);
     if spec.impersonation.is_none() {
-        return format!(
-            "CREATE OR REPLACE VIEW {system}.user_profile AS SELECT p.* FROM {system}.profile p WHERE p.{p}__userid = current_user \
-             AND getdate() IS NOT NULL"
+        return sql!(
+            "CREATE OR REPLACE VIEW {} AS SELECT p.* FROM {} p WHERE p.{} = current_user::varchar AND pg_catalog.getdate() IS NOT NULL",
+            view,
+            profile,
+            userid
         );
     }
-    let variable = spec.variable();
-    format!(
-        "CREATE OR REPLACE VIEW {system}.user_profile AS SELECT p.* FROM {system}.profile p CROSS JOIN (SELECT CASE \
-         WHEN length(c.v) > 65 \
-         AND substring(c.v, 1, 64) = sha2(i.impersonation_key || sha2(i.impersonation_key || substring(c.v, 66), 256), 256) \
-         AND split_part(c.v, '|', 2) = pg_backend_pid()::varchar \
-         AND split_part(c.v, '|', 3) > to_char(getdate(), 'YYYYMMDDHH24MISS') \
-         AND split_part(c.v, '|', 4) = sha2(current_user::varchar, 256) \
-         THEN substring(c.v, length(split_part(c.v, '|', 1)) + length(split_part(c.v, '|', 2)) + length(split_part(c.v, '|', 3)) \
-         + length(split_part(c.v, '|', 4)) + 5) \
-         ELSE current_user::varchar END AS acting_as \
-         FROM (SELECT coalesce(current_setting('{variable}', FALSE), '') AS v) c \
-         LEFT JOIN {system}.impersonation i ON 1 = 1) me WHERE p.{p}__userid = me.acting_as"
+    sql!(
+        "CREATE OR REPLACE VIEW {0} AS SELECT p.* FROM {1} p CROSS JOIN (SELECT CASE WHEN pg_catalog.length(c.v) > 65 AND substring(c.v, 1, 64) = pg_catalog.sha2(i.impersonation_key || pg_catalog.sha2(i.impersonation_key || substring(c.v, 66), 256), 256) AND pg_catalog.split_part(c.v, '|', 2) = pg_catalog.pg_backend_pid()::varchar AND pg_catalog.split_part(c.v, '|', 3) > pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 3) < pg_catalog.to_char(pg_catalog.getdate() + interval '5 hours', 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 4) = pg_catalog.sha2(current_user::varchar, 256) THEN substring(c.v, pg_catalog.length(pg_catalog.split_part(c.v, '|', 1)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 2)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 3)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 4)) + 5) ELSE current_user::varchar END AS acting_as FROM (SELECT coalesce(pg_catalog.current_setting({2}, FALSE), '') AS v) c LEFT JOIN {3} i ON 1 = 1) me WHERE p.{4} = me.acting_as",
+        view,
+        profile,
+        literal(&spec.variable()),
+        of_system(spec, KEY),
+        userid
     )
 }
 
 /// An external schema, alone and outside a transaction.
-pub(super) fn external_schema(name: &str, external: &ExternalSchema) -> String {
-    let region = external.region.as_deref().map(|region| format!(" REGION {}", literal(region))).unwrap_or_default();
+pub(super) fn external_schema(name: &str, external: &ExternalSchema) -> Sql {
+    let region = external.region.as_deref().map_or_else(|| sql!(""), |region| sql!(" REGION {}", literal(region)));
     let role = match external.iam_role.as_str() {
-        "default" => "DEFAULT".to_owned(),
-        arn => literal(arn).into(),
+        "default" => sql!("DEFAULT"),
+        arn => sql!("{}", literal(arn)),
     };
-    format!(
-        "CREATE EXTERNAL SCHEMA {} FROM DATA CATALOG DATABASE {}{region} IAM_ROLE {role}",
+    sql!(
+        "CREATE EXTERNAL SCHEMA {} FROM DATA CATALOG DATABASE {}{} IAM_ROLE {}",
         ident(name),
-        literal(&external.database)
+        literal(&external.database),
+        region,
+        role
     )
 }

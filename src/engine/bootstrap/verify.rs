@@ -2,16 +2,20 @@
 
 use tokio_util::sync::CancellationToken;
 
+use super::exposure;
 use super::found::Found;
 use super::life::Known;
 use super::look;
-use super::marker::Seen;
-use super::parts::{How, digest, missing, parts};
+use super::made::{Keepsake, Made};
+use super::marker::{Marker, Seen};
+use super::parts::{How, missing, parts};
 use super::spec::Spec;
+use super::text::{KEY, of_system};
+use crate::engine::catalog::snapshot::RelationKind;
 use crate::engine::error::Error;
 use crate::engine::session::validation::{CONNECTION, Status as Verdict, TestResult, passed_with, skipped};
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::Sql;
+use crate::engine::sql::sql;
 
 /// Whether there is the one key that signs claims.
 pub(super) async fn key_test(
@@ -24,7 +28,7 @@ pub(super) async fn key_test(
     spec.impersonation.as_ref()?;
     let name = "Impersonation key";
     let there = found.inside.as_ref().is_some_and(|it| it.relation(&spec.system(), "impersonation").is_some());
-    let rows = if there { count_keys(warehouse, spec, cancel).await } else { Some(1) };
+    let rows = if there { count_keys(warehouse, spec, found, cancel).await } else { Some(1) };
     let warning = |what: &str| TestResult {
         name: name.into(),
         status: Verdict::Warning,
@@ -40,10 +44,21 @@ pub(super) async fn key_test(
 }
 
 /// How many keys there are, where the login may count them.
-pub(super) async fn count_keys(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Option<u64> {
+pub(super) async fn count_keys(
+    warehouse: &Warehouse,
+    spec: &Spec,
+    found: &Found,
+    cancel: &CancellationToken,
+) -> Option<u64> {
+    // Nothing is selected from what somebody else put in its place.
+    let table = found.inside.as_ref()?.relation(&spec.system(), KEY)?;
+    let system = found.world.principals.user(&spec.system_user).map(|user| user.id);
+    let ours = found.trusts(table.owner) || system == Some(table.owner);
+    if !ours || table.kind != RelationKind::Table {
+        return None;
+    }
     let mut session = warehouse.session(&spec.database, cancel).await.ok()?;
-    let query = format!("SELECT count(*) FROM {}.impersonation", spec.system());
-    let rows = session.query(&Sql::from(query)).await.ok()?;
+    let rows = session.query(&sql!("SELECT count(*) FROM {}", of_system(spec, KEY))).await.ok()?;
     rows.first()?.parse(0).ok()
 }
 
@@ -58,8 +73,9 @@ pub async fn tests_by_hand(
         passed_with(CONNECTION, "[null]".to_owned()),
         passed_with("Validate Manual Bootstrap: Objects And Grants", "[]".to_owned()),
     ];
-    let otherwise = "Put exactly one there, as the last lines of the script say.";
+    let otherwise = "Put exactly one there, as the script does.";
     tests.extend(key_test(warehouse, spec, &looked.found, otherwise, cancel).await);
+    tests.push(looked.exposure_test(spec));
     tests
 }
 
@@ -68,10 +84,22 @@ pub async fn tests_by_hand(
 pub struct Looked {
     pub found: Found,
     pub missing: Vec<String>,
-    pub view: Option<String>,
+    /// Who holds rights on everything in the database, and is not allowed to.
+    pub exposed_to: Vec<String>,
+    pub keepsake: Keepsake,
 }
 
 impl Looked {
+    /// Whether nobody else reaches in.
+    pub fn exposure_test(&self, spec: &Spec) -> TestResult {
+        exposure::test(self.found.inside.as_ref().map_or(&[], |inside| &inside.exposures), spec)
+    }
+
+    /// Whether the managed schema is the one that an earlier apply saw, whatever is in it now.
+    pub fn is_known(&self, known: &Keepsake) -> bool {
+        known.schema.is_some() && known.schema == self.keepsake.schema
+    }
+
     /// The marker as it was seen.
     pub fn marker(&self) -> Seen {
         self.found.inside.as_ref().map_or(Seen::Absent, |inside| inside.marker.clone())
@@ -86,20 +114,35 @@ pub async fn verify(
     by_hand: bool,
     cancel: &CancellationToken,
 ) -> Result<Looked, Error> {
-    let found = look(warehouse, spec, cancel).await?;
-    let view = found.inside.as_ref().and_then(|inside| inside.view.as_deref()).map(digest);
-    let marker = found.inside.as_ref().and_then(|inside| inside.marker.here());
-    let made = marker.map(|marker| marker.made.clone()).or_else(|| known.and_then(|known| known.made.clone()));
+    let found = look(warehouse, spec, known.and_then(|known| known.keepsake.owner), cancel).await?;
+    let inside = found.inside.as_ref();
+    let marker = inside.and_then(|inside| inside.marker.here());
+    let kept = known.and_then(|known| known.made.as_ref());
+    // Of a set-up by hand nothing is dropped here, and the script that a person ran says what it made.
+    let ours = |marker: &Marker| if by_hand { marker.made.clone() } else { Made::ours(spec, kept, &marker.made) };
+    let made = marker.map(ours).or_else(|| kept.cloned());
     let how = How {
         owners: made.as_ref().map(|made| made.owners).unwrap_or_default(),
         made: made.unwrap_or_else(|| super::scripts::made_by_hand(spec)),
-        view: known.and_then(|known| known.view.clone()),
+        view: known.and_then(|known| known.keepsake.view.clone()),
         by_hand,
         ..How::default()
     };
     let mut missing = missing(&parts(spec, &found, &how));
     if marker.is_none() && found.database.is_some() {
-        missing.insert(0, format!("the marker in {}.integration", spec.system()));
+        let why = match inside.map(|inside| &inside.marker) {
+            Some(Seen::Broken(what)) => format!(" ({what})"),
+            _ => String::new(),
+        };
+        missing.insert(0, format!("the marker in {}.integration{why}", spec.system()));
     }
-    Ok(Looked { found, missing, view })
+    if let (Some(marker), Some(kept)) = (marker, kept)
+        && !by_hand
+        && kept.is_contradicted_by(spec, &marker.made)
+    {
+        missing.insert(0, format!("the marker in {}.integration (it names what is not known)", spec.system()));
+    }
+    let exposed_to = exposure::exposed_to(inside.map_or(&[], |inside| &inside.exposures), spec);
+    let keepsake = Keepsake::of(spec, &found);
+    Ok(Looked { found, missing, exposed_to, keepsake })
 }

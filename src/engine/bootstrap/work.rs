@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::found::Found;
+use super::owned::make_lock;
 use super::parts::{Part, Place};
 use super::spec::Spec;
+use super::text::{self, of_lock, of_system};
+use crate::engine::catalog::snapshot::RelationKind;
 use crate::engine::error::Error;
 use crate::engine::names::NAME_BYTES;
 use crate::engine::run::{self, NOTHING_GRANTED, Retry, Turns};
 use crate::engine::session::warehouse::{TurnGuard, Warehouse};
 use crate::engine::session::{Done, Session};
-use crate::engine::sql::{Sql, literal};
+use crate::engine::sql::{Sql, bare, literal, sql};
 
 /// How long a lock is waited for: who holds it for longer is alive.
 const LOCK_WAIT: Duration = Duration::from_secs(15);
@@ -62,18 +66,18 @@ pub(super) async fn transaction(
 ) -> Result<(), Broken> {
     let certain = |error| Broken { error, unsure: false };
     let mut session = warehouse.session(database, cancel).await.map_err(certain)?;
-    session.execute(&Sql::from("BEGIN")).await.map_err(certain)?;
+    session.execute(&sql!("BEGIN")).await.map_err(certain)?;
     for act in acts {
         if let Err(error) = run_act(&mut session, spec, act).await {
             if !error.is_lost() {
                 // Whatever it answers: the session is closed afterwards, which rolls back too.
-                let _ = session.execute(&Sql::from("ROLLBACK")).await;
+                let _ = session.execute(&sql!("ROLLBACK")).await;
             }
             session.discard();
             return Err(certain(error));
         }
     }
-    let committed = session.execute(&Sql::from("COMMIT")).await;
+    let committed = session.execute(&sql!("COMMIT")).await;
     committed.map(drop).map_err(|error| {
         let unsure = !matches!(error, Error::Server(_) | Error::Cancelled);
         Broken { error, unsure }
@@ -147,17 +151,17 @@ fn probe() -> String {
 /// Shows that whoever acts for another sees that one's row, and no longer does afterwards: in a warehouse where session
 /// variables, views or procedures work otherwise, nothing is committed.
 fn acting_proof(spec: &Spec, probe: &str) -> Vec<Act> {
-    let (p, system, procedures) = (&spec.prefix, spec.system(), spec.procedures());
-    let who = literal(probe);
-    let run = |sql: String| Act::Run(Sql::from(sql));
-    let seen = || Sql::from(format!("SELECT count(*) FROM {system}.user_profile WHERE {p}__userid = {who}"));
+    let (view, profile) = (of_system(spec, text::VIEW), of_system(spec, text::PROFILE));
+    let (who, userid) = (literal(probe), bare(&text::profile_columns(spec)[0]));
+    let call = |target: Sql| Act::Run(sql!("CALL {}.impersonate_user({})", bare(&spec.procedures()), target));
+    let seen = || sql!("SELECT count(*) FROM {} WHERE {} = {}", view, userid, who);
     vec![
-        run(format!("INSERT INTO {system}.profile ({p}__userid) VALUES ({who})")),
-        run(format!("CALL {procedures}.impersonate_user({who})")),
+        Act::Run(sql!("INSERT INTO {} ({}) VALUES ({})", profile, userid, who)),
+        call(sql!("{}", who)),
         Act::Counts(seen(), 1),
-        run(format!("CALL {procedures}.impersonate_user(NULL)")),
+        call(sql!("NULL")),
         Act::Counts(seen(), 0),
-        run(format!("DELETE FROM {system}.profile WHERE {p}__userid = {who}")),
+        Act::Run(sql!("DELETE FROM {} WHERE {} = {}", profile, userid, who)),
     ]
 }
 
@@ -192,17 +196,17 @@ pub(super) fn statements(spec: &Spec, parts: &[Part], chosen: impl Fn(&Part) -> 
 
 fn identity(spec: &Spec, system: bool) -> Sql {
     if system {
-        Sql::from(format!("SET SESSION AUTHORIZATION '{}'", spec.system_user))
+        sql!("SET SESSION AUTHORIZATION {}", literal(&spec.system_user))
     } else {
-        Sql::from("SET SESSION AUTHORIZATION DEFAULT")
+        sql!("SET SESSION AUTHORIZATION DEFAULT")
     }
 }
 
 /// Shows that view and procedure work on this warehouse, before anything is committed.
 pub(super) fn proof(spec: &Spec) -> Vec<Sql> {
-    let mut proof = vec![Sql::from(format!("SELECT count(*) FROM {}.user_profile", spec.system()))];
+    let mut proof = vec![sql!("SELECT count(*) FROM {}", of_system(spec, text::VIEW))];
     if spec.impersonation.is_some() {
-        proof.push(Sql::from(format!("CALL {}.impersonate_user(NULL)", spec.procedures())));
+        proof.push(sql!("CALL {}.impersonate_user(NULL)", bare(&spec.procedures())));
     }
     proof
 }
@@ -233,26 +237,42 @@ impl Drop for Lock {
 }
 
 impl Lock {
-    /// Takes it. None: somebody who is alive holds it.
+    /// Takes it, and makes it first where there is none: somebody dropped it, or put something else in its place. `found`
+    /// is what was seen of it. None: somebody else holds it.
     pub(super) async fn take(
         warehouse: &Warehouse,
         spec: &Spec,
+        found: &Found,
         cancel: &CancellationToken,
     ) -> Result<Option<Lock>, Error> {
-        Lock::take_within(warehouse, spec, LOCK_WAIT + LOCK_GRACE, cancel).await
+        if let Some(table) = table(spec, found) {
+            return Lock::take_within(warehouse, spec, &table, LOCK_WAIT + LOCK_GRACE, cancel).await;
+        }
+        let acts: Vec<Act> = make_lock(spec, found).into_iter().map(Act::Run).collect();
+        let made = transaction(warehouse, spec, &spec.database, &acts, cancel).await;
+        // Somebody else may have made it first. The lock says whether it is there.
+        if let Err(broken) = &made {
+            tracing::debug!(error = %broken.error, "the lock was not made");
+        }
+        let lock = of_lock(spec, text::LOCK);
+        match Lock::take_within(warehouse, spec, &lock, LOCK_WAIT + LOCK_GRACE, cancel).await {
+            Err(error) if error.sqlstate().is_some() => Err(made.err().map_or(error, |broken| broken.error)),
+            other => other,
+        }
     }
 
     async fn take_within(
         warehouse: &Warehouse,
         spec: &Spec,
+        table: &Sql,
         limit: Duration,
         cancel: &CancellationToken,
     ) -> Result<Option<Lock>, Error> {
         let mut session = warehouse.lone_session(&spec.database, cancel).await?;
-        session.execute(&Sql::from(format!("SET statement_timeout TO {}", LOCK_WAIT.as_millis()))).await?;
-        session.execute(&Sql::from("BEGIN")).await?;
-        let lock = Sql::from(format!("LOCK {}.integration_lock", spec.system()));
-        match session.execute_within(&lock, limit).await {
+        // As a number: statement_timeout is in milliseconds.
+        session.execute(&sql!("SET statement_timeout TO {}", LOCK_WAIT.as_millis())).await?;
+        session.execute(&sql!("BEGIN")).await?;
+        match session.execute_within(&sql!("LOCK {}", table), limit).await {
             Ok(_) => Ok(Some(Lock(Some(Box::new(session))))),
             Err(error) => {
                 session.discard();
@@ -271,7 +291,7 @@ impl Lock {
         cancel: &CancellationToken,
     ) -> Result<Option<Lock>, Error> {
         if let Some(mut session) = self.0.take() {
-            for statement in statements.iter().chain([&Sql::from("COMMIT")]) {
+            for statement in statements.iter().chain([&sql!("COMMIT")]) {
                 if let Err(error) = session.execute(statement).await {
                     session.discard();
                     return Err(error);
@@ -279,8 +299,22 @@ impl Lock {
             }
             session.discard();
         }
-        Lock::take(warehouse, spec, cancel).await
+        Lock::take_within(warehouse, spec, &of_lock(spec, text::LOCK), LOCK_WAIT + LOCK_GRACE, cancel).await
     }
+}
+
+/// What is locked: the table in `<prefix>_lock`, or of an earlier version in `<prefix>_system`, if it is one of ours.
+pub(super) fn table(spec: &Spec, found: &Found) -> Option<Sql> {
+    let inside = found.inside.as_ref()?;
+    let is_ours = |schema: &str| {
+        let trusted = inside.schema(schema).is_some_and(|schema| found.trusts(schema.owner));
+        let table = inside.relation(schema, text::LOCK);
+        trusted && table.is_some_and(|table| table.kind == RelationKind::Table && found.trusts(table.owner))
+    };
+    if is_ours(&spec.lock()) {
+        return Some(of_lock(spec, text::LOCK));
+    }
+    is_ours(&spec.system()).then(|| of_system(spec, text::LOCK))
 }
 
 #[cfg(test)]
@@ -294,8 +328,8 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_lock_that_is_never_answered_is_held_by_somebody() {
         let trial = Trial::start();
-        trial.admin("dev", "CREATE SCHEMA immuta_system").await;
-        trial.admin("dev", "CREATE TABLE immuta_system.integration_lock (a integer)").await;
+        trial.admin("dev", "CREATE SCHEMA immuta_lock").await;
+        trial.admin("dev", "CREATE TABLE immuta_lock.integration_lock (a integer)").await;
         let spec = Spec {
             kind: Kind::Redshift,
             database: "dev".into(),
@@ -306,13 +340,16 @@ mod tests {
             impersonation: None,
             marker_owner: None,
             external_schemas: Default::default(),
+            key_version: None,
+            allowed_readers: Default::default(),
         };
+        let table = of_lock(&spec, text::LOCK);
         let warehouse = trial.warehouse();
         trial.standin.fault(Fault::statement("LOCK ", Action::Stall));
         let limit = Duration::from_millis(500);
-        let lock = Lock::take_within(&warehouse, &spec, limit, &trial.never).await.expect("is no time-out");
+        let lock = Lock::take_within(&warehouse, &spec, &table, limit, &trial.never).await.expect("is no time-out");
         assert!(lock.is_none());
-        let lock = Lock::take_within(&warehouse, &spec, LOCK_WAIT, &trial.never).await.expect("takes it");
+        let lock = Lock::take_within(&warehouse, &spec, &table, LOCK_WAIT, &trial.never).await.expect("takes it");
         assert!(lock.is_some());
     }
 }

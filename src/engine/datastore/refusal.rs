@@ -58,10 +58,9 @@ pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
 
 /// Whether it is the `<prefix>_system` of an integration.
 fn holds_a_marker(schema: &SchemaFound) -> bool {
-    schema.name.ends_with("_system")
-        && ["integration", "integration_lock", "profile"]
-            .iter()
-            .all(|name| schema.relations.iter().any(|relation| relation.name == *name))
+    let holds = |name: &str| schema.relations.iter().any(|relation| relation.name == name);
+    (schema.name.ends_with("_system") && holds("integration") && holds("profile"))
+        || (schema.name.ends_with("_lock") && holds("integration_lock"))
 }
 
 fn no_roles(found: &Found, grantee: &Grantee) -> Error {

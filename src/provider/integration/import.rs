@@ -93,7 +93,7 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
             cx.set(&name, value);
         }
     }
-    Kept { made: made.clone(), view: None }.keep(cx);
+    Kept { made: made.clone(), imported: true, ..Kept::default() }.keep(cx);
     cx.set_private(secrets::IMPORTED, true);
     Ok(())
 }

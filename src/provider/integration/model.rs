@@ -1,13 +1,13 @@
 //! An integration in Rust types, and what it comes to for the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::super::place;
 use crate::engine::bootstrap::life::Known;
 use crate::engine::bootstrap::user_in_words;
-use crate::engine::bootstrap::{ActorKind, ExternalSchema, Impersonation, Kind, Made, Spec};
+use crate::engine::bootstrap::{ActorKind, ExternalSchema, Impersonation, Keepsake, Kind, Made, Spec};
 use crate::engine::settings::defaults::StoredAt;
 use crate::terraform::Change;
 
@@ -25,6 +25,7 @@ pub struct Settings {
     pub(super) impersonation: Option<ImpersonationBlock>,
     pub(super) marker_owner: Option<String>,
     pub(super) external_schemas: Option<BTreeMap<String, ExternalSchema>>,
+    pub(super) allowed_readers: Option<BTreeSet<String>>,
 }
 
 /// The block `system_user`.
@@ -43,6 +44,7 @@ pub(super) struct ImpersonationBlock {
     name: Option<String>,
     #[serde(rename = "type")]
     kind: Option<ActorKind>,
+    key_version: Option<i64>,
 }
 
 /// An integration.
@@ -57,14 +59,19 @@ pub struct Model {
     pub(super) namespace: Option<String>,
     pub(super) status: Option<String>,
     pub(super) missing: Option<Vec<String>>,
+    pub(super) exposed_to: Option<Vec<String>>,
     pub(super) password_version: Option<String>,
 }
 
-/// What is kept in private state: what was made, and how the view looked then.
+/// What is kept in private state: what was made, and what it looked like then.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) made: Made,
-    pub(super) view: Option<String>,
+    #[serde(flatten)]
+    pub(super) keepsake: Keepsake,
+    /// Whether all of it is what the marker said at an import, which no apply has confirmed yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) imported: bool,
 }
 
 /// The key of [`Kept`] in private state.
@@ -112,6 +119,8 @@ impl Settings {
             impersonation: self.impersonation(),
             marker_owner: self.marker_owner.clone(),
             external_schemas: self.external_schemas.clone().unwrap_or_default(),
+            key_version: self.impersonation.as_ref().and_then(|block| block.key_version),
+            allowed_readers: self.allowed_readers.clone().unwrap_or_default(),
         }
     }
 }
@@ -150,7 +159,7 @@ impl Model {
         Known {
             id: self.id.clone().unwrap_or_default(),
             made: kept.map(|kept| kept.made.clone()),
-            view: kept.and_then(|kept| kept.view.clone()),
+            keepsake: kept.map(|kept| kept.keepsake.clone()).unwrap_or_default(),
         }
     }
 }

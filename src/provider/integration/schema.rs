@@ -9,7 +9,7 @@ use super::model::{Settings, SystemUser};
 use crate::engine::bootstrap::{Script, Scripts, Spec, check_plain, check_prefix, scripts};
 use crate::engine::password;
 use crate::terraform::{
-    Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, string,
+    Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, set, string,
 };
 
 pub(super) fn schema() -> Schema<Configured> {
@@ -28,6 +28,14 @@ pub(super) fn schema() -> Schema<Configured> {
     });
     let schema = link::attributes(schema, Place::Block);
     let schema = blocks(schema)
+        .setting(
+            "allowed_readers",
+            set(string()).doc(
+                "Who may hold rights on everything in the managed database (`GRANT SELECT FOR TABLES IN DATABASE ...`), each as `role NAME` or \
+                 `user NAME`. Such a right reaches the managed tables too, the profile and the key of impersonation included: whoever \
+                 holds it reads every profile, and with impersonation can act for anybody. Others who hold one stop an apply.",
+            ),
+        )
         .setting(
             "force_destroy",
             boolean().default(false).local().doc(
@@ -57,6 +65,13 @@ pub(super) fn schema() -> Schema<Configured> {
             "missing",
             list(string()).doc("What is not as it was made. A plan that shows any restores it."),
             Value::List(Vec::new()),
+        )
+        .observed(
+            "exposed_to",
+            list(string()).doc(
+                "Who holds rights on everything in the managed database, such as SELECT for all tables, and is not in `allowed_readers`: \
+                 such rights reach the managed tables too.",
+            ),
         )
         .observed("validation_results", tests_result::attribute())
         .pinned(
@@ -154,11 +169,12 @@ fn blocks(schema: Schema<Configured>) -> Schema<Configured> {
 }
 
 /// The block `impersonation`.
-pub(super) fn impersonation() -> [(&'static str, Attribute); 3] {
+pub(super) fn impersonation() -> [(&'static str, Attribute); 4] {
     [
         ("enabled", boolean().doc("Default: `false`.")),
         ("name", string().check(plain("impersonation.name")).doc("Name of the group or role. Default: `<prefix>_impersonator_role`. Another name drops the old one with its members.")),
         ("type", string().one_of(&["group", "role"]).doc("`group`, which only superusers make, or `role`. Default: `group`.")),
+        ("key_version", number().doc("Any whole number. Whenever it changes, the warehouse makes a new key, which ends every impersonation that goes on.")),
     ]
 }
 

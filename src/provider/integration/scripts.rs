@@ -69,6 +69,7 @@ impl DataSource for IntegrationScripts {
                             ("enabled", boolean().doc("Whether it was on.")),
                             ("name", string().doc("Name of the group or role.")),
                             ("type", string().doc("`group` or `role`.")),
+                            ("key_version", crate::terraform::number().doc("The version of the key.")),
                         ])
                         .doc("The block, as it was."),
                     ),
@@ -92,6 +93,7 @@ impl DataSource for IntegrationScripts {
             impersonation: wanted.impersonation,
             marker_owner: wanted.marker_owner,
             external_schemas: wanted.external_schemas,
+            allowed_readers: None,
         };
         let before = wanted.before.map(|before| Settings {
             impersonation: before.impersonation,

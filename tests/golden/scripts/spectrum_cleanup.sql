@@ -15,6 +15,7 @@ REVOKE ALL ON SCHEMA immuta_system FROM immuta_system_user;
 REVOKE ALL ON DATABASE governed FROM immuta_system_user;
 DROP USER IF EXISTS immuta_system_user;
 DROP GROUP immuta_impersonator_role;
-DROP TABLE IF EXISTS immuta_system.integration_lock;
+DROP TABLE IF EXISTS immuta_lock.integration_lock;
 DROP TABLE IF EXISTS immuta_system.integration;
+DROP SCHEMA IF EXISTS immuta_lock;
 DROP SCHEMA IF EXISTS immuta_system;

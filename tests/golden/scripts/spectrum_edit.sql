@@ -7,27 +7,42 @@ BEGIN;
 CREATE GROUP immuta_impersonator_role;
 SET SESSION AUTHORIZATION 'immuta_system_user';
 CREATE TABLE immuta_system.impersonation (impersonation_key varchar(64) NOT NULL) DISTSTYLE ALL;
+SET SESSION AUTHORIZATION DEFAULT;
+DELETE FROM immuta_system.impersonation;
+INSERT INTO immuta_system.impersonation SELECT pg_catalog.sha2((pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS') || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || (pg_catalog.random() * 1000000000)::bigint::varchar || '.' || pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS'), 256);
+SET SESSION AUTHORIZATION 'immuta_system_user';
 CREATE OR REPLACE PROCEDURE immuta_procedures.impersonate_user(target IN varchar(256)) AS $rs_body$
 DECLARE
   k varchar(64);
+  pid varchar(32);
+  caller varchar(256);
   claim varchar(1024);
   found_rows integer;
   ignored varchar(2048);
 BEGIN
   IF target IS NULL THEN
-    SELECT INTO ignored set_config('immuta_session.impersonation', '', false);
+    SELECT INTO ignored pg_catalog.set_config('immuta_session.impersonation', '', false);
     RETURN;
   END IF;
-  SELECT INTO found_rows count(*) FROM immuta_system.profile WHERE immuta__userid = target;
+  caller := session_user::varchar;
+  SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u, pg_catalog.pg_group g WHERE u.usename = session_user AND g.groname = 'immuta_impersonator_role' AND ',' || pg_catalog.array_to_string(g.grolist, ',') || ',' LIKE '%,' || u.usesysid::varchar || ',%';
+  IF found_rows = 0 THEN
+    SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u WHERE u.usename = session_user AND (u.usesuper OR u.usename = current_user);
+  END IF;
+  IF found_rows = 0 THEN
+    RAISE EXCEPTION 'user % may not act for others', caller;
+  END IF;
+  SELECT INTO found_rows pg_catalog.count(*) FROM immuta_system.profile WHERE immuta__userid = target;
   IF found_rows <> 1 THEN
     RAISE EXCEPTION 'user % is not known here', target;
   END IF;
   SELECT INTO k impersonation_key FROM immuta_system.impersonation;
-  claim := pg_backend_pid()::varchar || '|' || to_char(getdate() + interval '4 hours', 'YYYYMMDDHH24MISS') || '|' || sha2(session_user::varchar, 256) || '|' || target;
-  SELECT INTO ignored set_config('immuta_session.impersonation', sha2(k || sha2(k || claim, 256), 256) || '|' || claim, false);
+  pid := pg_catalog.pg_backend_pid()::varchar;
+  claim := pid || '|' || pg_catalog.to_char(pg_catalog.getdate() + interval '4 hours', 'YYYYMMDDHH24MISS') || '|' || pg_catalog.sha2(caller, 256) || '|' || target;
+  SELECT INTO ignored pg_catalog.set_config('immuta_session.impersonation', pg_catalog.sha2(k || pg_catalog.sha2(k || claim, 256), 256) || '|' || claim, false);
 END;
-$rs_body$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = immuta_system;
-CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p CROSS JOIN (SELECT CASE WHEN length(c.v) > 65 AND substring(c.v, 1, 64) = sha2(i.impersonation_key || sha2(i.impersonation_key || substring(c.v, 66), 256), 256) AND split_part(c.v, '|', 2) = pg_backend_pid()::varchar AND split_part(c.v, '|', 3) > to_char(getdate(), 'YYYYMMDDHH24MISS') AND split_part(c.v, '|', 4) = sha2(current_user::varchar, 256) THEN substring(c.v, length(split_part(c.v, '|', 1)) + length(split_part(c.v, '|', 2)) + length(split_part(c.v, '|', 3)) + length(split_part(c.v, '|', 4)) + 5) ELSE current_user::varchar END AS acting_as FROM (SELECT coalesce(current_setting('immuta_session.impersonation', FALSE), '') AS v) c LEFT JOIN immuta_system.impersonation i ON 1 = 1) me WHERE p.immuta__userid = me.acting_as;
+$rs_body$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog;
+CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p CROSS JOIN (SELECT CASE WHEN pg_catalog.length(c.v) > 65 AND substring(c.v, 1, 64) = pg_catalog.sha2(i.impersonation_key || pg_catalog.sha2(i.impersonation_key || substring(c.v, 66), 256), 256) AND pg_catalog.split_part(c.v, '|', 2) = pg_catalog.pg_backend_pid()::varchar AND pg_catalog.split_part(c.v, '|', 3) > pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 3) < pg_catalog.to_char(pg_catalog.getdate() + interval '5 hours', 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 4) = pg_catalog.sha2(current_user::varchar, 256) THEN substring(c.v, pg_catalog.length(pg_catalog.split_part(c.v, '|', 1)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 2)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 3)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 4)) + 5) ELSE current_user::varchar END AS acting_as FROM (SELECT coalesce(pg_catalog.current_setting('immuta_session.impersonation', FALSE), '') AS v) c LEFT JOIN immuta_system.impersonation i ON 1 = 1) me WHERE p.immuta__userid = me.acting_as;
 GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO GROUP immuta_impersonator_role;
 SET SESSION AUTHORIZATION DEFAULT;
 SELECT count(*) FROM immuta_system.user_profile;
@@ -55,7 +70,3 @@ GRANT USAGE ON SCHEMA "lake" TO immuta_system_user;
 
 -- Last: what was done, if the transaction took effect.
 UPDATE immuta_system.integration SET status = 'enabled', run_id = NULL, config_digest = '3fad0effea39b2a86c18bbe52d0acba93ceb68eff4850c1432ea680271454e64', made = '{"database":false,"user":true,"system_user":"immuta_system_user","actors":{"name":"immuta_impersonator_role","type":"group"},"temp_to_public":false,"owners":"system","external_schemas":{"My Pond":{"database":"pond","iam_role":"arn:aws:iam::123456789012:role/pond","region":"eu-west-1"},"lake":{"database":"it''s","iam_role":"default"}}}', message = NULL, generation = generation + 1, updated_at = getdate() WHERE config_digest = '3fad0effea39b2a86c18bbe52d0acba93ceb68eff4850c1432ea680271454e64';
-
--- Nobody can act for others yet. Put the output of `openssl rand -hex 32` in single quotes between the parentheses,
--- and run it:
---   INSERT INTO immuta_system.impersonation VALUES ( )

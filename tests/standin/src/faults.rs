@@ -108,6 +108,11 @@ impl Fault {
         Fault { on: On::Login, contains: None, skip: 0, times: 1, action }
     }
 
+    /// The next sign-in to this database is refused.
+    pub fn sign_in_to(database: &str, sqlstate: &str, message: &str) -> Self {
+        Fault { contains: Some(database.to_owned()), ..Fault::login(sqlstate, message) }
+    }
+
     /// The next call of AWS's API whose name (such as `sts:AssumeRole`) holds `contains` is answered with this error.
     pub fn aws(contains: &str, code: &str, message: &str) -> Self {
         Fault { on: On::Aws, ..Fault::error(contains, code, message) }
@@ -230,7 +235,8 @@ impl Record {
     pub fn strike(&self, on: On, text: &str) -> Option<Action> {
         self.first(|fault| {
             let fits = |c: &String| match on {
-                On::Login => text.eq_ignore_ascii_case(c),
+                // `user@database`: one of the two, or both.
+                On::Login => text.split('@').any(|part| part.eq_ignore_ascii_case(c)) || text.eq_ignore_ascii_case(c),
                 _ => holds(text, c),
             };
             fault.on == on && fault.contains.as_ref().is_none_or(fits)

@@ -93,6 +93,16 @@ impl<'a> Reader<'a, '_> {
                 let rest = self.until(&[])?;
                 self.out.push_str(&format!("SELECT INTO {name} {};\n", query::expression(rest, self.context)?));
             }
+            "call" => {
+                self.listed("call", word)?;
+                self.at.take();
+                let mut name = self.variable()?;
+                while self.at.mark(".") {
+                    name = format!("{name}.{}", self.variable()?);
+                }
+                let arguments = self.until(&[])?;
+                self.out.push_str(&format!("CALL {name}{};\n", query::expression(arguments, self.context)?));
+            }
             "if" => {
                 self.listed("if", word)?;
                 return self.condition();

@@ -42,6 +42,7 @@ pub const RELATIONS: &[Relation] = &[
     pg("pg_namespace", "rs_namespace", UTILS),
     pg("pg_database", "rs_database", UTILS),
     pg("pg_proc", "rs_proc", UTILS),
+    pg("pg_proc_info", "rs_proc_info", "r_PG_PROC_INFO (which does not list its columns)"),
     pg("pg_language", "rs_language", UTILS),
     pg("pg_attribute", "rs_attribute", "awslabs/amazon-redshift-utils v_generate_tbl_ddl.sql"),
     pg("pg_views", "rs_views", "netcheck-de/terraform-provider-redshift (its reading of views)"),

@@ -21,6 +21,7 @@ pub const CONSTRUCTS: &[Construct] = &[
     construct("assignment", "name := value;", "c_PLpgSQL-statements (assignment)"),
     construct("select-into", "SELECT INTO name value [FROM ...];", "c_PLpgSQL-statements (SELECT INTO)"),
     construct("if", "IF condition THEN ... [ELSE ...] END IF;", "c_PLpgSQL-statements (conditions: IF)"),
+    construct("call", "CALL name(value, ...);", "r_CALL_procedure, stored-procedure-constraints (nested calls)"),
     construct("null", "NULL;", "c_PLpgSQL-statements (no-op)"),
     construct("return", "RETURN;", "c_PLpgSQL-statements (RETURN)"),
     construct("raise-exception", "RAISE EXCEPTION 'format' [, name ...];", "c_PLpgSQL-statements (RAISE)"),

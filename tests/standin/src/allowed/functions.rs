@@ -40,6 +40,7 @@ pub const FUNCTIONS: &[Function] = &[
     same("btrim", "r_BTRIM"),
     same("md5", "r_MD5"),
     same("round", "r_ROUND"),
+    same("random", "r_RANDOM"),
     same("current_database", "r_CURRENT_DATABASE"),
     other("db_collation", "rs_db_collation", false, "r_DB_COLLATION"),
     other("current_setting", "rs_current_setting", false, "r_CURRENT_SETTING"),

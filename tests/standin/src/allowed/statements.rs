@@ -100,6 +100,7 @@ pub const STATEMENTS: &[Form] = &[
     form("lock", "LOCK [TABLE] <relations>", "SELECT pg_catalog.rs_lock({relations!})", "LOCK TABLE", "r_LOCK"),
 
     // Relations and their rows: what fixtures and tests need.
+    form("create-temp-table", "CREATE {TEMP|TEMPORARY} TABLE <relation> <columns> <table_attributes>", "CREATE TEMP TABLE {relation} {columns}", "CREATE TABLE", "r_CREATE_TABLE_NEW"),
     form("create-table-as", "CREATE TABLE <relation> <table_attributes> AS <query>", "CREATE TABLE {relation} AS {query}", "", "r_CREATE_TABLE_AS"),
     form("create-table", "CREATE TABLE [if:IF NOT EXISTS] <relation> <columns> <table_attributes>", "CREATE TABLE {if} {relation} {columns}", "CREATE TABLE", "r_CREATE_TABLE_NEW"),
     form("create-late-view", "CREATE [or:OR REPLACE] VIEW <relation> AS <query> WITH NO SCHEMA BINDING", "CREATE {or} VIEW {relation} AS {query} ;; COMMENT ON VIEW {relation} IS 'late-binding'", "CREATE VIEW", "r_CREATE_VIEW"),

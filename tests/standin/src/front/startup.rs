@@ -73,7 +73,7 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Box<dyn Stream>, trust: Trus
     };
     if trust == Trust::Outside {
         tokio::time::sleep(shared.record.latency()).await;
-        match shared.record.strike(On::Login, &opening.user) {
+        match shared.record.strike(On::Login, &format!("{}@{}", opening.user, opening.database)) {
             Some(Action::CutBefore | Action::CutAfter) => return Ok(()),
             Some(Action::Delay { milliseconds }) => {
                 tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;

@@ -114,7 +114,10 @@ SELECT oid, datname, rs_id(datdba) AS datdba, encoding, datistemplate, datallowc
 -- A procedure's source as it was sent is its comment.
 CREATE VIEW rs_proc AS
 SELECT oid, proname, pronamespace, rs_id(proowner) AS proowner, CASE prokind WHEN 'p' THEN 0::oid ELSE prorettype END AS prorettype,
-       proargtypes, pronargs, coalesce(obj_description(oid, 'pg_proc'), prosrc) AS prosrc, rs_acl(proacl, 'routine') AS proacl FROM pg_proc;
+       proargtypes, pronargs, coalesce(obj_description(oid, 'pg_proc'), prosrc) AS prosrc, prosecdef, rs_acl(proacl, 'routine') AS proacl FROM pg_proc;
+
+CREATE VIEW rs_proc_info AS
+SELECT oid AS prooid, proname, pronamespace, rs_id(proowner) AS proowner, prokind, prosecdef, proconfig FROM pg_proc;
 
 CREATE VIEW rs_language AS SELECT oid, lanname, lanispl, lanpltrusted, rs_acl(lanacl, 'language') AS lanacl FROM pg_language;
 
