@@ -7,9 +7,11 @@ use std::time::Duration;
 mod advice;
 mod aws;
 mod engine_detail;
+mod foreign;
 
 pub use advice::Hints;
 pub use aws::{AwsError, AwsProblem};
+pub use foreign::{Foreign, deceives, shown, shown_in_lines};
 
 /// Where a user's name came from that AWS derives from the identity that asks.
 pub const BY_IDENTITY: &str = "the AWS identity";
@@ -105,11 +107,11 @@ pub struct ServerError {
     /// The five characters of SQLSTATE.
     pub sqlstate: String,
     /// The warehouse's own words.
-    pub message: String,
+    pub message: Foreign,
     /// Its DETAIL.
-    pub detail: Option<String>,
+    pub detail: Option<Foreign>,
     /// Its HINT.
-    pub hint: Option<String>,
+    pub hint: Option<Foreign>,
     /// The statement, in its printed form.
     pub statement: String,
     /// The database of the session.
@@ -120,7 +122,7 @@ pub struct ServerError {
 
 impl ServerError {
     /// An error with no more than a code and a text.
-    pub fn new(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(sqlstate: impl Into<String>, message: impl Into<Foreign>) -> Self {
         Self { sqlstate: sqlstate.into(), message: message.into(), ..Self::default() }
     }
 }
@@ -131,7 +133,7 @@ pub struct SignInError {
     /// SQLSTATE, where the warehouse sent one.
     pub sqlstate: Option<String>,
     /// The warehouse's own words.
-    pub message: String,
+    pub message: Foreign,
     /// `host:port` of the warehouse.
     pub endpoint: String,
     /// The database that was asked for.
@@ -279,7 +281,7 @@ impl Error {
     /// What happened, without the summary where the detail is a sentence of its own.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Setting { message, .. } => message.clone(),
+            Self::Setting { .. } => self.detail(),
             _ => self.to_string(),
         }
     }
@@ -300,6 +302,10 @@ impl Error {
 
     /// One line that says what kind of thing happened.
     pub fn summary(&self) -> String {
+        shown(&self.title()).into_owned()
+    }
+
+    fn title(&self) -> String {
         match self {
             Self::Server(error) => error.summary().to_owned(),
             Self::SignIn(error) => format!("Sign-in refused for user \"{}\"", error.user),
@@ -321,34 +327,47 @@ impl Error {
         }
     }
 
-    /// What happened, in the warehouse's words where it has some.
+    /// What happened, in the warehouse's words where it has some. Line breaks in it are our own, as far as that can be
+    /// told: names that others gave go through [`shown`] before they are put into a [`Error::Refused`].
     pub fn detail(&self) -> String {
+        shown_in_lines(&self.story()).into_owned()
+    }
+
+    fn story(&self) -> String {
         match self {
             Self::Server(error) => error.detail_text(),
             Self::SignIn(error) => format!(
                 "{} said: {}\nUser \"{}\" from {}, password from {}, database \"{}\".",
-                error.endpoint, error.message, error.user, error.user_source, error.password_source, error.database
+                error.endpoint,
+                error.message,
+                shown(&error.user),
+                error.user_source,
+                error.password_source,
+                shown(&error.database)
             ),
-            Self::Unreachable { hostaddr, reach, .. } => match hostaddr {
+            Self::Unreachable { hostaddr, reach, .. } => one_line(match hostaddr {
                 Some(address) => format!("{reach} (connecting to {address}, as hostaddr says)."),
                 None => format!("{reach}."),
-            },
-            Self::Tls { problem, sslmode, .. } => format!("sslmode is \"{sslmode}\": {problem}."),
+            }),
+            Self::Tls { problem, sslmode, .. } => one_line(format!("sslmode is \"{sslmode}\": {problem}.")),
             Self::Lost { database, statement: Some(statement), reason } => format!(
-                "The session in database \"{database}\" ended ({reason}) before an answer came to: {statement}\nWhether it took effect is not known."
+                "The session in database \"{}\" ended ({}) before an answer came to: {statement}\nWhether it took effect is not known.",
+                shown(database),
+                shown(reason)
             ),
             Self::Lost { database, statement: None, reason } => {
-                format!("The session in database \"{database}\" ended: {reason}.")
+                format!("The session in database \"{}\" ended: {}.", shown(database), shown(reason))
             }
             Self::Cancelled => "The work was stopped. What was not committed was rolled back.".to_owned(),
             Self::TimedOut { database, statement, after } => format!(
-                "Nothing came back within {} in database \"{database}\" to: {statement}",
-                humantime::format_duration(*after)
+                "Nothing came back within {} in database \"{}\" to: {statement}",
+                humantime::format_duration(*after),
+                shown(database)
             ),
             Self::Setting { message, .. } => message.clone(),
             Self::Aws(error) => error.detail(),
             Self::Away { status, .. } => {
-                format!("Its status is \"{status}\", says AWS, so nothing was asked of the warehouse.")
+                one_line(format!("Its status is \"{status}\", says AWS, so nothing was asked of the warehouse."))
             }
             Self::NoPassword { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
         }
@@ -377,6 +396,10 @@ impl Error {
             _ => false,
         }
     }
+}
+
+fn one_line(text: String) -> String {
+    shown(&text).into_owned()
 }
 
 impl fmt::Display for Error {

@@ -259,7 +259,7 @@ impl Live {
             Ok((rows, touched)) => {
                 tracing::debug!(number, %database, ms, rows = rows.len(), touched, %sql, "statement");
                 let mut notices = self.wired.take_notices();
-                notices.iter_mut().for_each(|notice| notice.message = sql.scrub(&notice.message));
+                notices.iter_mut().for_each(|notice| notice.message = sql.scrub(notice.message.raw()).into());
                 Ok((rows, Done { rows: touched, notices }))
             }
             Err(error) => {

@@ -27,12 +27,13 @@
 //! put(&String::from("u; ALTER USER mallory CREATEUSER"));
 //! ```
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::engine::error::{shown, shown_in_lines};
 use crate::engine::names::is_plain_identifier;
 use crate::engine::rights::{Privilege, Rights};
 
@@ -264,10 +265,39 @@ pub fn secret(text: &SecretString) -> Secret<'_> {
     Secret(text)
 }
 
+/// As it is sent, but for secrets, and for what could deceive a reader: a name that somebody gave may hold what moves a
+/// terminal's cursor, and a line break in it would begin a line of its own.
 impl fmt::Display for Sql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&printed(&self.shown))
     }
+}
+
+fn printed(text: &str) -> Cow<'_, str> {
+    let broken = text.contains('\n') && text.contains(['"', '\'']);
+    if !broken {
+        return shown_in_lines(text);
+    }
+    let mut printed = String::with_capacity(text.len() + 16);
+    let (mut quote, mut comment) = (None, false);
+    let mut begun = 0;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if open == c => {
+                printed.push_str(&shown(&text[begun..at]));
+                (quote, begun) = (None, at);
+            }
+            (None, '"' | '\'') if !comment => {
+                printed.push_str(&shown_in_lines(&text[begun..at]));
+                (quote, begun) = (Some(c), at);
+            }
+            (None, '-') if text[at..].starts_with("--") => comment = true,
+            (None, '\n') => comment = false,
+            _ => {}
+        }
+    }
+    printed.push_str(&shown_in_lines(&text[begun..]));
+    Cow::Owned(printed)
 }
 
 impl fmt::Debug for Sql {
@@ -466,6 +496,18 @@ mod tests {
         let name = "finance; SET SESSION AUTHORIZATION DEFAULT; ALTER USER mallory CREATEUSER; --";
         assert_eq!(&*bare(name), format!("\"{name}\""));
         assert_eq!(&*bare("immuta_system"), "immuta_system");
+    }
+
+    #[test]
+    fn a_name_that_would_deceive_a_reader_is_printed_escaped_and_sent_as_it_is() {
+        let name = "a\u{1b}[2J\"\u{202e}\nError: fake";
+        let sql = sql!("-- the user's\nDROP TABLE {}\n  -- it's {}", ident(name), literal("x\ny"));
+        assert!(sql.open().contains("\u{1b}[2J\"\"\u{202e}\nError: fake\"\n"));
+        assert_eq!(
+            sql.to_string(),
+            "-- the user's\nDROP TABLE \"a\\u{1b}[2J\"\"\\u{202e}\\nError: fake\"\n  -- it's 'x\ny'"
+        );
+        assert_eq!(sql!("SELECT {},\n {}", literal("x\ny"), ident("b\tc")).to_string(), "SELECT 'x\\ny',\n \"b\\tc\"");
     }
 
     #[test]

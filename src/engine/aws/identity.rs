@@ -50,7 +50,7 @@ impl Aws {
     async fn caller_credentials(&self, region: &str) -> Result<(Credentials, Option<SystemTime>), Error> {
         let problem = |problem: AwsProblem, message: String| {
             let (identity, profile) = (self.caller_name(), self.profile());
-            let error = AwsError { problem, message, identity, profile, ..AwsError::default() };
+            let error = AwsError { problem, message: message.into(), identity, profile, ..AwsError::default() };
             Error::Aws(Box::new(error))
         };
         let Some(provider) = self.config(Some(region)).await?.credentials_provider() else {

@@ -32,9 +32,9 @@ impl Asked {
             resources: self.resources.clone(),
             about: (!self.about.is_empty()).then_some(self.about),
             for_want_of_password: self.for_want_of_password,
-            code: code.to_owned(),
+            code: code.into(),
             problem,
-            message,
+            message: message.into(),
             profile: None,
         }))
     }

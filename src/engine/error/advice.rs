@@ -1,6 +1,6 @@
 //! The next step after an error.
 
-use super::{BY_IDENTITY, Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
+use super::{BY_IDENTITY, Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem, shown};
 use crate::engine::sql::ident;
 
 /// What the caller knows that makes advice exact.
@@ -15,8 +15,12 @@ pub struct Hints {
 }
 
 impl Error {
-    /// What to do next, where there is something to say.
+    /// What to do next, where there is something to say: one line, which may hold names of others.
     pub fn advice(&self, hints: &Hints) -> Option<String> {
+        self.next_step(hints).map(|text| shown(&text).into_owned())
+    }
+
+    fn next_step(&self, hints: &Hints) -> Option<String> {
         match self {
             Self::Server(error) => server(error, hints),
             Self::SignIn(error) => Some(sign_in(error)),
@@ -71,7 +75,7 @@ fn server(error: &ServerError, hints: &Hints) -> Option<String> {
 fn permission(error: &ServerError, hints: &Hints) -> String {
     let grantee = hints.grantee.as_deref().unwrap_or(&error.user);
     let to = if grantee.is_empty() { "<user>".to_owned() } else { ident(grantee).into() };
-    let statement = error.message.strip_prefix("permission denied for ").and_then(|rest| {
+    let statement = error.message.raw().strip_prefix("permission denied for ").and_then(|rest| {
         let (kind, name) = rest.split_once(' ')?;
         let name = name.trim().trim_matches('"');
         let table = || match &hints.schema {
@@ -107,7 +111,7 @@ fn permission(error: &ServerError, hints: &Hints) -> String {
 }
 
 fn sign_in(error: &SignInError) -> String {
-    let message = error.message.to_ascii_lowercase();
+    let message = error.message.raw().to_ascii_lowercase();
     if message.contains("ssl off") || message.contains("no pg_hba.conf entry") && !error.encrypted {
         return "The warehouse takes encrypted connections only: leave sslmode out, or set it to verify-full.".into();
     }

@@ -18,7 +18,7 @@ use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
-use crate::engine::error::{Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
+use crate::engine::error::{Error, Foreign, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
 use crate::engine::session::handshake::{self, Hello, Stop};
 use crate::engine::session::row::Notice;
 use crate::engine::session::{proxy, tls};
@@ -167,7 +167,7 @@ pub(super) async fn sign_in(
                 Some(Ok(AsyncMessage::Notice(notice))) => {
                     tracing::debug!(sqlstate = notice.code().code(), "notice of the warehouse");
                     let notice =
-                        Notice { sqlstate: notice.code().code().to_owned(), message: notice.message().to_owned() };
+                        Notice { sqlstate: notice.code().code().to_owned(), message: notice.message().into() };
                     kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
                 }
                 Some(Ok(_)) => {}
@@ -229,10 +229,10 @@ fn refused(access: &Access, user: &str, database: &str, error: &tokio_postgres::
     unreachable(access, reach)
 }
 
-fn about_login(access: &Access, user: &str, database: &str, sqlstate: Option<String>, message: String) -> Error {
+fn about_login(access: &Access, user: &str, database: &str, sqlstate: Option<String>, message: impl Into<Foreign>) -> Error {
     Error::from(SignInError {
         sqlstate,
-        message,
+        message: message.into(),
         endpoint: access.endpoint.to_string(),
         database: database.to_owned(),
         user: user.to_owned(),
@@ -246,9 +246,9 @@ fn about_login(access: &Access, user: &str, database: &str, sqlstate: Option<Str
 pub(super) fn server_error(db: &DbError, scrub: impl Fn(&str) -> String) -> ServerError {
     ServerError {
         sqlstate: db.code().code().to_owned(),
-        message: scrub(db.message()),
-        detail: db.detail().map(&scrub),
-        hint: db.hint().map(&scrub),
+        message: scrub(db.message()).into(),
+        detail: db.detail().map(|text| scrub(text).into()),
+        hint: db.hint().map(|text| scrub(text).into()),
         ..ServerError::default()
     }
 }

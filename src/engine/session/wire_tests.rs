@@ -178,7 +178,7 @@ async fn a_session_that_failed_or_changed_itself_is_not_used_again() {
             if *statement == "GRANT" {
                 let notice = &done.expect("done").notices[0];
                 assert_eq!(
-                    (notice.sqlstate.as_str(), notice.message.as_str()),
+                    (notice.sqlstate.as_str(), notice.message.raw()),
                     ("01007", "no privileges were granted")
                 );
             }

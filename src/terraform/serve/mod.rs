@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server as Transport;
 
-use super::Provider;
+use super::{Provider, on_one_line};
 use super::service::{Server, Service};
 use super::wire::grpc::health::v1::health_server::HealthServer;
 use super::wire::plugin::grpc_controller_server::GrpcControllerServer;
@@ -68,7 +68,7 @@ pub fn serve<P: Provider>() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "The provider could not be started: {error}");
+        let _ = writeln!(io::stderr(), "The provider could not be started: {}", on_one_line(error.to_string()));
         ExitCode::FAILURE
     })
 }

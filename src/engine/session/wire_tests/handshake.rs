@@ -103,7 +103,7 @@ async fn what_is_no_request_for_a_password_is_named() {
     ] {
         let (server, error) = refusal(Door::Bytes(bytes)).await;
         let Error::SignIn(refused) = &error else { panic!("{error}") };
-        assert_eq!((refused.message.as_str(), refused.sqlstate.as_deref()), (name, None));
+        assert_eq!((refused.message.raw(), refused.sqlstate.as_deref()), (name, None));
         assert!(error.advice(&Hints::default()).is_some_and(|advice| advice.contains("not known here")), "{error}");
         assert_eq!(server.seen(|seen| seen.sign_ins), 1);
     }
