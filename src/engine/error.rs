@@ -7,10 +7,12 @@ use std::time::Duration;
 mod advice;
 mod aws;
 mod engine_detail;
+mod excess;
 mod foreign;
 
 pub use advice::Hints;
 pub use aws::{AwsError, AwsProblem};
+pub use excess::Excess;
 pub use foreign::{Foreign, deceives, shown, shown_in_lines};
 
 /// Where a user's name came from that AWS derives from the identity that asks.
@@ -49,6 +51,8 @@ pub enum Error {
         statement: Option<String>,
         /// What the line's end said.
         reason: String,
+        /// What was too much, where the line was closed for that.
+        excess: Option<Excess>,
     },
     /// The caller stopped the work; what was in flight was cancelled in the warehouse too.
     Cancelled,
@@ -169,6 +173,13 @@ pub enum Reach {
     Refused,
     /// Nothing answered at all.
     TimedOut(Duration),
+    /// The line stood, and nothing came any more.
+    Silent {
+        /// How long was waited in all.
+        after: Duration,
+        /// How far it had come.
+        stage: Stage,
+    },
     /// The other side hung up before the session was open.
     HungUp,
     /// The answer was not the wire protocol's: what it was.
@@ -182,6 +193,17 @@ pub enum Reach {
     },
     /// Another complaint of the network.
     Network(String),
+}
+
+/// How far a sign-in has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The TCP connection is there; TLS is to come.
+    Connected,
+    /// TLS is agreed on, where it is wanted; the login is to come.
+    Encrypted,
+    /// The login was accepted; the first statements are to come.
+    SignedIn,
 }
 
 /// What was wrong with a SOCKS proxy, or behind it.
@@ -286,9 +308,10 @@ impl Error {
         }
     }
 
-    /// Whether the line broke, so that it is not known what took effect.
+    /// Whether the line broke, so that it is not known what took effect. It may be asked again, unless the answer was too
+    /// large.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost { .. })
+        matches!(self, Self::Lost { excess: None, .. })
     }
 
     /// The SQLSTATE that the warehouse sent, if it sent one.
@@ -311,6 +334,7 @@ impl Error {
             Self::SignIn(error) => format!("Sign-in refused for user \"{}\"", error.user),
             Self::Unreachable { endpoint, .. } => format!("Cannot reach {endpoint}"),
             Self::Tls { endpoint, .. } => format!("No secure connection to {endpoint}"),
+            Self::Lost { excess: Some(_), .. } => "Too much came from the warehouse".to_owned(),
             Self::Lost { .. } => "Connection lost".to_owned(),
             Self::Cancelled => "Cancelled".to_owned(),
             Self::TimedOut { .. } => "No answer from the warehouse".to_owned(),
@@ -350,12 +374,16 @@ impl Error {
                 None => format!("{reach}."),
             }),
             Self::Tls { problem, sslmode, .. } => one_line(format!("sslmode is \"{sslmode}\": {problem}.")),
-            Self::Lost { database, statement: Some(statement), reason } => format!(
+            Self::Lost { database, statement, excess: Some(excess), .. } => {
+                let to = statement.as_ref().map(|statement| format!(", in answer to: {statement}")).unwrap_or_default();
+                format!("The session in database \"{}\" was closed: {excess}{to}", shown(database))
+            }
+            Self::Lost { database, statement: Some(statement), reason, .. } => format!(
                 "The session in database \"{}\" ended ({}) before an answer came to: {statement}\nWhether it took effect is not known.",
                 shown(database),
                 shown(reason)
             ),
-            Self::Lost { database, statement: None, reason } => {
+            Self::Lost { database, statement: None, reason, .. } => {
                 format!("The session in database \"{}\" ended: {}.", shown(database), shown(reason))
             }
             Self::Cancelled => "The work was stopped. What was not committed was rolled back.".to_owned(),
@@ -391,7 +419,9 @@ impl Error {
     /// Whether the warehouse is not there at present (network, paused, restarting), rather than refusing something.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::TimedOut { .. } | Self::Away { .. } => true,
+            Self::Unreachable { .. } | Self::Lost { excess: None, .. } | Self::TimedOut { .. } | Self::Away { .. } => {
+                true
+            }
             Self::Server(error) => matches!(error.sqlstate.as_str(), "57P01" | "57P02" | "57P03"),
             _ => false,
         }
@@ -427,6 +457,18 @@ impl fmt::Display for Reach {
             Self::Refused => f.write_str("The connection was refused"),
             Self::TimedOut(after) => {
                 write!(f, "The connection timed out after {}", humantime::format_duration(*after))
+            }
+            Self::Silent { after, stage } => {
+                let after = humantime::format_duration(*after);
+                match stage {
+                    Stage::Connected => {
+                        write!(f, "The connection was made, but the request for TLS had no answer after {after}")
+                    }
+                    Stage::Encrypted => write!(f, "The connection was made, but the login had no answer after {after}"),
+                    Stage::SignedIn => {
+                        write!(f, "The login was accepted, but the first statements had no answer after {after}")
+                    }
+                }
             }
             Self::HungUp => f.write_str("The other side closed the connection before the session was open"),
             Self::NotAWarehouse(what) => {

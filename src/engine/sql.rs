@@ -333,9 +333,10 @@ impl Borrow<str> for Quoted {
     }
 }
 
+/// For people: on one line, whatever is in the name. SQL is put together by [`sql!`].
 impl fmt::Display for Quoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&shown(&self.0))
     }
 }
 
@@ -447,13 +448,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_quoted_identifier_reads_back_and_ends_where_it_should(name in ".*", after in "[ ;a-z]{0,8}") {
-            let text = format!("{}{after}", ident(&name));
+            let text = format!("{}{after}", &*ident(&name));
             prop_assert_eq!(read_ident(&text), Some((name, after.as_str())));
         }
 
         #[test]
         fn a_name_is_bare_only_where_quotes_make_no_difference(name in "[a-z_0-9$]{0,8}|.*") {
-            let text = bare(&name).to_string();
+            let text = String::from(bare(&name));
             if text == name {
                 prop_assert!(is_plain_identifier(&name));
             } else {
@@ -471,7 +472,7 @@ mod tests {
 
         #[test]
         fn a_quoted_literal_reads_back_and_ends_where_it_should(value in "(.|['\\\\\"]){0,40}", after in "[ ;a-z]{0,8}") {
-            let text = format!("{}{after}", literal(&value));
+            let text = format!("{}{after}", &*literal(&value));
             prop_assert_eq!(read_literal(&text), Some((value, after.as_str())));
         }
 

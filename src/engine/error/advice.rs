@@ -1,6 +1,6 @@
 //! The next step after an error.
 
-use super::{BY_IDENTITY, Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem, shown};
+use super::{BY_IDENTITY, Error, ProxyProblem, Reach, ServerError, SignInError, Stage, TlsProblem, shown};
 use crate::engine::sql::ident;
 
 /// What the caller knows that makes advice exact.
@@ -28,6 +28,10 @@ impl Error {
                 Some(unreachable(endpoint, hostaddr.as_deref(), reach, hints))
             }
             Self::Tls { endpoint, problem, .. } => Some(tls(endpoint, problem)),
+            Self::Lost { excess: Some(_), .. } => Some(
+                "No warehouse of a usual size does this: is what answers there the warehouse that is meant? If it is, and its catalogue is really so large, name fewer tables (`datasets`) or leave columns out. The limits are listed in the guide \"Troubleshooting\"."
+                    .into(),
+            ),
             Self::Lost { .. } => Some(
                 "The warehouse may have been restarted, paused or resized, or a firewall dropped the line. Run it again: what is there is read before anything is changed."
                     .into(),
@@ -146,7 +150,9 @@ fn sign_in(error: &SignInError) -> String {
 }
 
 fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hints) -> String {
-    if let Some(address) = hostaddr {
+    // Whoever accepted the login is a warehouse, tunnel or not.
+    let signed_in = matches!(reach, Reach::Silent { stage: Stage::SignedIn, .. });
+    if let Some(address) = hostaddr.filter(|_| !signed_in) {
         return format!("Is the tunnel or port forward at {address} running, and does it lead to {endpoint}?");
     }
     let port = endpoint.rsplit(':').next().unwrap_or_default();
@@ -167,6 +173,12 @@ fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hi
                 "Most often a security group is in the way: it needs an inbound rule, type custom TCP, port {port}, source {source}. Else the warehouse is paused, or not publicly accessible and this machine is outside its network (then use a tunnel and hostaddr)."
             )
         }
+        Reach::Silent { stage: Stage::SignedIn, .. } => {
+            "Network and login are right. The warehouse may be overloaded, restarting or being resized: look at its queues and at STV_RECENTS, or raise connect_timeout. Or the network swallows large packets (path MTU).".into()
+        }
+        Reach::Silent { .. } => format!(
+            "Something listens on port {port} there, so no security group is in the way. It may be a load balancer or tunnel without a warehouse behind it, another kind of server, or a warehouse that is restarting or overloaded: check `host` and `port`, or raise connect_timeout. Or the network swallows large packets (path MTU)."
+        ),
         Reach::HungUp => "A load balancer or proxy without a warehouse behind it does this, and so does a warehouse that is restarting. Check `host` and `port`.".into(),
         Reach::NotAWarehouse(_) => "Check `host` and `port`: something else listens there.".into(),
         Reach::Proxy { address, problem } => proxied(endpoint, address, problem, hints),

@@ -229,7 +229,8 @@ mod tests {
             identity: identity.into(),
             resources: vec!["dbuser:main/alice".into(), "dbname:main/dev".into()],
             code: "AccessDenied".into(),
-            message: format!("User: {who} is not authorized to perform: redshift:X on resource: {resource} because").into(),
+            message: format!("User: {who} is not authorized to perform: redshift:X on resource: {resource} because")
+                .into(),
             ..AwsError::default()
         }
     }

@@ -39,8 +39,11 @@ impl ServerError {
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\nHint of the warehouse: {hint}"));
         }
-        let database =
-            if self.database.is_empty() { String::new() } else { format!(" in database \"{}\"", shown(&self.database)) };
+        let database = if self.database.is_empty() {
+            String::new()
+        } else {
+            format!(" in database \"{}\"", shown(&self.database))
+        };
         text.push_str(&format!("\nSQLSTATE {}{database}", shown(&self.sqlstate)));
         if !self.statement.is_empty() {
             text.push_str(&format!(", statement: {}", self.statement));

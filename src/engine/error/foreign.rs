@@ -114,7 +114,10 @@ mod tests {
         for (text, clean) in [
             ("größe \"x\\y\" 日本 👍", "größe \"x\\y\" 日本 👍"),
             ("a\u{1b}[2J\u{7}\r\n\tb\u{7f}\u{9b}c", "a\\u{1b}[2J\\u{7}\\r\\n\\tb\\u{7f}\\u{9b}c"),
-            ("\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\u{200b}\u{feff}", "\\u{202e}\\u{2066}\\u{200f}\\u{61c}\\u{2028}\\u{200b}\\u{feff}"),
+            (
+                "\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\u{200b}\u{feff}",
+                "\\u{202e}\\u{2066}\\u{200f}\\u{61c}\\u{2028}\\u{200b}\\u{feff}",
+            ),
             ("e\u{301}", "e\u{301}"),
         ] {
             assert_eq!(shown(text), clean);

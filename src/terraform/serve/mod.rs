@@ -19,12 +19,12 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server as Transport;
 
-use super::{Provider, on_one_line};
 use super::service::{Server, Service};
 use super::wire::grpc::health::v1::health_server::HealthServer;
 use super::wire::plugin::grpc_controller_server::GrpcControllerServer;
 use super::wire::plugin::grpc_stdio_server::GrpcStdioServer;
 use super::wire::tfplugin6::provider_server::ProviderServer;
+use super::{Provider, on_one_line};
 use listener::Listener;
 use services::{Controller, Stdio, Wellbeing};
 

@@ -178,11 +178,26 @@ async fn a_server_that_hangs_up_is_silent_or_babbles_is_told_apart() {
     // An error without its fields, and one that is longer than a frame may be.
     let (_, error) = refusal(Door::Bytes(b"E\0\0\0\x05\0")).await;
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
-    let server = Server::start(Door::Silent, |_| Reply::Tag("OK")).await;
+}
+
+/// Proves: F15
+#[tokio::test]
+async fn whoever_answered_once_is_behind_no_security_group() {
     let limit = Duration::from_millis(200);
-    let patient = warehouse(Access { connect_timeout: limit, ..access(&server) });
-    let error = patient.session("dev", &never()).await.map(drop).expect_err("no session");
-    assert!(matches!(error, Error::Unreachable { reach: Reach::TimedOut(after), .. } if after == limit), "{error}");
+    for (door, sslmode, stage, words) in [
+        (Door::Hold, SslMode::VerifyFull, Stage::Connected, "request for TLS"),
+        (Door::Silent, SslMode::Disable, Stage::Encrypted, "the login had no answer after 200ms"),
+        (Door::Mute, SslMode::Disable, Stage::SignedIn, "The login was accepted"),
+    ] {
+        let server = Server::start(door, |_| Reply::Tag("OK")).await;
+        let patient = warehouse(Access { connect_timeout: limit, sslmode, ..access(&server) });
+        let error = patient.session("dev", &never()).await.map(drop).expect_err("no session");
+        let reach = Reach::Silent { after: limit, stage };
+        assert!(matches!(&error, Error::Unreachable { reach: found, .. } if *found == reach), "{error}");
+        assert!(error.is_unreachable() && error.detail().contains(words), "{error}");
+        let advice = error.advice(&Hints::default()).expect("advice");
+        assert!(!advice.contains("inbound rule") && advice.contains("connect_timeout"), "{advice}");
+    }
 }
 
 #[tokio::test]
