@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use tokio::time::timeout;
 
+use super::client::PATIENCE;
 use super::problem::{Asked, failed, words};
 use super::{Aws, Service, one_of};
 use crate::engine::error::{AwsError, AwsProblem, Error};
@@ -56,7 +58,10 @@ impl Aws {
         let Some(provider) = self.config(Some(region)).await?.credentials_provider() else {
             return Err(problem(AwsProblem::NoCredentials, String::new()));
         };
-        match provider.provide_credentials().await {
+        let asked = timeout(PATIENCE, provider.provide_credentials())
+            .await
+            .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(PATIENCE)));
+        match asked {
             Ok(credentials) => {
                 let end = credentials.expiry();
                 Ok((credentials, end))

@@ -39,6 +39,8 @@ pub enum AwsProblem {
     Throttled,
     /// There was no answer.
     Unreachable,
+    /// The answer was longer than any of AWS.
+    TooMuch,
     /// No credentials were found anywhere.
     NoCredentials,
     /// Credentials are there, but cannot be used.
@@ -62,6 +64,7 @@ impl AwsError {
             AwsProblem::BadCredentials => "AWS credentials cannot be used".to_owned(),
             AwsProblem::Throttled => format!("AWS is asked too often ({})", self.call),
             AwsProblem::Unreachable => format!("AWS does not answer ({})", self.call),
+            AwsProblem::TooMuch => format!("Too much came from AWS ({})", self.call),
             AwsProblem::Refused if self.is_denied() => format!("AWS does not allow {}", self.call),
             AwsProblem::Refused => format!("AWS refused {}", self.call),
         }
@@ -140,6 +143,7 @@ impl AwsError {
             }
             AwsProblem::Throttled => "It was tried several times. Run it again later, or with a smaller -parallelism; others in the same account count too.".into(),
             AwsProblem::Unreachable => "Check the network, HTTPS_PROXY and NO_PROXY, and AWS_CA_BUNDLE where a proxy opens TLS. In a private network without a way out, the service needs a VPC endpoint (then set it in the provider's endpoints).".into(),
+            AwsProblem::TooMuch => "No answer of AWS is so long: is what answers there AWS? Check the provider's endpoints, AWS_ENDPOINT_URL and HTTPS_PROXY.".into(),
             AwsProblem::Refused if self.is_clock() => "This machine's clock is too far off: AWS takes requests within five minutes of its own. Set the clock, and try again.".into(),
             AwsProblem::Refused if self.is_denied() => self.denied(),
             AwsProblem::Refused => self.advice_by_code()?.into(),
