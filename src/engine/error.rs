@@ -198,9 +198,9 @@ pub enum Reach {
 /// How far a sign-in has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The TCP connection is there; TLS is to come.
+    /// The TCP connection is there; nobody has spoken on it.
     Connected,
-    /// TLS is agreed on, where it is wanted; the login is to come.
+    /// TLS is agreed on; the login is to come.
     Encrypted,
     /// The login was accepted; the first statements are to come.
     SignedIn,
@@ -461,12 +461,15 @@ impl fmt::Display for Reach {
             Self::Silent { after, stage } => {
                 let after = humantime::format_duration(*after);
                 match stage {
-                    Stage::Connected => {
-                        write!(f, "The connection was made, but the request for TLS had no answer after {after}")
+                    Stage::Connected => write!(f, "The connection was made, but nothing answered on it within {after}"),
+                    Stage::Encrypted => {
+                        write!(
+                            f,
+                            "The connection was made and is encrypted, but the login had no answer within {after}"
+                        )
                     }
-                    Stage::Encrypted => write!(f, "The connection was made, but the login had no answer after {after}"),
                     Stage::SignedIn => {
-                        write!(f, "The login was accepted, but the first statements had no answer after {after}")
+                        write!(f, "The login was accepted, but the first statements had no answer within {after}")
                     }
                 }
             }

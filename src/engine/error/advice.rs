@@ -163,26 +163,33 @@ fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hi
         Reach::Refused => format!(
             "Nothing listens on port {port} there. Check `port` (Redshift's default is 5439; serverless workgroups use 5431-5455 or 8191-8215), and that the warehouse is not paused."
         ),
-        Reach::TimedOut(_) => {
-            let source = match &hints.egress_ip {
-                Some(address) if address.contains(':') => format!("{address}/128"),
-                Some(address) => format!("{address}/32"),
-                None => "the address of the machine that runs this (not of your browser: \"My IP\" in the console may be another one)".into(),
-            };
-            format!(
-                "Most often a security group is in the way: it needs an inbound rule, type custom TCP, port {port}, source {source}. Else the warehouse is paused, or not publicly accessible and this machine is outside its network (then use a tunnel and hostaddr)."
-            )
-        }
+        Reach::TimedOut(_) => format!(
+            "Most often a security group is in the way: it needs an inbound rule, type custom TCP, port {port}, source {}. Else the warehouse is paused, or not publicly accessible and this machine is outside its network (then use a tunnel and hostaddr).",
+            source(hints)
+        ),
         Reach::Silent { stage: Stage::SignedIn, .. } => {
             "Network and login are right. The warehouse may be overloaded, restarting or being resized: look at its queues and at STV_RECENTS, or raise connect_timeout. Or the network swallows large packets (path MTU).".into()
         }
-        Reach::Silent { .. } => format!(
-            "Something listens on port {port} there, so no security group is in the way. It may be a load balancer or tunnel without a warehouse behind it, another kind of server, or a warehouse that is restarting or overloaded: check `host` and `port`, or raise connect_timeout. Or the network swallows large packets (path MTU)."
+        Reach::Silent { stage: Stage::Encrypted, .. } => {
+            "A warehouse answers there. It may be overloaded, restarting or being resized; or the network swallows large packets (path MTU). Try again, or raise connect_timeout.".into()
+        }
+        Reach::Silent { stage: Stage::Connected, .. } => format!(
+            "Something accepts connections on port {port} there and says nothing: another kind of server, or a load balancer, proxy or tunnel that does not reach the warehouse behind it. Then the warehouse is paused, or not publicly accessible, or its security group has no inbound rule for custom TCP, port {port}, source {}. Check `host` and `port`, too.",
+            source(hints)
         ),
         Reach::HungUp => "A load balancer or proxy without a warehouse behind it does this, and so does a warehouse that is restarting. Check `host` and `port`.".into(),
         Reach::NotAWarehouse(_) => "Check `host` and `port`: something else listens there.".into(),
         Reach::Proxy { address, problem } => proxied(endpoint, address, problem, hints),
         Reach::Network(_) => "Check `host` and `port`, and the route from this machine to the warehouse.".into(),
+    }
+}
+
+/// This machine, as a security group sees it.
+fn source(hints: &Hints) -> String {
+    match &hints.egress_ip {
+        Some(address) if address.contains(':') => format!("{address}/128"),
+        Some(address) => format!("{address}/32"),
+        None => "the address of the machine that runs this (not of your browser: \"My IP\" in the console may be another one)".into(),
     }
 }
 

@@ -282,8 +282,9 @@ impl Login {
         let read = || tls::client_config(access.sslmode, access.sslrootcert.as_ref());
         let tls = self.tls.get_or_try_init(read).await?.clone();
         let line = connect::open_line(access, tls.as_ref(), deadline).await?;
+        let stage = if line.encrypted { Stage::Encrypted } else { Stage::Connected };
         let signing_in = connect::sign_in(access, user, password, database, line, &self.application);
-        let wired = deadline.within(access, Stage::Encrypted, signing_in).await?;
+        let wired = deadline.within(access, stage, signing_in).await?;
         deadline.within(access, Stage::SignedIn, self.open(user, database, wired, tls)).await
     }
 
