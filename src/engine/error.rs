@@ -392,7 +392,7 @@ impl Error {
                 humantime::format_duration(*after),
                 shown(database)
             ),
-            Self::Setting { message, .. } => message.clone(),
+            Self::Setting { message, .. } => one_line(message.clone()),
             Self::Aws(error) => error.detail(),
             Self::Away { status, .. } => {
                 one_line(format!("Its status is \"{status}\", says AWS, so nothing was asked of the warehouse."))

@@ -1,6 +1,6 @@
 //! Checks a configuration against its schema: what Terraform itself cannot check.
 
-use super::super::{Diagnostic, Diagnostics, Path, Step, Value};
+use super::super::{Diagnostic, Diagnostics, Path, Step, Value, on_one_line};
 use super::attribute::{Attribute, Kind, Nesting};
 use super::{Entry, Schema};
 
@@ -88,7 +88,7 @@ impl Walk<'_> {
         if value.is_wholly_known() {
             for check in &attribute.checks {
                 if let Some(message) = check.broken_by(value, !self.secret) {
-                    self.error("A setting is not valid", message);
+                    self.error("A setting is not valid", on_one_line(message));
                 }
             }
         }
