@@ -1,6 +1,7 @@
 //! What is asked of AWS: who we are there, temporary credentials, endpoints, secrets. Nothing of it is loaded before it
 //! is needed, and all of it belongs to one configuration of the provider.
 
+mod bounds;
 mod client;
 mod credentials;
 mod identity;

@@ -7,9 +7,13 @@ use std::time::Duration;
 mod advice;
 mod aws;
 mod engine_detail;
+mod excess;
+mod foreign;
 
 pub use advice::Hints;
 pub use aws::{AwsError, AwsProblem};
+pub use excess::Excess;
+pub use foreign::{Foreign, deceives, shown, shown_in_lines};
 
 /// Where a user's name came from that AWS derives from the identity that asks.
 pub const BY_IDENTITY: &str = "the AWS identity";
@@ -47,6 +51,8 @@ pub enum Error {
         statement: Option<String>,
         /// What the line's end said.
         reason: String,
+        /// What was too much, where the line was closed for that.
+        excess: Option<Excess>,
     },
     /// The caller stopped the work; what was in flight was cancelled in the warehouse too.
     Cancelled,
@@ -105,11 +111,11 @@ pub struct ServerError {
     /// The five characters of SQLSTATE.
     pub sqlstate: String,
     /// The warehouse's own words.
-    pub message: String,
+    pub message: Foreign,
     /// Its DETAIL.
-    pub detail: Option<String>,
+    pub detail: Option<Foreign>,
     /// Its HINT.
-    pub hint: Option<String>,
+    pub hint: Option<Foreign>,
     /// The statement, in its printed form.
     pub statement: String,
     /// The database of the session.
@@ -120,7 +126,7 @@ pub struct ServerError {
 
 impl ServerError {
     /// An error with no more than a code and a text.
-    pub fn new(sqlstate: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(sqlstate: impl Into<String>, message: impl Into<Foreign>) -> Self {
         Self { sqlstate: sqlstate.into(), message: message.into(), ..Self::default() }
     }
 }
@@ -131,7 +137,7 @@ pub struct SignInError {
     /// SQLSTATE, where the warehouse sent one.
     pub sqlstate: Option<String>,
     /// The warehouse's own words.
-    pub message: String,
+    pub message: Foreign,
     /// `host:port` of the warehouse.
     pub endpoint: String,
     /// The database that was asked for.
@@ -167,6 +173,13 @@ pub enum Reach {
     Refused,
     /// Nothing answered at all.
     TimedOut(Duration),
+    /// The line stood, and nothing came any more.
+    Silent {
+        /// How long was waited in all.
+        after: Duration,
+        /// How far it had come.
+        stage: Stage,
+    },
     /// The other side hung up before the session was open.
     HungUp,
     /// The answer was not the wire protocol's: what it was.
@@ -180,6 +193,17 @@ pub enum Reach {
     },
     /// Another complaint of the network.
     Network(String),
+}
+
+/// How far a sign-in has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The TCP connection is there; nobody has spoken on it.
+    Connected,
+    /// TLS is agreed on; the login is to come.
+    Encrypted,
+    /// The login was accepted; the first statements are to come.
+    SignedIn,
 }
 
 /// What was wrong with a SOCKS proxy, or behind it.
@@ -279,14 +303,15 @@ impl Error {
     /// What happened, without the summary where the detail is a sentence of its own.
     pub fn sentence(&self) -> String {
         match self {
-            Self::Setting { message, .. } => message.clone(),
+            Self::Setting { .. } => self.detail(),
             _ => self.to_string(),
         }
     }
 
-    /// Whether the line broke, so that it is not known what took effect.
+    /// Whether the line broke, so that it is not known what took effect. It may be asked again, unless the answer was too
+    /// large.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Lost { .. })
+        matches!(self, Self::Lost { excess: None, .. })
     }
 
     /// The SQLSTATE that the warehouse sent, if it sent one.
@@ -300,11 +325,16 @@ impl Error {
 
     /// One line that says what kind of thing happened.
     pub fn summary(&self) -> String {
+        shown(&self.title()).into_owned()
+    }
+
+    fn title(&self) -> String {
         match self {
             Self::Server(error) => error.summary().to_owned(),
             Self::SignIn(error) => format!("Sign-in refused for user \"{}\"", error.user),
             Self::Unreachable { endpoint, .. } => format!("Cannot reach {endpoint}"),
             Self::Tls { endpoint, .. } => format!("No secure connection to {endpoint}"),
+            Self::Lost { excess: Some(_), .. } => "Too much came from the warehouse".to_owned(),
             Self::Lost { .. } => "Connection lost".to_owned(),
             Self::Cancelled => "Cancelled".to_owned(),
             Self::TimedOut { .. } => "No answer from the warehouse".to_owned(),
@@ -321,34 +351,51 @@ impl Error {
         }
     }
 
-    /// What happened, in the warehouse's words where it has some.
+    /// What happened, in the warehouse's words where it has some. Line breaks in it are our own, as far as that can be
+    /// told: names that others gave go through [`shown`] before they are put into a [`Error::Refused`].
     pub fn detail(&self) -> String {
+        shown_in_lines(&self.story()).into_owned()
+    }
+
+    fn story(&self) -> String {
         match self {
             Self::Server(error) => error.detail_text(),
             Self::SignIn(error) => format!(
                 "{} said: {}\nUser \"{}\" from {}, password from {}, database \"{}\".",
-                error.endpoint, error.message, error.user, error.user_source, error.password_source, error.database
+                error.endpoint,
+                error.message,
+                shown(&error.user),
+                error.user_source,
+                error.password_source,
+                shown(&error.database)
             ),
-            Self::Unreachable { hostaddr, reach, .. } => match hostaddr {
+            Self::Unreachable { hostaddr, reach, .. } => one_line(match hostaddr {
                 Some(address) => format!("{reach} (connecting to {address}, as hostaddr says)."),
                 None => format!("{reach}."),
-            },
-            Self::Tls { problem, sslmode, .. } => format!("sslmode is \"{sslmode}\": {problem}."),
-            Self::Lost { database, statement: Some(statement), reason } => format!(
-                "The session in database \"{database}\" ended ({reason}) before an answer came to: {statement}\nWhether it took effect is not known."
+            }),
+            Self::Tls { problem, sslmode, .. } => one_line(format!("sslmode is \"{sslmode}\": {problem}.")),
+            Self::Lost { database, statement, excess: Some(excess), .. } => {
+                let to = statement.as_ref().map(|statement| format!(", in answer to: {statement}")).unwrap_or_default();
+                format!("The session in database \"{}\" was closed: {excess}{to}", shown(database))
+            }
+            Self::Lost { database, statement: Some(statement), reason, .. } => format!(
+                "The session in database \"{}\" ended ({}) before an answer came to: {statement}\nWhether it took effect is not known.",
+                shown(database),
+                shown(reason)
             ),
-            Self::Lost { database, statement: None, reason } => {
-                format!("The session in database \"{database}\" ended: {reason}.")
+            Self::Lost { database, statement: None, reason, .. } => {
+                format!("The session in database \"{}\" ended: {}.", shown(database), shown(reason))
             }
             Self::Cancelled => "The work was stopped. What was not committed was rolled back.".to_owned(),
             Self::TimedOut { database, statement, after } => format!(
-                "Nothing came back within {} in database \"{database}\" to: {statement}",
-                humantime::format_duration(*after)
+                "Nothing came back within {} in database \"{}\" to: {statement}",
+                humantime::format_duration(*after),
+                shown(database)
             ),
-            Self::Setting { message, .. } => message.clone(),
+            Self::Setting { message, .. } => one_line(message.clone()),
             Self::Aws(error) => error.detail(),
             Self::Away { status, .. } => {
-                format!("Its status is \"{status}\", says AWS, so nothing was asked of the warehouse.")
+                one_line(format!("Its status is \"{status}\", says AWS, so nothing was asked of the warehouse."))
             }
             Self::NoPassword { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
         }
@@ -372,11 +419,17 @@ impl Error {
     /// Whether the warehouse is not there at present (network, paused, restarting), rather than refusing something.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Lost { .. } | Self::TimedOut { .. } | Self::Away { .. } => true,
+            Self::Unreachable { .. } | Self::Lost { excess: None, .. } | Self::TimedOut { .. } | Self::Away { .. } => {
+                true
+            }
             Self::Server(error) => matches!(error.sqlstate.as_str(), "57P01" | "57P02" | "57P03"),
             _ => false,
         }
     }
+}
+
+fn one_line(text: String) -> String {
+    shown(&text).into_owned()
 }
 
 impl fmt::Display for Error {
@@ -404,6 +457,21 @@ impl fmt::Display for Reach {
             Self::Refused => f.write_str("The connection was refused"),
             Self::TimedOut(after) => {
                 write!(f, "The connection timed out after {}", humantime::format_duration(*after))
+            }
+            Self::Silent { after, stage } => {
+                let after = humantime::format_duration(*after);
+                match stage {
+                    Stage::Connected => write!(f, "The connection was made, but nothing answered on it within {after}"),
+                    Stage::Encrypted => {
+                        write!(
+                            f,
+                            "The connection was made and is encrypted, but the login had no answer within {after}"
+                        )
+                    }
+                    Stage::SignedIn => {
+                        write!(f, "The login was accepted, but the first statements had no answer within {after}")
+                    }
+                }
             }
             Self::HungUp => f.write_str("The other side closed the connection before the session was open"),
             Self::NotAWarehouse(what) => {

@@ -258,7 +258,7 @@ mod tests {
         assert!(Retry::default().after(server("40001"), &cancel).await.is_ok());
         assert!(Retry::default().after(server("42501"), &cancel).await.is_err());
         assert!(Retry::default().after(server("25P02"), &cancel).await.is_err());
-        let lost = Error::Lost { database: "dev".into(), statement: None, reason: "gone".into() };
+        let lost = Error::Lost { database: "dev".into(), statement: None, reason: "gone".into(), excess: None };
         assert!(Retry::default().after(lost, &cancel).await.is_ok());
         assert!(Retry { failures: ATTEMPTS - 1 }.after(server("40001"), &cancel).await.is_err());
         cancel.cancel();

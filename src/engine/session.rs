@@ -3,6 +3,7 @@
 //! tokio-postgres hands the text of every statement to the `log` crate. Nothing may ever install a logger there (nor
 //! the bridge of tracing-subscriber): hashes of passwords would be in the logs. What may be seen is logged here.
 
+mod bounds;
 pub(in crate::engine) mod connect;
 pub(in crate::engine) mod facts;
 mod handshake;
@@ -16,23 +17,25 @@ pub mod warehouse;
 #[cfg(test)]
 mod wire_tests;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::TryStreamExt;
 use rustls::ClientConfig;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::error::{Error, ServerError};
-use crate::engine::session::connect::{Wired, server_error, words};
+use crate::engine::session::connect::{End, Wired, server_error};
 pub use crate::engine::session::facts::Facts;
 use crate::engine::session::pool::Shelf;
 pub use crate::engine::session::row::{Done, Notice, Row};
 use crate::engine::settings::access::Access;
-use crate::engine::sql::Sql;
+use crate::engine::sql::{Sql, sql};
 
 /// How much longer than the warehouse's own limit an answer is waited for.
 const GRACE: Duration = Duration::from_secs(15);
@@ -213,17 +216,17 @@ impl Session {
             }
             return found;
         }
-        let reason = match &mut self.live {
+        let End { reason, excess } = match &mut self.live {
             Some(live) if error.is_closed() => live.wired.reason().await,
-            _ => words(&error),
+            _ => End::of(&error),
         };
-        self.close(Error::Lost { database, statement: Some(sql.to_string()), reason })
+        self.close(Error::Lost { database, statement: Some(sql.to_string()), reason, excess })
     }
 
     /// Ends the work: rolls an open transaction back, so that its locks are gone when the caller hears of it.
     async fn stop(&mut self, why: Error) -> Error {
         if let (true, Some(live)) = (self.in_transaction, &self.live) {
-            let rolled_back = timeout(WIND_DOWN, live.ask(&Sql::from("ROLLBACK"))).await;
+            let rolled_back = timeout(WIND_DOWN, live.ask(&sql!("ROLLBACK"))).await;
             tracing::debug!(done = matches!(rolled_back, Ok(Ok(_))), "rolled back after a stop");
         }
         self.close(why)
@@ -252,14 +255,14 @@ impl Live {
         let number = self.statements.fetch_add(1, Ordering::Relaxed) + 1;
         let started = Instant::now();
         self.wired.take_notices();
-        let answer = self.wired.client.simple_query(sql.open()).await.and_then(read);
+        let answer = read(&self.wired.client, sql).await;
         let ms = started.elapsed().as_millis();
         let database = &self.facts.database;
         match answer {
             Ok((rows, touched)) => {
                 tracing::debug!(number, %database, ms, rows = rows.len(), touched, %sql, "statement");
                 let mut notices = self.wired.take_notices();
-                notices.iter_mut().for_each(|notice| notice.message = sql.scrub(&notice.message));
+                notices.iter_mut().for_each(|notice| notice.message = sql.scrub(notice.message.raw()).into());
                 Ok((rows, Done { rows: touched, notices }))
             }
             Err(error) => {
@@ -299,10 +302,12 @@ impl Live {
     }
 }
 
-fn read(messages: Vec<SimpleQueryMessage>) -> Result<(Vec<Row>, u64), tokio_postgres::Error> {
+/// Each row is read as it comes, so that no more than what is kept of it stays.
+async fn read(client: &Client, sql: &Sql) -> Result<(Vec<Row>, u64), tokio_postgres::Error> {
+    let mut messages = pin!(client.simple_query_raw(sql.open()).await?);
     let mut rows = Vec::new();
     let mut touched = 0;
-    for message in messages {
+    while let Some(message) = messages.try_next().await? {
         match message {
             SimpleQueryMessage::Row(row) => {
                 let values: Vec<_> = (0..row.len()).map(|column| row.try_get(column)).collect::<Result<_, _>>()?;
@@ -318,6 +323,7 @@ fn read(messages: Vec<SimpleQueryMessage>) -> Result<(Vec<Row>, u64), tokio_post
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::sql::raw;
 
     #[test]
     fn the_first_word_says_what_a_statement_does_to_its_session() {
@@ -334,7 +340,7 @@ mod tests {
             ("", Verb::Other),
             ("SETTLE", Verb::Other),
         ] {
-            assert_eq!(Verb::of(&Sql::from(text)), verb, "{text}");
+            assert_eq!(Verb::of(&raw(text)), verb, "{text}");
         }
     }
 }

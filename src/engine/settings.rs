@@ -20,7 +20,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, shown};
 use crate::engine::names::check_name;
 use crate::engine::session::tls::read_pem;
 use crate::engine::settings::access::{RootCert, SslMode};
@@ -245,6 +245,37 @@ impl Settings {
         }
         found.extend(aws::contradictions(&settings));
         found
+    }
+}
+
+/// Settings that hold a place, of which a login is never a part.
+const PLACES: [&str; 12] = [
+    "host",
+    "hostaddr",
+    "hostaddrs",
+    "cluster_identifier",
+    "workgroup_name",
+    "region",
+    "sts",
+    "redshift",
+    "redshiftserverless",
+    "secretsmanager",
+    "ssm",
+    "port",
+];
+
+/// Whether a setting may hold a login with its password where none belongs, as in `host = "user:password@host"`. What is
+/// said of such a setting repeats nothing of it.
+pub fn may_hold_login(setting: &str, text: &str) -> bool {
+    (PLACES.contains(&setting) && text.contains('@')) || connection_string::might_hold_password(text)
+}
+
+/// A value as an error repeats it, unless a password may be in it.
+pub(in crate::engine) fn repeated(setting: &str, text: &str) -> String {
+    if may_hold_login(setting, text) {
+        "What is written (it is not repeated, as a password may be in it)".to_owned()
+    } else {
+        format!("\"{}\"", shown(text))
     }
 }
 

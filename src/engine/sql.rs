@@ -27,12 +27,13 @@
 //! put(&String::from("u; ALTER USER mallory CREATEUSER"));
 //! ```
 
-use std::borrow::Borrow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::engine::error::{shown, shown_in_lines};
 use crate::engine::names::is_plain_identifier;
 use crate::engine::rights::{Privilege, Rights};
 
@@ -264,10 +265,39 @@ pub fn secret(text: &SecretString) -> Secret<'_> {
     Secret(text)
 }
 
+/// As it is sent, but for secrets, and for what could deceive a reader: a name that somebody gave may hold what moves a
+/// terminal's cursor, and a line break in it would begin a line of its own.
 impl fmt::Display for Sql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&printed(&self.shown))
     }
+}
+
+fn printed(text: &str) -> Cow<'_, str> {
+    let broken = text.contains('\n') && text.contains(['"', '\'']);
+    if !broken {
+        return shown_in_lines(text);
+    }
+    let mut printed = String::with_capacity(text.len() + 16);
+    let (mut quote, mut comment) = (None, false);
+    let mut begun = 0;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(open), c) if open == c => {
+                printed.push_str(&shown(&text[begun..at]));
+                (quote, begun) = (None, at);
+            }
+            (None, '"' | '\'') if !comment => {
+                printed.push_str(&shown_in_lines(&text[begun..at]));
+                (quote, begun) = (Some(c), at);
+            }
+            (None, '-') if text[at..].starts_with("--") => comment = true,
+            (None, '\n') => comment = false,
+            _ => {}
+        }
+    }
+    printed.push_str(&shown_in_lines(&text[begun..]));
+    Cow::Owned(printed)
 }
 
 impl fmt::Debug for Sql {
@@ -303,9 +333,10 @@ impl Borrow<str> for Quoted {
     }
 }
 
+/// For people: on one line, whatever is in the name. SQL is put together by [`sql!`].
 impl fmt::Display for Quoted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(&shown(&self.0))
     }
 }
 
@@ -417,13 +448,13 @@ mod tests {
     proptest! {
         #[test]
         fn a_quoted_identifier_reads_back_and_ends_where_it_should(name in ".*", after in "[ ;a-z]{0,8}") {
-            let text = format!("{}{after}", ident(&name));
+            let text = format!("{}{after}", &*ident(&name));
             prop_assert_eq!(read_ident(&text), Some((name, after.as_str())));
         }
 
         #[test]
         fn a_name_is_bare_only_where_quotes_make_no_difference(name in "[a-z_0-9$]{0,8}|.*") {
-            let text = bare(&name).to_string();
+            let text = String::from(bare(&name));
             if text == name {
                 prop_assert!(is_plain_identifier(&name));
             } else {
@@ -441,7 +472,7 @@ mod tests {
 
         #[test]
         fn a_quoted_literal_reads_back_and_ends_where_it_should(value in "(.|['\\\\\"]){0,40}", after in "[ ;a-z]{0,8}") {
-            let text = format!("{}{after}", literal(&value));
+            let text = format!("{}{after}", &*literal(&value));
             prop_assert_eq!(read_literal(&text), Some((value, after.as_str())));
         }
 
@@ -466,6 +497,18 @@ mod tests {
         let name = "finance; SET SESSION AUTHORIZATION DEFAULT; ALTER USER mallory CREATEUSER; --";
         assert_eq!(&*bare(name), format!("\"{name}\""));
         assert_eq!(&*bare("immuta_system"), "immuta_system");
+    }
+
+    #[test]
+    fn a_name_that_would_deceive_a_reader_is_printed_escaped_and_sent_as_it_is() {
+        let name = "a\u{1b}[2J\"\u{202e}\nError: fake";
+        let sql = sql!("-- the user's\nDROP TABLE {}\n  -- it's {}", ident(name), literal("x\ny"));
+        assert!(sql.open().contains("\u{1b}[2J\"\"\u{202e}\nError: fake\"\n"));
+        assert_eq!(
+            sql.to_string(),
+            "-- the user's\nDROP TABLE \"a\\u{1b}[2J\"\"\\u{202e}\\nError: fake\"\n  -- it's 'x\ny'"
+        );
+        assert_eq!(sql!("SELECT {},\n {}", literal("x\ny"), ident("b\tc")).to_string(), "SELECT 'x\\ny',\n \"b\\tc\"");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::settings::Place;
 use super::tests_result;
 use crate::engine::error::Error;
 use crate::engine::session::validation::{Status, validate};
-use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, boolean, string};
+use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, boolean, on_one_line, string};
 
 /// The data source `redshift_connection_test`.
 pub struct ConnectionTest;
@@ -59,8 +59,8 @@ impl DataSource for ConnectionTest {
         let seen = validate(&warehouse, &data.hints(), cx.cancelled()).await.map_err(explain)?;
         cx.set("connected", seen.status != Status::Failed);
         cx.set("type", data.resolved(&link.settings).map(|to| to.product));
-        cx.set("database_user", seen.facts.as_ref().map(|facts| facts.user.clone()));
-        cx.set("server_version", seen.facts.as_ref().map(|facts| facts.server_version.clone()));
+        cx.set("database_user", seen.facts.as_ref().map(|facts| on_one_line(facts.user.clone())));
+        cx.set("server_version", seen.facts.as_ref().map(|facts| on_one_line(facts.server_version.clone())));
         cx.set("validation_results", tests_result::value(&seen));
         Ok(())
     }

@@ -55,6 +55,7 @@ fn told_by(setting: &str) -> &'static [&'static str] {
         "cluster_identifier" | "workgroup_name" => &["host"],
         "region" => &["cluster_identifier", "workgroup_name", "secret_id", "password_ssm_parameter", "host"],
         "role_arn" => &["authentication_type"],
+        "sslmode" => &["connection_id"],
         _ => &[],
     }
 }

@@ -17,6 +17,7 @@ mod settings;
 mod tests_result;
 mod user;
 
+use crate::engine::settings::may_hold_login;
 use crate::terraform::{Configure, Diagnostics, Provider, Schema, Types, Value};
 
 pub use catalog::Catalog;
@@ -49,6 +50,10 @@ impl Provider for Redshift {
 
     fn check(config: &Value, d: &mut Diagnostics) {
         configured::check(config, d);
+    }
+
+    fn may_hold_secret(attribute: &str, text: &str) -> bool {
+        may_hold_login(attribute, text)
     }
 
     async fn configure(request: Configure) -> Result<(Configured, Diagnostics), Diagnostics> {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::engine::error::Error;
 use crate::engine::session::validation::{self, Status, TestResult, Validation};
-use crate::terraform::{Attribute, Diagnostic, Diagnostics, Value, list_of, object, string};
+use crate::terraform::{Attribute, Diagnostic, Diagnostics, Value, clean, list_of, object, on_one_line, string};
 
 /// What a state holds of the tests: enough to see whether a status changed.
 #[derive(Deserialize, PartialEq, Eq)]
@@ -59,7 +59,7 @@ pub(super) fn not_tried(error: &Error) -> Value {
     let test = Value::object([
         ("name", validation::CONNECTION.into()),
         ("status", Status::Failed.name().into()),
-        ("message", format!("{}: {}", error.summary(), error.detail()).into()),
+        ("message", error.to_string().into()),
         ("result", Value::Null),
     ]);
     Value::object([("status", Status::Failed.name().into()), ("tests", Value::List(vec![test]))])
@@ -103,7 +103,7 @@ fn row(test: &TestResult) -> Value {
     Value::object([
         ("name", test.name.to_string().into()),
         ("status", test.status.name().into()),
-        ("message", test.message.clone().into()),
-        ("result", test.result.clone().into()),
+        ("message", test.message.clone().map(clean).into()),
+        ("result", test.result.clone().map(on_one_line).into()),
     ])
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Path;
+use super::{Path, clean, on_one_line};
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub enum Severity {
     Warning,
 }
 
-/// An error or a warning: a summary of one line, the detail, and the attribute it is about.
+/// An error or a warning: a summary of one line, the detail, and the attribute it is about. Whatever a text was put
+/// together from, it holds no character that a terminal would obey ([`clean`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
     severity: Severity,
@@ -25,7 +26,8 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// An error. `summary` is a line without a full stop; `detail` says what happened and what to do next.
     pub fn error(summary: impl Into<String>, detail: impl Into<String>) -> Self {
-        Diagnostic { severity: Severity::Error, summary: summary.into(), detail: detail.into(), path: Path::root() }
+        let (summary, detail) = (on_one_line(summary.into()), clean(detail.into()));
+        Diagnostic { severity: Severity::Error, summary, detail, path: Path::root() }
     }
 
     /// A warning.
@@ -69,7 +71,7 @@ impl Diagnostic {
     #[must_use]
     pub(super) fn without_path(mut self) -> Self {
         if !self.path.is_root() {
-            let name = format!("`{}`", self.path);
+            let name = on_one_line(format!("`{}`", self.path));
             if !self.detail.contains(&name) && !self.summary.contains(&name) {
                 self.detail = format!("This is about {name}. {}", self.detail);
             }

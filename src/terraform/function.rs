@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Attribute, Type, Value};
+use super::{Attribute, Type, Value, clean};
 
 /// A pure function that a configuration calls as `provider::NAME::FUNCTION(...)`.
 pub trait Function: Send + Sync + 'static {
@@ -29,12 +29,12 @@ pub struct FunctionError {
 impl FunctionError {
     /// The call as a whole failed.
     pub fn new(message: impl Into<String>) -> Self {
-        FunctionError { message: message.into(), argument: None }
+        FunctionError { message: clean(message.into()), argument: None }
     }
 
     /// The argument with this index, counted from 0, is at fault.
     pub fn argument(index: usize, message: impl Into<String>) -> Self {
-        FunctionError { message: message.into(), argument: Some(index) }
+        FunctionError { message: clean(message.into()), argument: Some(index) }
     }
 }
 

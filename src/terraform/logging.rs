@@ -10,6 +10,8 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
+use super::on_one_line;
+
 /// Terraform passes longer lines on without reading them.
 const LONGEST_LINE: usize = 60 * 1024;
 
@@ -119,6 +121,11 @@ struct Fields {
 
 impl Fields {
     fn add(&mut self, field: &Field, value: Json) {
+        // Terraform shows a message as it is, and JSON escapes little.
+        let value = match value {
+            Json::String(text) => Json::String(on_one_line(text)),
+            other => other,
+        };
         match (field.name(), value) {
             ("message", Json::String(text)) => self.message = text,
             ("message", value) => self.message = value.to_string(),

@@ -7,6 +7,7 @@
 mod arbitrary;
 mod attr;
 mod change;
+mod clean;
 #[cfg(test)]
 mod codec_tests;
 mod data_source;
@@ -46,6 +47,7 @@ mod wire {
 
 pub use attr::Attr;
 pub use change::Change;
+pub use clean::{clean, on_one_line};
 pub use data_source::{DataSource, Read};
 pub use decode::DecodeError;
 pub use describe::{

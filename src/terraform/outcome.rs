@@ -41,6 +41,7 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
     let fixed = if updated { planned_as_seen(form, &state) } else { Vec::new() };
     let stays = |path: &Path| path.steps().first().is_some_and(|first| fixed.contains(first));
     for (path, value) in patch.into_iter().filter(|(path, _)| applies && !stays(path)) {
+        let value = if is_told(form, &path) { value.told() } else { value };
         if let Err(error) = state.set_typed(&form.ty, &path, value) {
             diagnostics.push(wrongly_set(&error));
         }
@@ -62,6 +63,14 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
         Value::Null
     });
     Outcome { state, private, diagnostics }
+}
+
+/// What is observed is for people to read, and others may have written a part of it; Terraform shows texts of several
+/// lines as they are.
+fn is_told<D>(form: &Form<D>, path: &Path) -> bool {
+    let mut entries = form.schema.entries.iter();
+    let entry = path.first().and_then(|first| entries.find(|entry| entry.name == first));
+    entry.is_some_and(|entry| matches!(entry.class, Class::Observed | Class::Drift(_)))
 }
 
 /// What is observed and was planned as it was: an update that changes nothing in the warehouse shows no news.

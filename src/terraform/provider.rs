@@ -29,6 +29,13 @@ pub trait Provider: Send + Sync + 'static {
         let _ = (config, d);
     }
 
+    /// Whether what is written in an attribute of this name may hold a secret by mistake, such as a login in a host. A
+    /// diagnostic about it then carries no path, for Terraform would print the line, and does not repeat it.
+    fn may_hold_secret(attribute: &str, text: &str) -> bool {
+        let _ = (attribute, text);
+        false
+    }
+
     /// Takes the provider block. Values may be unknown in a plan. The second part of the result are warnings.
     fn configure(request: Configure) -> impl Future<Output = Result<(Self::Data, Diagnostics), Diagnostics>> + Send;
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::{Attr, DecodeError, Diagnostic, Number, Path, Step, Type};
+use super::{Attr, DecodeError, Diagnostic, Number, Path, Step, Type, clean, on_one_line};
 
 /// A value of any of Terraform's types.
 ///
@@ -161,6 +161,24 @@ impl Value {
                 value => Value::Dynamic(Box::new((inner.0, value))),
             },
             value => value,
+        }
+    }
+
+    /// The same as people may see it: nothing in it acts on a terminal, and each text of a list is one line.
+    #[must_use]
+    pub(super) fn told(self) -> Value {
+        match self {
+            Value::String(text) => Value::String(clean(text)),
+            Value::List(items) => items.into_iter().map(Value::told_in_list).collect(),
+            Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, v.told())).collect()),
+            value => value,
+        }
+    }
+
+    fn told_in_list(self) -> Value {
+        match self {
+            Value::String(text) => Value::String(on_one_line(text)),
+            value => value.told(),
         }
     }
 

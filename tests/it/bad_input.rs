@@ -198,6 +198,54 @@ fn a_timeout_says_where_to_look() {
     }
 }
 
+/// A warehouse that let the login in is behind no security group.
+#[test]
+fn a_query_that_hangs_is_told_from_a_network_that_does() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    warehouse.fault(redshift_standin::Fault::statement("pg_backend_pid", redshift_standin::Action::Stall).times(9));
+    workspace.write(&with_connection("  connect_timeout = \"2s\""));
+    let problem = one_error(workspace.apply_problems());
+    assert!(problem.text().contains("The login was accepted, but the first statements had no answer"), "{problem:#?}");
+    assert!(!problem.text().contains("security group"), "{problem:#?}");
+}
+
+/// A login in a setting that holds a place is neither shown with its line nor repeated.
+#[test]
+fn a_password_in_a_host_is_not_shown() {
+    let workspace = Workspace::new();
+    let provider = |lines: &str| {
+        format!("provider \"redshift\" {{\n{lines}\n}}\nresource \"redshift_user\" \"u\" {{\n  name = \"u\"\n}}\n")
+    };
+    let of_user = |lines: &str| {
+        format!("provider \"redshift\" {{}}\nresource \"redshift_user\" \"u\" {{\n  name = \"u\"\n{lines}\n}}\n")
+    };
+    for hcl in [
+        with_connection("  host = \"ann:CANARY-1@h\""),
+        with_connection("  host = \"CANARY-1@h\""),
+        with_connection("  host = \"redshift://ann:CANARY-1@h\""),
+        with_connection("  cluster_identifier = \"ann:CANARY-1@h\""),
+        with_connection("  workgroup_name = \"ann:CANARY-1@h\""),
+        with_connection("  host = \"h\"\n  region = \"ann:CANARY-1@h\""),
+        with_connection("  host = \"h\"\n  sslmode = \"verify-full?password=CANARY-1\""),
+        with_connection("  host = \"h\"\n  authentication_type = \"ann:CANARY-1@h\""),
+        of_user("  warehouse {\n    host = \"ann:CANARY-1@h\"\n  }"),
+        of_user("  connection_id = \"redshift://ann:CANARY-1@h?x=1\""),
+        of_user("  connection_id = \"ann:CANARY-1@h\""),
+        provider("  host = \"ann:CANARY-1@h\""),
+        provider("  hostaddr = \"ann:CANARY-1@h\""),
+        provider("  hostaddrs = {\n    \"ann:CANARY-1@h\" = \"h\"\n  }"),
+        provider("  hostaddrs = {\n    h = \"ann:CANARY-1@h\"\n  }"),
+        provider("  on_unreachable = \"ann:CANARY-1@h\""),
+        provider("  endpoints {\n    sts = \"https://ann:CANARY-1@h\"\n  }"),
+    ] {
+        workspace.write(&hcl);
+        let told = [workspace.run(&["validate", "-no-color"]), workspace.run(&["plan", "-input=false", "-no-color"])];
+        let text = told.map(|outcome| outcome.text()).concat();
+        assert!(text.contains("Error: ") && !text.contains("CANARY"), "{text}\n{hcl}");
+    }
+}
+
 /// A change that is refused leaves state and warehouse as they were.
 #[test]
 fn a_refused_change_loses_nothing() {

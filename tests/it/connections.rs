@@ -194,6 +194,54 @@ fn tls_is_on_and_verified_unless_it_is_switched_off() {
     assert_eq!(workspace.values("redshift_connection.c")["resolved"]["sslmode"], json!("disable"));
 }
 
+/// Whichever way a weaker mode is written: the provider's own password is not sent by it.
+#[test]
+fn nobody_weakens_the_protection_of_the_providers_password() {
+    let warehouse = Warehouse::start();
+    let mut workspace = Workspace::on(&warehouse);
+    let (host, port, user) = (warehouse.host(), warehouse.port(), warehouse.superuser());
+    let string = format!("  connection_string = \"redshift://{user}@{host}:{port}/dev?sslmode=disable\"");
+    let of_user = |lines: &str| {
+        format!("provider \"redshift\" {{}}\nresource \"redshift_user\" \"u\" {{\n  name = \"u\"\n{lines}\n}}\n")
+    };
+    let by_id = of_user("  connection_id = \"redshift://?sslmode=disable\"");
+    let inline = of_user("  warehouse {\n    sslmode = \"require\"\n  }");
+    for (hcl, line) in [
+        (connection("  sslmode = \"disable\""), "sslmode"),
+        (connection("  sslmode = \"verify-ca\""), "sslmode"),
+        (connection(&string), ""),
+        (by_id.clone(), "connection_id"),
+        (inline, "sslmode"),
+    ] {
+        let problem = workspace.refused(&hcl);
+        for words in ["weaker than that of the provider block (verify-full, the default)", "REDSHIFT_PASSWORD"] {
+            assert!(problem.text().contains(words), "{words} is not in {problem:#?}\n{hcl}");
+        }
+        assert!(problem.line.contains(line), "{problem:#?}");
+    }
+    // A data source is read in the plan, and fails there.
+    workspace.write("provider \"redshift\" {}\ndata \"redshift_schemas\" \"s\" {\n  database = \"dev\"\n  warehouse {\n    sslmode = \"require\"\n  }\n}\n");
+    assert!(workspace.try_plan().outcome.text().contains("is weaker than"));
+    // What is known only in the apply is refused there.
+    let late = by_id.replace("\"redshift://?sslmode=disable\"", "terraform_data.id.output");
+    workspace.write(&format!(
+        "{late}resource \"terraform_data\" \"id\" {{\n  input = \"redshift://?sslmode=disable\"\n}}\n"
+    ));
+    let failure = workspace.try_apply().failed().text();
+    assert!(failure.contains("is weaker than"), "{failure}");
+    assert_eq!(warehouse.sessions(), 0, "nobody signed in");
+    // The same mode, a stronger one, and a login that is not the provider's own are no concern of it.
+    workspace.env("REDSHIFT_SSLMODE", "verify-ca");
+    for mode in ["verify-ca", "verify-full"] {
+        workspace.write(&connection(&format!("  sslmode = \"{mode}\"")));
+        workspace.apply();
+    }
+    let password = warehouse.password();
+    let entry = format!("{{\n  credentials = {{ \"{host}:{port}\" = {{ password = \"{password}\" }} }}\n}}");
+    workspace.write(&connection("  sslmode = \"require\"").replacen("{}", &entry, 1));
+    workspace.apply();
+}
+
 /// A connection that inherits its host is another one when the provider block leads elsewhere, and so is what it led to.
 #[test]
 fn an_inherited_host_that_changes_replaces() {
@@ -249,6 +297,7 @@ fn tls_takes_whom_it_is_told_to_trust() {
     let warehouse = Warehouse::start();
     let mut workspace = Workspace::on(&warehouse);
     workspace.without("REDSHIFT_SSLROOTCERT");
+    workspace.env("REDSHIFT_SSLMODE", "require");
     workspace.write(&connection("  sslmode = \"require\""));
     workspace.apply();
     for mode in ["verify-ca", "verify-full"] {
@@ -256,6 +305,7 @@ fn tls_takes_whom_it_is_told_to_trust() {
         let failure = workspace.try_apply().failed().text();
         assert!(failure.contains("sslrootcert"), "{mode}: {failure}");
     }
+    workspace.without("REDSHIFT_SSLMODE");
     let file = warehouse.ca_file();
     workspace.write(&connection("").replace("{}", &format!("{{\n  sslrootcert = file(\"{file}\")\n}}")));
     workspace.apply();
@@ -265,8 +315,9 @@ fn tls_takes_whom_it_is_told_to_trust() {
     workspace.plan().assert_empty();
     // In clear there is nothing to trust, and nothing is sent in clear.
     let plain = Warehouse::plain();
-    let workspace = Workspace::on(&plain);
-    workspace.write(&connection("  sslmode = \"require\""));
+    let mut workspace = Workspace::on(&plain);
+    workspace.env("REDSHIFT_SSLMODE", "require");
+    workspace.write(&connection(""));
     let failure = workspace.try_apply().failed().text();
     assert!(failure.contains("TLS"), "{failure}");
 }

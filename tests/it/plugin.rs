@@ -64,6 +64,13 @@ impl Plugin {
         assert!(done.expect("kill runs").success());
     }
 
+    /// Begins to speak HTTP/2 in clear.
+    fn greet_within(&self, limit: Duration) -> io::Result<()> {
+        let stream = UnixStream::connect(&self.line[3])?;
+        stream.set_read_timeout(Some(limit))?;
+        hear_settings(stream)
+    }
+
     /// Begins to speak HTTP/2 and hears the server's first frame.
     fn greet(&self, client: Option<&Identity>) -> io::Result<()> {
         let stream = UnixStream::connect(&self.line[3])?;
@@ -102,18 +109,27 @@ impl Drop for Plugin {
 }
 
 /// A provider that serves whoever comes. It is killed when this is dropped.
-struct ByHand(Child);
+pub struct ByHand(Child);
 
 impl ByHand {
     /// With what to set in `TF_REATTACH_PROVIDERS`.
     fn start(warehouse: &Warehouse, log_level: &str) -> (Self, String) {
+        Self::in_environment(warehouse.environment(), log_level)
+    }
+
+    /// The same with other variables.
+    pub fn in_environment(environment: Vec<(String, String)>, log_level: &str) -> (Self, String) {
         let mut command = tools::clean(Path::new(PROVIDER));
-        command.arg("--debug").envs(warehouse.environment()).env("TF_LOG_PROVIDER", log_level);
+        command.arg("--debug").envs(environment).env("TF_LOG_PROVIDER", log_level);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         let reattach = line.trim().strip_prefix("TF_REATTACH_PROVIDERS='").and_then(|rest| rest.strip_suffix('\''));
         (ByHand(child), reattach.expect("the line to copy").to_owned())
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
     }
 
     fn end(&mut self) {
@@ -181,6 +197,76 @@ fn the_socket_answers_to_the_client_that_was_announced_and_to_nobody_else() {
     plain.set_read_timeout(Some(Duration::from_secs(10))).expect("a limit");
     assert!(hear_settings(&mut plain).is_err(), "in clear");
     plugin.greet(Some(&terraform)).expect("the others change nothing for it");
+}
+
+/// Started by a shell that narrows or widens what it may do.
+fn start_in_shell(setting: &str, folder: &Path) -> Plugin {
+    let mut command = tools::clean(Path::new("/bin/sh"));
+    command.args(["-c", &format!("{setting}; exec \"$0\""), PROVIDER]);
+    command.env(COOKIE.0, COOKIE.1).env("PLUGIN_UNIX_SOCKET_DIR", folder);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    Plugin { child, line: line.trim_end().split('|').map(str::to_owned).collect() }
+}
+
+#[test]
+fn only_its_owner_may_open_the_socket_whatever_the_umask_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for umask in ["umask 000", "umask 077", "umask 022"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plugin = start_in_shell(umask, folder.path());
+        let mode = std::fs::metadata(&plugin.line[3]).expect("a socket").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{umask}: {mode:o}");
+        plugin.greet(None).expect("served");
+    }
+}
+
+/// More clients that say nothing than there are file descriptors are no end.
+#[test]
+fn a_listener_out_of_descriptors_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plugin = start_in_shell("ulimit -n 40", folder.path());
+    let silent: Vec<_> = (0..60).map(|_| UnixStream::connect(&plugin.line[3]).expect("connects")).collect();
+    assert!(plugin.greet_within(Duration::from_millis(500)).is_err(), "there are no descriptors left");
+    drop(silent);
+    plugin.greet(None).expect("served again");
+}
+
+/// What a killed one left is removed by the next, what lives or is another's is not.
+#[test]
+fn the_next_one_removes_what_killed_ones_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let names = || {
+        let entries =
+            std::fs::read_dir(folder.path()).expect("reads").map(|entry| entry.expect("an entry").file_name());
+        entries.map(|name| name.to_string_lossy().into_owned()).collect::<BTreeSet<_>>()
+    };
+    let left_alone = ["plugin123456", "notes"];
+    left_alone.iter().for_each(|name| std::fs::write(folder.path().join(name), "").expect("writes"));
+    let alive = Plugin::start(folder.path(), None);
+    let mut killed = Plugin::start(folder.path(), None);
+    killed.signal("-KILL");
+    killed.child.wait().expect("it ends");
+    assert!(Path::new(&killed.line[3]).exists(), "it leaves its socket");
+    let mut by_hand = tools::clean(Path::new(PROVIDER));
+    by_hand.arg("--debug").env("TMPDIR", folder.path()).stdout(Stdio::piped());
+    let mut by_hand = by_hand.spawn().expect("it runs");
+    let mut line = String::new();
+    BufReader::new(by_hand.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    by_hand.kill().expect("killed");
+    by_hand.wait().expect("it ends");
+    assert!(names().len() >= 4, "it leaves its folder: {:?}", names());
+    let next = Plugin::start(folder.path(), None);
+    let of = |plugin: &Plugin| Path::new(&plugin.line[3]).file_name().expect("a name").to_string_lossy().into_owned();
+    let expected: BTreeSet<_> = left_alone.map(str::to_owned).into_iter().chain([of(&alive), of(&next)]).collect();
+    let begun = Instant::now();
+    while names() != expected {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?} is not {expected:?}", names());
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    alive.greet(None).expect("the living one is served");
+    next.greet(None).expect("served");
 }
 
 /// Ctrl-C is for Terraform, which tells its plugins; SIGTERM is for whoever gets it.

@@ -10,7 +10,7 @@ use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvi
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, Region};
+use aws_config::{AppName, BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::future::ProvideCredentials as ProvidedCredentials;
@@ -27,6 +27,9 @@ use crate::engine::error::Error;
 /// How often a call is tried, and the first wait between: "Rate exceeded" passes within seconds.
 const ATTEMPTS: (u32, Duration) = (5, Duration::from_millis(500));
 
+/// How long an answer is waited for, all tries together: who has said nothing for so long is not asked again.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
 impl Aws {
     /// The configuration that all clients share, loaded when it is first needed. `hint`: a region that is known.
     pub(super) async fn config(&self, hint: Option<&str>) -> Result<&SdkConfig, Error> {
@@ -36,23 +39,11 @@ impl Aws {
             let instance = ProviderConfig::without_region().with_http_client(http.clone());
             let instance = ImdsRegionProvider::builder().configure(&instance).build();
             let region = region.or_else(instance).region().await;
-            let mut loader = aws_config::defaults(BehaviorVersion::latest());
+            let mut loader = loader(http.clone(), PATIENCE);
             if let Some(name) = &self.options.profile {
                 loader = loader.profile_name(name);
             }
-            if let Ok(name) = AppName::new(concat!("terraform-provider-redshift-", env!("CARGO_PKG_VERSION"))) {
-                loader = loader.app_name(name);
-            }
-            let timeouts = TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(10))
-                .operation_attempt_timeout(Duration::from_secs(30));
-            let config = loader
-                .http_client(http.clone())
-                .region(region)
-                .retry_config(retries())
-                .timeout_config(timeouts.build())
-                .load()
-                .await;
+            let config = loader.region(region).load().await;
             Ok(self.by_profile(config, http))
         };
         self.config.get_or_try_init(load).await
@@ -120,6 +111,20 @@ impl Aws {
     }
 }
 
+/// What all clients have in common.
+fn loader(http: SharedHttpClient, patience: Duration) -> ConfigLoader {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(patience)
+        .operation_timeout(patience)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest());
+    if let Ok(name) = AppName::new(concat!("terraform-provider-redshift-", env!("CARGO_PKG_VERSION"))) {
+        loader = loader.app_name(name);
+    }
+    loader.http_client(http).retry_config(retries()).timeout_config(timeouts)
+}
+
 fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(ATTEMPTS.0).with_initial_backoff(ATTEMPTS.1)
 }
@@ -141,5 +146,84 @@ impl ProvideCredentials for Written {
                 other => other,
             })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::super::problem::{Asked, failed};
+    use super::*;
+    use crate::engine::error::AwsProblem;
+
+    /// Asks a server that answers each call with `head`, and then with `part` for as long as somebody reads: what comes
+    /// of it, how often it was asked and how many bytes it could send.
+    async fn ask(patience: Duration, head: &'static str, part: &'static [u8]) -> (Error, usize, usize) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (calls, sent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (asked, told) = (calls.clone(), sent.clone());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                asked.fetch_add(1, Ordering::SeqCst);
+                let told = told.clone();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let _ = stream.read(&mut request).await;
+                    let mut sent = stream.write_all(head.as_bytes()).await;
+                    while sent.is_ok() && !part.is_empty() {
+                        told.fetch_add(part.len(), Ordering::SeqCst);
+                        sent = stream.write_all(part).await;
+                    }
+                    let _ = stream.read_exact(&mut request).await;
+                });
+            }
+        });
+        let credentials = Credentials::new("id", "key", None, None, "a test");
+        let config = loader(http_client().expect("a client"), patience)
+            .region(Region::new("eu-west-1"))
+            .endpoint_url(url)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .load()
+            .await;
+        let outcome = aws_sdk_sts::Client::new(&config).get_caller_identity().send().await;
+        let error = failed(&Asked::default(), &outcome.expect_err("no answer"));
+        (error, calls.load(Ordering::SeqCst), sent.load(Ordering::SeqCst))
+    }
+
+    fn problem(error: &Error) -> AwsProblem {
+        match error {
+            Error::Aws(error) => error.problem,
+            other => panic!("{other}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_costs_one_wait() {
+        let (begun, patience) = (Instant::now(), Duration::from_millis(500));
+        let (error, _, _) = ask(patience, "", b"").await;
+        assert!(begun.elapsed() < patience * 3, "{:?}", begun.elapsed());
+        assert_eq!(problem(&error), AwsProblem::Unreachable);
+        assert!(error.detail().contains("No answer came within 30s"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_endless_answer_is_cut_off_and_not_asked_for_again() {
+        for head in [
+            "HTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\n\r\n",
+        ] {
+            let (error, calls, sent) = ask(PATIENCE, head, &[b'x'; 1 << 16]).await;
+            assert_eq!((problem(&error), calls), (AwsProblem::TooMuch, 1), "{error}");
+            assert!(sent < 16 << 20, "{sent}");
+            assert!(error.to_string().contains("4 MiB"), "{error}");
+        }
     }
 }

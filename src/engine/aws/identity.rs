@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use tokio::time::timeout;
 
+use super::client::PATIENCE;
 use super::problem::{Asked, failed, words};
 use super::{Aws, Service, one_of};
 use crate::engine::error::{AwsError, AwsProblem, Error};
@@ -50,13 +52,16 @@ impl Aws {
     async fn caller_credentials(&self, region: &str) -> Result<(Credentials, Option<SystemTime>), Error> {
         let problem = |problem: AwsProblem, message: String| {
             let (identity, profile) = (self.caller_name(), self.profile());
-            let error = AwsError { problem, message, identity, profile, ..AwsError::default() };
+            let error = AwsError { problem, message: message.into(), identity, profile, ..AwsError::default() };
             Error::Aws(Box::new(error))
         };
         let Some(provider) = self.config(Some(region)).await?.credentials_provider() else {
             return Err(problem(AwsProblem::NoCredentials, String::new()));
         };
-        match provider.provide_credentials().await {
+        let asked = timeout(PATIENCE, provider.provide_credentials())
+            .await
+            .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(PATIENCE)));
+        match asked {
             Ok(credentials) => {
                 let end = credentials.expiry();
                 Ok((credentials, end))

@@ -4,6 +4,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::bounds::TooLong;
+use super::client::PATIENCE;
 use crate::engine::error::{AwsError, AwsProblem, Error};
 
 /// What was asked of AWS, for whoever has to explain a failure.
@@ -32,9 +34,9 @@ impl Asked {
             resources: self.resources.clone(),
             about: (!self.about.is_empty()).then_some(self.about),
             for_want_of_password: self.for_want_of_password,
-            code: code.to_owned(),
+            code: code.into(),
             problem,
-            message,
+            message: message.into(),
             profile: None,
         }))
     }
@@ -88,7 +90,11 @@ where
             };
             asked.error(problem, code, message)
         }
-        SdkError::TimeoutError(_) => asked.error(AwsProblem::Unreachable, "", "No answer came in time.".into()),
+        SdkError::TimeoutError(_) => {
+            let limit = humantime::format_duration(PATIENCE);
+            asked.error(AwsProblem::Unreachable, "", format!("No answer came within {limit}."))
+        }
+        SdkError::DispatchFailure(_) if is_too_long(error) => asked.error(AwsProblem::TooMuch, "", TooLong.to_string()),
         SdkError::DispatchFailure(failure) => {
             let message = failure.as_connector_error().map_or_else(|| words(error), |cause| words(cause));
             let message = proxy_said(&message).unwrap_or(message);
@@ -100,6 +106,11 @@ where
         }
         other => asked.error(AwsProblem::Refused, "", words(other)),
     }
+}
+
+fn is_too_long(error: &(dyn std::error::Error + 'static)) -> bool {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.into_iter().any(|cause| cause.is::<TooLong>())
 }
 
 /// Only proxies answer this (RFC 9110, 15.5.8).

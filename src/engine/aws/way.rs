@@ -13,6 +13,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::bounds::Bounded;
 use crate::engine::error::Error;
 use crate::engine::session::tls::read_pem;
 use crate::engine::settings::endpoint::split_port;
@@ -41,11 +42,11 @@ pub(super) fn http_client() -> Result<SharedHttpClient, Error> {
     };
     let direct = client(ProxyConfig::disabled());
     if proxies.plain.is_none() && proxies.tls.is_none() {
-        return Ok(direct);
+        return Ok(SharedHttpClient::new(Bounded(direct)));
     }
     let ways =
         Ways { direct, plain: proxies.plain.map(client), tls: proxies.tls.map(client), without: proxies.without };
-    Ok(SharedHttpClient::new(ways))
+    Ok(SharedHttpClient::new(Bounded(SharedHttpClient::new(ways))))
 }
 
 /// AWS_CA_BUNDLE in place of the system's roots.

@@ -114,6 +114,28 @@ pub async fn sync(
     datasets: &[String],
     cancel: &CancellationToken,
 ) -> Result<Vec<Table>, Error> {
+    read(warehouse, database, schema, datasets, true, cancel).await
+}
+
+/// The same without their columns, which are not asked for where that can be.
+pub async fn tables(
+    warehouse: &Warehouse,
+    database: &str,
+    schema: &str,
+    datasets: &[String],
+    cancel: &CancellationToken,
+) -> Result<Vec<Table>, Error> {
+    read(warehouse, database, schema, datasets, false, cancel).await
+}
+
+async fn read(
+    warehouse: &Warehouse,
+    database: &str,
+    schema: &str,
+    datasets: &[String],
+    with_columns: bool,
+    cancel: &CancellationToken,
+) -> Result<Vec<Table>, Error> {
     for (setting, name) in [("database", database), ("schema", schema)] {
         check_name(name).map_err(|problem| Error::setting(setting, format!("In {setting}: {problem}.")))?;
     }
@@ -145,7 +167,7 @@ pub async fn sync(
     }
     let relations: Vec<&Relation> =
         found.relations.iter().filter(|relation| relation.is_of_people() && wanted.include(&relation.name)).collect();
-    let columns = catalog.columns(at, &found.name).await?;
+    let columns = if with_columns { catalog.columns(at, &found.name).await? } else { Columns::default() };
     let mut tables: Vec<Table> = relations
         .iter()
         .map(|relation| Table {
@@ -160,7 +182,7 @@ pub async fn sync(
         .filter(|relation| relation.kind == RelationKind::View && !columns.contains_key(&relation.oid))
         .map(|relation| relation.name.as_str())
         .collect();
-    if !bare.is_empty() {
+    if with_columns && !bare.is_empty() {
         let mut late = late_binding_columns(at, &found.name, &bare).await?;
         for table in &mut tables {
             if let Some(columns) = late.remove(&table.name) {

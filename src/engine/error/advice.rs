@@ -1,6 +1,6 @@
 //! The next step after an error.
 
-use super::{BY_IDENTITY, Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
+use super::{BY_IDENTITY, Error, ProxyProblem, Reach, ServerError, SignInError, Stage, TlsProblem, shown};
 use crate::engine::sql::ident;
 
 /// What the caller knows that makes advice exact.
@@ -15,8 +15,12 @@ pub struct Hints {
 }
 
 impl Error {
-    /// What to do next, where there is something to say.
+    /// What to do next, where there is something to say: one line, which may hold names of others.
     pub fn advice(&self, hints: &Hints) -> Option<String> {
+        self.next_step(hints).map(|text| shown(&text).into_owned())
+    }
+
+    fn next_step(&self, hints: &Hints) -> Option<String> {
         match self {
             Self::Server(error) => server(error, hints),
             Self::SignIn(error) => Some(sign_in(error)),
@@ -24,6 +28,10 @@ impl Error {
                 Some(unreachable(endpoint, hostaddr.as_deref(), reach, hints))
             }
             Self::Tls { endpoint, problem, .. } => Some(tls(endpoint, problem)),
+            Self::Lost { excess: Some(_), .. } => Some(
+                "No warehouse of a usual size does this: is what answers there the warehouse that is meant? If it is, and its catalogue is really so large, name fewer tables (`datasets`) or leave columns out. The limits are listed in the guide \"Troubleshooting\"."
+                    .into(),
+            ),
             Self::Lost { .. } => Some(
                 "The warehouse may have been restarted, paused or resized, or a firewall dropped the line. Run it again: what is there is read before anything is changed."
                     .into(),
@@ -71,7 +79,7 @@ fn server(error: &ServerError, hints: &Hints) -> Option<String> {
 fn permission(error: &ServerError, hints: &Hints) -> String {
     let grantee = hints.grantee.as_deref().unwrap_or(&error.user);
     let to = if grantee.is_empty() { "<user>".to_owned() } else { ident(grantee).into() };
-    let statement = error.message.strip_prefix("permission denied for ").and_then(|rest| {
+    let statement = error.message.raw().strip_prefix("permission denied for ").and_then(|rest| {
         let (kind, name) = rest.split_once(' ')?;
         let name = name.trim().trim_matches('"');
         let table = || match &hints.schema {
@@ -107,7 +115,7 @@ fn permission(error: &ServerError, hints: &Hints) -> String {
 }
 
 fn sign_in(error: &SignInError) -> String {
-    let message = error.message.to_ascii_lowercase();
+    let message = error.message.raw().to_ascii_lowercase();
     if message.contains("ssl off") || message.contains("no pg_hba.conf entry") && !error.encrypted {
         return "The warehouse takes encrypted connections only: leave sslmode out, or set it to verify-full.".into();
     }
@@ -142,7 +150,9 @@ fn sign_in(error: &SignInError) -> String {
 }
 
 fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hints) -> String {
-    if let Some(address) = hostaddr {
+    // Whoever accepted the login is a warehouse, tunnel or not.
+    let signed_in = matches!(reach, Reach::Silent { stage: Stage::SignedIn, .. });
+    if let Some(address) = hostaddr.filter(|_| !signed_in) {
         return format!("Is the tunnel or port forward at {address} running, and does it lead to {endpoint}?");
     }
     let port = endpoint.rsplit(':').next().unwrap_or_default();
@@ -153,20 +163,33 @@ fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hi
         Reach::Refused => format!(
             "Nothing listens on port {port} there. Check `port` (Redshift's default is 5439; serverless workgroups use 5431-5455 or 8191-8215), and that the warehouse is not paused."
         ),
-        Reach::TimedOut(_) => {
-            let source = match &hints.egress_ip {
-                Some(address) if address.contains(':') => format!("{address}/128"),
-                Some(address) => format!("{address}/32"),
-                None => "the address of the machine that runs this (not of your browser: \"My IP\" in the console may be another one)".into(),
-            };
-            format!(
-                "Most often a security group is in the way: it needs an inbound rule, type custom TCP, port {port}, source {source}. Else the warehouse is paused, or not publicly accessible and this machine is outside its network (then use a tunnel and hostaddr)."
-            )
+        Reach::TimedOut(_) => format!(
+            "Most often a security group is in the way: it needs an inbound rule, type custom TCP, port {port}, source {}. Else the warehouse is paused, or not publicly accessible and this machine is outside its network (then use a tunnel and hostaddr).",
+            source(hints)
+        ),
+        Reach::Silent { stage: Stage::SignedIn, .. } => {
+            "Network and login are right. The warehouse may be overloaded, restarting or being resized: look at its queues and at STV_RECENTS, or raise connect_timeout. Or the network swallows large packets (path MTU).".into()
         }
+        Reach::Silent { stage: Stage::Encrypted, .. } => {
+            "A warehouse answers there. It may be overloaded, restarting or being resized; or the network swallows large packets (path MTU). Try again, or raise connect_timeout.".into()
+        }
+        Reach::Silent { stage: Stage::Connected, .. } => format!(
+            "Something accepts connections on port {port} there and says nothing: another kind of server, or a load balancer, proxy or tunnel that does not reach the warehouse behind it. Then the warehouse is paused, or not publicly accessible, or its security group has no inbound rule for custom TCP, port {port}, source {}. Check `host` and `port`, too.",
+            source(hints)
+        ),
         Reach::HungUp => "A load balancer or proxy without a warehouse behind it does this, and so does a warehouse that is restarting. Check `host` and `port`.".into(),
         Reach::NotAWarehouse(_) => "Check `host` and `port`: something else listens there.".into(),
         Reach::Proxy { address, problem } => proxied(endpoint, address, problem, hints),
         Reach::Network(_) => "Check `host` and `port`, and the route from this machine to the warehouse.".into(),
+    }
+}
+
+/// This machine, as a security group sees it.
+fn source(hints: &Hints) -> String {
+    match &hints.egress_ip {
+        Some(address) if address.contains(':') => format!("{address}/128"),
+        Some(address) => format!("{address}/32"),
+        None => "the address of the machine that runs this (not of your browser: \"My IP\" in the console may be another one)".into(),
     }
 }
 

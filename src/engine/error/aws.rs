@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::{Foreign, shown};
+
 /// A call that AWS did not answer as hoped.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AwsError {
@@ -16,9 +18,9 @@ pub struct AwsError {
     /// What kind of failure it is.
     pub problem: AwsProblem,
     /// AWS's code, such as `AccessDenied`; empty where there was no answer.
-    pub code: String,
+    pub code: Foreign,
     /// AWS's words.
-    pub message: String,
+    pub message: Foreign,
     /// The setting that led there.
     pub about: Option<&'static str>,
     /// Whether only a missing password led there.
@@ -37,6 +39,8 @@ pub enum AwsProblem {
     Throttled,
     /// There was no answer.
     Unreachable,
+    /// The answer was longer than any of AWS.
+    TooMuch,
     /// No credentials were found anywhere.
     NoCredentials,
     /// Credentials are there, but cannot be used.
@@ -46,11 +50,11 @@ pub enum AwsProblem {
 impl AwsError {
     fn is_denied(&self) -> bool {
         ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"]
-            .contains(&self.code.as_str())
+            .contains(&self.code.raw())
     }
 
     fn is_clock(&self) -> bool {
-        ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"].contains(&self.code.as_str())
+        ["RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"].contains(&self.code.raw())
             || ["Signature expired", "Signature not yet current"].iter().any(|text| self.message.contains(text))
     }
 
@@ -60,6 +64,7 @@ impl AwsError {
             AwsProblem::BadCredentials => "AWS credentials cannot be used".to_owned(),
             AwsProblem::Throttled => format!("AWS is asked too often ({})", self.call),
             AwsProblem::Unreachable => format!("AWS does not answer ({})", self.call),
+            AwsProblem::TooMuch => format!("Too much came from AWS ({})", self.call),
             AwsProblem::Refused if self.is_denied() => format!("AWS does not allow {}", self.call),
             AwsProblem::Refused => format!("AWS refused {}", self.call),
         }
@@ -67,7 +72,7 @@ impl AwsError {
 
     /// The word behind a label in AWS's sentence `User: ARN is not authorized to perform: ACTION on resource: ARN`.
     fn told(&self, label: &str) -> Option<&str> {
-        self.message.split_once(label)?.1.split_whitespace().next()
+        self.message.raw().split_once(label)?.1.split_whitespace().next()
     }
 
     /// Who asked, as exactly as it is known.
@@ -93,7 +98,8 @@ impl AwsError {
     }
 
     pub(super) fn detail(&self) -> String {
-        let message = self.message.trim().trim_end_matches('.');
+        let message = self.message.to_string();
+        let message = message.trim_end_matches('.');
         let mut text = match self.problem {
             AwsProblem::NoCredentials | AwsProblem::BadCredentials => {
                 let why = match (self.problem, &self.profile) {
@@ -110,9 +116,10 @@ impl AwsError {
             _ => {
                 let code = if self.code.is_empty() { String::new() } else { format!("{}: ", self.code) };
                 let who = capital(&self.identity);
-                format!("{who} asked for {}, and AWS said: {code}{}", self.target, self.message.trim())
+                format!("{who} asked for {}, and AWS said: {code}{}", self.target, self.message)
             }
         };
+        text = shown(&text).into_owned();
         if self.for_want_of_password {
             text.push_str("\nNo password is known for this login, so AWS was asked for temporary credentials.");
         }
@@ -127,7 +134,7 @@ impl AwsError {
             ),
             AwsProblem::NoCredentials => "Set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, write profile in the provider block, or run `aws sso login`. To sign in with a password instead, give one: see the guide \"Choosing how to sign in\".".into(),
             AwsProblem::BadCredentials => {
-                let text = self.message.to_ascii_lowercase();
+                let text = self.message.raw().to_ascii_lowercase();
                 if text.contains("sso") {
                     format!("The login of AWS SSO has expired, or was never made on this machine: run `aws sso login{with_profile}`, and try again.")
                 } else {
@@ -136,6 +143,7 @@ impl AwsError {
             }
             AwsProblem::Throttled => "It was tried several times. Run it again later, or with a smaller -parallelism; others in the same account count too.".into(),
             AwsProblem::Unreachable => "Check the network, HTTPS_PROXY and NO_PROXY, and AWS_CA_BUNDLE where a proxy opens TLS. In a private network without a way out, the service needs a VPC endpoint (then set it in the provider's endpoints).".into(),
+            AwsProblem::TooMuch => "No answer of AWS is so long: is what answers there AWS? Check the provider's endpoints, AWS_ENDPOINT_URL and HTTPS_PROXY.".into(),
             AwsProblem::Refused if self.is_clock() => "This machine's clock is too far off: AWS takes requests within five minutes of its own. Set the clock, and try again.".into(),
             AwsProblem::Refused if self.is_denied() => self.denied(),
             AwsProblem::Refused => self.advice_by_code()?.into(),
@@ -167,7 +175,7 @@ impl AwsError {
     }
 
     fn advice_by_code(&self) -> Option<&'static str> {
-        Some(match self.code.as_str() {
+        Some(match self.code.raw() {
             code if code.contains("NotFound") && self.about == Some("host") => {
                 "The host has none of the usual shapes, so it was taken for a custom domain name of Redshift. If it is one, check region and the account of the identity. If it is another name for the warehouse (an alias, a balancer), write cluster_identifier or workgroup_name beside it."
             }
@@ -225,7 +233,8 @@ mod tests {
             identity: identity.into(),
             resources: vec!["dbuser:main/alice".into(), "dbname:main/dev".into()],
             code: "AccessDenied".into(),
-            message: format!("User: {who} is not authorized to perform: redshift:X on resource: {resource} because"),
+            message: format!("User: {who} is not authorized to perform: redshift:X on resource: {resource} because")
+                .into(),
             ..AwsError::default()
         }
     }
@@ -253,7 +262,7 @@ mod tests {
     fn a_key_that_is_not_allowed_is_named_too() {
         let mut error = denied("somebody", "arn:aws:iam::111122223333:user/ann", "s");
         assert!(!error.denied().contains("kms:Decrypt"));
-        error.message.push_str(" no identity-based policy allows the kms:Decrypt action");
+        error.message = "no identity-based policy allows the kms:Decrypt action".into();
         assert!(error.denied().contains("kms:Decrypt"));
     }
 }

@@ -1,36 +1,37 @@
 //! Reading what Redshift's execution engine puts into the fields of an error.
 
-use super::ServerError;
+use super::{ServerError, shown};
 
 impl ServerError {
     /// The engine's own number (1018, 1023, ...): the whole message, its first word, or the line `code:` of the block
     /// that Redshift sends as DETAIL of an XX000.
     pub fn engine_code(&self) -> Option<u32> {
-        let first = self.message.split(|c: char| c.is_whitespace() || c == ':').next().unwrap_or_default();
+        let first = self.message.raw().split(|c: char| c.is_whitespace() || c == ':').next().unwrap_or_default();
         first.parse().ok().filter(|code| *code >= 1000).or_else(|| self.block_field("code")?.parse().ok())
     }
 
     /// Whether message or DETAIL hold `text`.
     pub fn says(&self, text: &str) -> bool {
-        self.message.contains(text) || self.detail.as_deref().is_some_and(|detail| detail.contains(text))
+        self.message.contains(text) || self.detail.as_ref().is_some_and(|detail| detail.contains(text))
     }
 
     /// The value after `name:` in the engine's block.
     fn block_field(&self, name: &str) -> Option<&str> {
-        self.detail.as_deref()?.lines().find_map(|line| Some(line.trim().strip_prefix(name)?.strip_prefix(':')?.trim()))
+        let lines = self.detail.as_ref()?.raw().lines();
+        lines.into_iter().find_map(|line| Some(line.trim().strip_prefix(name)?.strip_prefix(':')?.trim()))
     }
 
     /// The warehouse's words, with DETAIL and HINT, and the statement. Of the engine's block only what a reader can use.
     pub(in crate::engine) fn detail_text(&self) -> String {
-        let mut text = self.message.trim().to_owned();
+        let mut text = self.message.to_string();
         match (self.block_field("code"), self.block_field("context")) {
             (Some(code), Some(context)) => {
                 let error = self.block_field("error").filter(|error| !self.message.contains(error));
                 let words: Vec<&str> = error.into_iter().chain([context]).filter(|word| !word.is_empty()).collect();
-                text.push_str(&format!("\n{} (code {code})", words.join(": ")));
+                text.push_str(&format!("\n{} (code {})", shown(&words.join(": ")), shown(code)));
             }
             _ => {
-                if let Some(detail) = self.detail.as_deref().map(str::trim).filter(|detail| !detail.is_empty()) {
+                if let Some(detail) = self.detail.as_ref().filter(|detail| !detail.is_empty()) {
                     text.push_str(&format!("\n{detail}"));
                 }
             }
@@ -38,9 +39,12 @@ impl ServerError {
         if let Some(hint) = &self.hint {
             text.push_str(&format!("\nHint of the warehouse: {hint}"));
         }
-        let database =
-            if self.database.is_empty() { String::new() } else { format!(" in database \"{}\"", self.database) };
-        text.push_str(&format!("\nSQLSTATE {}{database}", self.sqlstate));
+        let database = if self.database.is_empty() {
+            String::new()
+        } else {
+            format!(" in database \"{}\"", shown(&self.database))
+        };
+        text.push_str(&format!("\nSQLSTATE {}{database}", shown(&self.sqlstate)));
         if !self.statement.is_empty() {
             text.push_str(&format!(", statement: {}", self.statement));
         }

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
@@ -12,13 +12,14 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::config::SslMode as Wire;
 use tokio_postgres::error::DbError;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
-use crate::engine::error::{Error, ProxyProblem, Reach, ServerError, SignInError, TlsProblem};
+use crate::engine::error::{Error, Excess, Foreign, ProxyProblem, Reach, ServerError, SignInError, Stage, TlsProblem};
+use crate::engine::session::bounds::{Bounded, excess};
 use crate::engine::session::handshake::{self, Hello, Stop};
 use crate::engine::session::row::Notice;
 use crate::engine::session::{proxy, tls};
@@ -47,7 +48,26 @@ pub(super) struct Wired {
     pub(super) client: Client,
     pub(super) notices: Arc<Mutex<Vec<Notice>>>,
     /// Ends with the line; says why.
-    pub(super) end: JoinHandle<String>,
+    pub(super) end: JoinHandle<End>,
+}
+
+/// Why a line ended.
+pub(super) struct End {
+    /// In words.
+    pub(super) reason: String,
+    /// What was too much, where that is why.
+    pub(super) excess: Option<Excess>,
+}
+
+impl End {
+    /// What an error of the client library says.
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        Self { reason: words(error), excess: std::error::Error::source(error).and_then(excess) }
+    }
+
+    fn closed() -> Self {
+        Self { reason: "the connection was closed".to_owned(), excess: None }
+    }
 }
 
 impl Wired {
@@ -57,21 +77,53 @@ impl Wired {
     }
 
     /// Why the line ended.
-    pub(super) async fn reason(&mut self) -> String {
+    pub(super) async fn reason(&mut self) -> End {
         match timeout(Duration::from_secs(1), &mut self.end).await {
-            Ok(Ok(reason)) => reason,
-            _ => "the connection was closed".to_owned(),
+            Ok(Ok(end)) => end,
+            _ => End::closed(),
+        }
+    }
+}
+
+/// Until when a sign-in may take.
+#[derive(Clone, Copy)]
+pub(super) struct Deadline {
+    limit: Duration,
+    end: Instant,
+}
+
+impl Deadline {
+    pub(super) fn after(limit: Duration) -> Self {
+        Self { limit, end: Instant::now() + limit }
+    }
+
+    /// What `work` comes to. Errors: its own; that it was not done in time, having come as far as `stage`.
+    pub(super) async fn within<T>(
+        self,
+        access: &Access,
+        stage: Stage,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match timeout_at(self.end, work).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(unreachable(access, Reach::Silent { after: self.limit, stage })),
         }
     }
 }
 
 /// Opens a line: TCP with keepalives to the host, by a proxy if there is one, or to `hostaddr` in its place; then TLS for
 /// the host's name.
-pub(super) async fn open_line(access: &Access, config: Option<&Arc<ClientConfig>>) -> Result<Line, Error> {
-    let stream = open_tcp(access).await?;
+pub(super) async fn open_line(
+    access: &Access,
+    config: Option<&Arc<ClientConfig>>,
+    deadline: Deadline,
+) -> Result<Line, Error> {
+    let limit = access.connect_timeout;
+    let opened = timeout_at(deadline.end, open_tcp(access)).await;
+    let stream = opened.unwrap_or_else(|_| Err(unreachable(access, Reach::TimedOut(limit))))?;
     match config {
         None => Ok(Line { stream: Box::new(stream), encrypted: false }),
-        Some(config) => secure(stream, access, config.clone()).await,
+        Some(config) => deadline.within(access, Stage::Connected, secure(stream, access, config.clone())).await,
     }
 }
 
@@ -157,8 +209,10 @@ pub(super) async fn sign_in(
         .map_err(|stop| not_begun(access, user, database, stop))?;
     let mut config = Config::new();
     config.user(user).ssl_mode(Wire::Disable);
-    let (client, mut connection) =
-        config.connect_raw(begun, NoTls).await.map_err(|error| refused(access, user, database, &error))?;
+    let (client, mut connection) = config
+        .connect_raw(Bounded::new(begun), NoTls)
+        .await
+        .map_err(|error| refused(access, user, database, &error))?;
     let notices = Arc::new(Mutex::new(Vec::new()));
     let kept = notices.clone();
     let end = tokio::spawn(async move {
@@ -166,13 +220,12 @@ pub(super) async fn sign_in(
             match poll_fn(|cx| connection.poll_message(cx)).await {
                 Some(Ok(AsyncMessage::Notice(notice))) => {
                     tracing::debug!(sqlstate = notice.code().code(), "notice of the warehouse");
-                    let notice =
-                        Notice { sqlstate: notice.code().code().to_owned(), message: notice.message().to_owned() };
+                    let notice = Notice { sqlstate: notice.code().code().to_owned(), message: notice.message().into() };
                     kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
                 }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return words(&error),
-                None => return "the connection was closed".to_owned(),
+                Some(Err(error)) => return End::of(&error),
+                None => return End::closed(),
             }
         }
     });
@@ -182,7 +235,7 @@ pub(super) async fn sign_in(
 /// Asks the warehouse to stop what a session is doing, over a line of its own with the same TLS.
 pub(super) async fn cancel(access: &Access, config: Option<&Arc<ClientConfig>>, token: &CancelToken) {
     let asked = timeout(CANCEL_TIME, async {
-        let line = open_line(access, config).await.map_err(|error| error.summary())?;
+        let line = open_line(access, config, Deadline::after(CANCEL_TIME)).await.map_err(|error| error.summary())?;
         token.cancel_query_raw(line.stream, NoTls).await.map_err(|error| words(&error))
     });
     match asked.await {
@@ -221,6 +274,14 @@ fn refused(access: &Access, user: &str, database: &str, error: &tokio_postgres::
         }
         .into();
     }
+    if let End { reason, excess: excess @ Some(_) } = End::of(error) {
+        return Error::Lost {
+            database: database.to_owned(),
+            statement: Some("(signing in)".to_owned()),
+            reason,
+            excess,
+        };
+    }
     let reach = match error_source::<io::Error>(error) {
         Some(io) if io.kind() != io::ErrorKind::InvalidData => reach(io, access.connect_timeout),
         _ if error.is_closed() => Reach::HungUp,
@@ -229,10 +290,16 @@ fn refused(access: &Access, user: &str, database: &str, error: &tokio_postgres::
     unreachable(access, reach)
 }
 
-fn about_login(access: &Access, user: &str, database: &str, sqlstate: Option<String>, message: String) -> Error {
+fn about_login(
+    access: &Access,
+    user: &str,
+    database: &str,
+    sqlstate: Option<String>,
+    message: impl Into<Foreign>,
+) -> Error {
     Error::from(SignInError {
         sqlstate,
-        message,
+        message: message.into(),
         endpoint: access.endpoint.to_string(),
         database: database.to_owned(),
         user: user.to_owned(),
@@ -246,9 +313,9 @@ fn about_login(access: &Access, user: &str, database: &str, sqlstate: Option<Str
 pub(super) fn server_error(db: &DbError, scrub: impl Fn(&str) -> String) -> ServerError {
     ServerError {
         sqlstate: db.code().code().to_owned(),
-        message: scrub(db.message()),
-        detail: db.detail().map(&scrub),
-        hint: db.hint().map(&scrub),
+        message: scrub(db.message()).into(),
+        detail: db.detail().map(|text| scrub(text).into()),
+        hint: db.hint().map(|text| scrub(text).into()),
         ..ServerError::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, Foreign, shown};
 
 /// One row of a result; columns are counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Row {
     /// padded).
     pub fn parse<T: FromStr>(&self, column: usize) -> Result<T, Error> {
         let text = self.text(column)?.trim();
-        text.parse().map_err(|_| unexpected(column, &format!("is \"{text}\"")))
+        text.parse().map_err(|_| unexpected(column, &format!("is \"{}\"", shown(text))))
     }
 
     /// A boolean column: `t` or `f` as the wire says, or in the words of a setting or a cast.
@@ -60,7 +60,7 @@ impl Row {
         match self.text(column)?.trim() {
             "t" | "true" | "on" | "1" => Ok(true),
             "f" | "false" | "off" | "0" => Ok(false),
-            text => Err(unexpected(column, &format!("is \"{text}\""))),
+            text => Err(unexpected(column, &format!("is \"{}\"", shown(text)))),
         }
     }
 }
@@ -84,7 +84,7 @@ pub struct Notice {
     /// Its code: 00000, 01007 (privilege not granted), 01006 (privilege not revoked), ...
     pub sqlstate: String,
     /// Its words.
-    pub message: String,
+    pub message: Foreign,
 }
 
 #[cfg(test)]

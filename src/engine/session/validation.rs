@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::error::{Error, Hints};
+use crate::engine::error::{Error, Hints, shown};
 use crate::engine::session::Facts;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::settings::access::{Iam, SslMode};
-use crate::engine::sql::Sql;
+use crate::engine::sql::sql;
 
 /// How a test ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -73,7 +73,7 @@ pub async fn validate(warehouse: &Warehouse, hints: &Hints, cancel: &Cancellatio
     let access = warehouse.access();
     let tried = async {
         let mut session = warehouse.session(&access.database, cancel).await?;
-        session.query(&Sql::from("SELECT 1")).await?;
+        session.query(&sql!("SELECT 1")).await?;
         Ok(session.facts().clone())
     };
     let asked = Asked {
@@ -163,7 +163,11 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
         TestResult {
             name: DATABASE.into(),
             status: Status::Warning,
-            message: Some(format!("\"{}\" was asked for, the session is in \"{}\".", asked.database, facts.database)),
+            message: Some(format!(
+                "\"{}\" was asked for, the session is in \"{}\".",
+                shown(asked.database),
+                shown(&facts.database)
+            )),
             result: Some(facts.database.clone()),
         }
     };
@@ -173,7 +177,11 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
         TestResult {
             name: USER.into(),
             status: Status::Warning,
-            message: Some(format!("Signed in as \"{}\", but the session acts as \"{}\".", asked.user, facts.user)),
+            message: Some(format!(
+                "Signed in as \"{}\", but the session acts as \"{}\".",
+                shown(asked.user),
+                shown(&facts.user)
+            )),
             result: Some(facts.user.clone()),
         }
     };

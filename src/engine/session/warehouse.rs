@@ -8,22 +8,22 @@ use std::time::{Duration, Instant};
 use rustls::ClientConfig;
 use secrecy::SecretString;
 use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::aws::{Aws, AwsOptions};
 use crate::engine::catalog::Catalog;
-use crate::engine::error::{Error, Reach, ServerError};
+use crate::engine::error::{Error, Reach, ServerError, Stage};
 use crate::engine::names::fold_ascii;
-use crate::engine::session::connect::{self, unreachable};
-use crate::engine::session::facts::{Facts, NAMESPACE, OPENING};
+use crate::engine::session::connect::{self, End, Wired, unreachable};
+use crate::engine::session::facts::{Facts, namespace, opening};
 use crate::engine::session::memory::Memory;
 use crate::engine::session::pool::Pool;
 use crate::engine::session::tls;
 use crate::engine::session::{Live, Session};
 use crate::engine::settings::access::Access;
 use crate::engine::settings::endpoint::Endpoint;
-use crate::engine::sql::Sql;
+use crate::engine::sql::{Sql, sql};
 
 /// How often a sign-in is tried while the warehouse has no session to spare (53300), and the first wait between.
 const CROWDED: (u32, Duration) = (5, Duration::from_millis(250));
@@ -277,20 +277,26 @@ impl Login {
     }
 
     async fn sign_in_as(&self, user: &str, password: Option<&SecretString>, database: &str) -> Result<Live, Error> {
-        let limit = self.access.connect_timeout;
-        match timeout(limit, self.open(user, password, database)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(unreachable(&self.access, Reach::TimedOut(limit))),
-        }
-    }
-
-    /// One sign-in with its opening statements.
-    async fn open(&self, user: &str, password: Option<&SecretString>, database: &str) -> Result<Live, Error> {
         let access = &self.access;
+        let deadline = connect::Deadline::after(access.connect_timeout);
         let read = || tls::client_config(access.sslmode, access.sslrootcert.as_ref());
         let tls = self.tls.get_or_try_init(read).await?.clone();
-        let line = connect::open_line(access, tls.as_ref()).await?;
-        let wired = connect::sign_in(access, user, password, database, line, &self.application).await?;
+        let line = connect::open_line(access, tls.as_ref(), deadline).await?;
+        let stage = if line.encrypted { Stage::Encrypted } else { Stage::Connected };
+        let signing_in = connect::sign_in(access, user, password, database, line, &self.application);
+        let wired = deadline.within(access, stage, signing_in).await?;
+        deadline.within(access, Stage::SignedIn, self.open(user, database, wired, tls)).await
+    }
+
+    /// The statements that open a session.
+    async fn open(
+        &self,
+        user: &str,
+        database: &str,
+        wired: Wired,
+        tls: Option<Arc<ClientConfig>>,
+    ) -> Result<Live, Error> {
+        let access = &self.access;
         let unknown = Facts {
             user: user.to_owned(),
             session_user: user.to_owned(),
@@ -305,9 +311,9 @@ impl Login {
         };
         let mut live =
             Live { wired, facts: Arc::new(unknown), access: access.clone(), tls, statements: self.statements.clone() };
-        live.opening(&format!("SET statement_timeout TO {}", access.statement_timeout.as_millis())).await?;
-        let rows = live.opening(OPENING).await?;
-        let namespace = match live.opening(NAMESPACE).await {
+        live.opening(sql!("SET statement_timeout TO {}", access.statement_timeout.as_millis())).await?;
+        let rows = live.opening(opening()).await?;
+        let namespace = match live.opening(namespace()).await {
             Ok(rows) => rows.first().and_then(|row| row.get(0)).map(str::to_owned),
             Err(Error::Server(_)) => None,
             Err(error) => return Err(error),
@@ -330,20 +336,23 @@ impl Login {
 
 impl Live {
     /// One of the statements that open a session.
-    async fn opening(&mut self, text: &str) -> Result<Vec<crate::engine::session::row::Row>, Error> {
-        let sql = Sql::from(text);
+    async fn opening(&mut self, sql: Sql) -> Result<Vec<crate::engine::session::row::Row>, Error> {
         match self.ask(&sql).await {
             Ok((rows, _)) => Ok(rows),
             Err(error) => match error.as_db_error() {
                 Some(db) => Err(ServerError {
-                    statement: text.to_owned(),
+                    statement: sql.to_string(),
                     database: self.facts.database.clone(),
                     user: self.access.user.clone(),
                     ..connect::server_error(db, str::to_owned)
                 }
                 .into()),
                 None => {
-                    let reason = self.wired.reason().await;
+                    let End { reason, excess } = self.wired.reason().await;
+                    if excess.is_some() {
+                        let (database, statement) = (self.facts.database.clone(), Some(sql.to_string()));
+                        return Err(Error::Lost { database, statement, reason, excess });
+                    }
                     tracing::debug!(%reason, "the line ended while a session was opened");
                     Err(unreachable(&self.access, Reach::HungUp))
                 }

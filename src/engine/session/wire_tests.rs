@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::aws::AwsOptions;
-use crate::engine::error::{Error, Hints, Reach, TlsProblem};
+use crate::engine::error::{Error, Hints, Reach, Stage, TlsProblem};
 use crate::engine::session::warehouse::{Engine, Options, Warehouse};
 use crate::engine::settings::access::{Access, SslMode, sample};
 use crate::engine::settings::endpoint::Endpoint;
-use crate::engine::sql::Sql;
+use crate::engine::sql::{ident, raw, secret, sql};
 
 mod handshake;
+mod limits;
 mod proxy;
 mod server;
 use server::{Door, Reply, Server};
@@ -141,7 +142,7 @@ async fn sessions_are_used_again_and_there_are_only_so_many() {
     let two = warehouse.session("dev", &cancel).await.expect("a session");
     let mut third = Box::pin(warehouse.session("dev", &cancel));
     assert!(futures::poll!(third.as_mut()).is_pending());
-    let rows = one.query(&Sql::from("SELECT 1")).await.expect("rows");
+    let rows = one.query(&raw("SELECT 1")).await.expect("rows");
     assert_eq!((rows.len(), rows[0].get(0)), (1, Some("1")));
     drop(one);
     drop(third.await.expect("a session"));
@@ -173,14 +174,11 @@ async fn a_session_that_failed_or_changed_itself_is_not_used_again() {
     ] {
         let mut session = warehouse.session("dev", &cancel).await.expect("a session");
         for statement in statements {
-            let done = session.execute(&Sql::from(*statement)).await;
+            let done = session.execute(&raw(statement)).await;
             assert_eq!(done.is_err(), *statement == "BAD");
             if *statement == "GRANT" {
                 let notice = &done.expect("done").notices[0];
-                assert_eq!(
-                    (notice.sqlstate.as_str(), notice.message.as_str()),
-                    ("01007", "no privileges were granted")
-                );
+                assert_eq!((notice.sqlstate.as_str(), notice.message.raw()), ("01007", "no privileges were granted"));
             }
         }
         assert_eq!(server.seen(|seen| seen.sign_ins), sign_ins, "{statements:?}");
@@ -198,9 +196,8 @@ async fn a_failed_transaction_answers_with_what_failed_it() {
     };
     let server = Server::start(Door::Clear, script).await;
     let mut session = warehouse(access(&server)).session("dev", &never()).await.expect("a session");
-    let run = async |session: &mut crate::engine::session::Session, sql: &str| {
-        session.execute(&Sql::from(sql)).await.map(drop)
-    };
+    let run =
+        async |session: &mut crate::engine::session::Session, sql: &str| session.execute(&raw(sql)).await.map(drop);
     assert!(run(&mut session, "BEGIN").await.is_ok());
     let error = run(&mut session, "BAD").await.expect_err("a conflict");
     assert!(error.is_retryable());
@@ -217,8 +214,8 @@ async fn a_stop_cancels_in_the_warehouse_and_rolls_back() {
     let server = Server::start(Door::Clear, script).await;
     let cancel = never();
     let mut session = warehouse(access(&server)).session("dev", &cancel).await.expect("a session");
-    session.execute(&Sql::from("BEGIN")).await.expect("begun");
-    let slow = Sql::from("SLOW");
+    session.execute(&raw("BEGIN")).await.expect("begun");
+    let slow = raw("SLOW");
     let (outcome, ()) = tokio::join!(session.execute(&slow), async {
         server.hanging.notified().await;
         cancel.cancel();
@@ -226,7 +223,7 @@ async fn a_stop_cancels_in_the_warehouse_and_rolls_back() {
     assert_eq!(outcome.map(drop), Err(Error::Cancelled));
     assert_eq!(server.seen(|seen| seen.cancels), 1);
     assert_eq!(server.statements(), ["BEGIN", "SLOW", "ROLLBACK"]);
-    assert_eq!(session.execute(&Sql::from("SELECT 1")).await.map(drop), Err(Error::Cancelled));
+    assert_eq!(session.execute(&raw("SELECT 1")).await.map(drop), Err(Error::Cancelled));
     assert_eq!(server.statements().len(), 3);
 }
 
@@ -236,9 +233,9 @@ async fn after_a_stop_nothing_new_is_sent_but_a_commit_is_waited_for() {
     let warehouse = warehouse(access(&server));
     let cancel = never();
     let mut session = warehouse.session("dev", &cancel).await.expect("a session");
-    session.execute(&Sql::from("BEGIN")).await.expect("begun");
+    session.execute(&raw("BEGIN")).await.expect("begun");
     cancel.cancel();
-    assert_eq!(session.execute(&Sql::from("COMMIT")).await.map(drop), Err(Error::Cancelled));
+    assert_eq!(session.execute(&raw("COMMIT")).await.map(drop), Err(Error::Cancelled));
     assert_eq!(server.statements(), ["BEGIN", "ROLLBACK"]);
 }
 
@@ -252,14 +249,14 @@ async fn a_lost_line_says_what_is_not_known() {
     let server = Server::start(Door::Clear, script).await;
     let warehouse = warehouse(Access { max_sessions: 1, ..access(&server) });
     let mut lost = warehouse.session("dev", &never()).await.expect("a session");
-    let error = lost.execute(&Sql::from("DIE")).await.expect_err("no line");
+    let error = lost.execute(&raw("DIE")).await.expect_err("no line");
     assert!(error.is_lost() && error.to_string().contains("not known"), "{error}");
-    assert_eq!(lost.execute(&Sql::from("SELECT 1")).await.map(drop), Err(error));
+    assert_eq!(lost.execute(&raw("SELECT 1")).await.map(drop), Err(error));
     // The lost session is still held, but counts no more.
     let mut session = warehouse.session("dev", &never()).await.expect("a new session");
-    let error = session.execute(&Sql::from("SHUTDOWN")).await.expect_err("no line");
+    let error = session.execute(&raw("SHUTDOWN")).await.expect_err("no line");
     assert!(error.is_unreachable() && error.sqlstate() == Some("57P01"), "{error}");
-    assert_eq!(session.execute(&Sql::from("SELECT 1")).await.map(drop), Err(error));
+    assert_eq!(session.execute(&raw("SELECT 1")).await.map(drop), Err(error));
 }
 
 #[tokio::test]
@@ -267,7 +264,7 @@ async fn a_refused_statement_never_shows_its_secret() {
     let script = |sql: &str| Reply::Error("ERROR", "42601", format!("syntax error at or near \"{sql}\""));
     let server = Server::start(Door::Clear, script).await;
     let mut session = warehouse(access(&server)).session("dev", &never()).await.expect("a session");
-    let sql = Sql::with_secret("ALTER USER \"u\" PASSWORD ", &"SECRET'1".into(), ";");
+    let sql = sql!("ALTER USER {} PASSWORD {};", ident("u"), secret(&"SECRET'1".into()));
     let error = session.execute(&sql).await.expect_err("refused");
     let shown = format!("{error} {error:?}");
     assert!(shown.contains("PASSWORD '<REDACTED>';") && !shown.contains("SECRET"), "{shown}");

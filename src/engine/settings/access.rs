@@ -11,8 +11,8 @@ use crate::engine::settings::hostaddr::HostAddr;
 use crate::engine::settings::needs::{Role, Target};
 use crate::engine::settings::proxy::Proxy;
 
-/// How the line is protected, as libpq names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// How the line is protected, as libpq names it; a weaker mode is less than a stronger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum SslMode {
     /// In clear.
     Disable,

@@ -41,10 +41,10 @@ pub fn parse(text: &str) -> Result<Settings, Error> {
     })
 }
 
-fn might_hold_password(text: &str) -> bool {
+pub(super) fn might_hold_password(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let after = lower.split_once("://").map_or(lower.as_str(), |(_, rest)| rest);
-    let login = after.rsplit_once('@').is_some_and(|(login, _)| login.contains(':') || login.contains(['/', '?', '#']));
+    let login = after.rsplit_once('@').is_some_and(|(login, _)| login.contains([':', '/', '?', '#']));
     login || lower.contains("password=") || lower.contains("pwd=")
 }
 

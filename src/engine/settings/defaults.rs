@@ -300,8 +300,14 @@ impl Defaults {
 
     fn access_to(&self, own: &Settings, endpoint: Endpoint, found: &Findings) -> Result<Access, Stop> {
         let login = self.login(own, &self.names(own, Some(&endpoint), found)?, found)?;
+        let sslmode = self.sslmode(own)?;
         let (password, password_source, iam) = match login.proof {
-            Proof::Password { password, source } => (Some(password), source, None),
+            Proof::Password { password, source, teams } => {
+                if teams {
+                    self.refuse_weaker(own, sslmode, &source)?;
+                }
+                (Some(password), source, None)
+            }
             Proof::Iam(iam) => (None, "AWS".to_owned(), Some(iam)),
         };
         let connect_timeout = match self.pick(own, "connect_timeout", |settings| settings.connect_timeout.clone())? {
@@ -324,7 +330,7 @@ impl Defaults {
             password,
             password_source,
             iam,
-            sslmode: self.sslmode(own)?,
+            sslmode,
             sslrootcert: root.as_deref().map(settings::root_cert).transpose()?,
             connect_timeout,
             statement_timeout: self.statement_timeout,
@@ -566,6 +572,28 @@ impl Defaults {
     fn sslmode(&self, own: &Settings) -> Result<SslMode, Stop> {
         let written = self.pick(own, "sslmode", |settings| settings.sslmode.clone())?;
         Ok(written.as_deref().map(SslMode::parse).transpose()?.unwrap_or_default())
+    }
+
+    /// The team's password travels as well protected as the team wants it, whoever writes a connection: without TLS, or
+    /// with anybody at its other end, all who are on the way could read it.
+    fn refuse_weaker(&self, own: &Settings, sslmode: SslMode, password: &str) -> Result<(), Stop> {
+        let teams = self.sslmode(&Settings::default())?;
+        if sslmode >= teams {
+            return Ok(());
+        }
+        let label = self.label;
+        let theirs = match self.settings.sslmode {
+            Some(_) => format!("that of {label} ({teams}, from {})", self.origin("sslmode")),
+            None => format!("that of {label} ({teams}, the default)"),
+        };
+        let whence = match own.source("sslmode") {
+            "sslmode" => String::new(),
+            source => format!(" (from {source})"),
+        };
+        let message = format!(
+            "sslmode \"{sslmode}\"{whence} is weaker than {theirs}, and the password that would be sent is {label}'s own ({password}). Leave sslmode out here; or write the weaker one in {label}, for everybody; or give this login a password of its own (password_ssm_parameter, secret_id, or an entry of credentials)."
+        );
+        Err(Error::setting("sslmode", message).into())
     }
 
     /// A setting that is inherited by itself: the warehouse's own, else the team's.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::engine::error::Error;
 use crate::engine::settings::host::{Host, parse_host};
+use crate::engine::settings::repeated;
 
 /// Redshift's default port.
 pub const DEFAULT_PORT: u16 = 5439;
@@ -159,7 +160,8 @@ pub fn check_cluster(name: &str) -> Result<(), Error> {
     Err(Error::setting(
         "cluster_identifier",
         format!(
-            "\"{name}\" is no cluster identifier: 1 to 63 letters, digits and hyphens, a letter first, no hyphen last or twice in a row."
+            "{} is no cluster identifier: 1 to 63 letters, digits and hyphens, a letter first, no hyphen last or twice in a row.",
+            repeated("cluster_identifier", name)
         ),
     ))
 }
@@ -173,7 +175,10 @@ pub fn check_workgroup(name: &str) -> Result<(), Error> {
     }
     Err(Error::setting(
         "workgroup_name",
-        format!("\"{name}\" is no workgroup's name: 3 to 64 lower-case letters, digits and hyphens."),
+        format!(
+            "{} is no workgroup's name: 3 to 64 lower-case letters, digits and hyphens.",
+            repeated("workgroup_name", name)
+        ),
     ))
 }
 

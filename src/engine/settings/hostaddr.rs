@@ -7,6 +7,7 @@ use std::str::FromStr;
 use crate::engine::error::Error;
 use crate::engine::settings::endpoint::{Endpoint, bracketed, split_port};
 use crate::engine::settings::host::parse_host;
+use crate::engine::settings::repeated;
 
 /// `address[:port]`: the address to connect to; without a port, the warehouse's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,7 +45,7 @@ impl FromStr for HostAddr {
         read().map_err(|_: Error| {
             Error::setting(
                 "hostaddr",
-                format!("\"{text}\" is no address with an optional port, such as 127.0.0.1:15439."),
+                format!("{} is no address with an optional port, such as 127.0.0.1:15439.", repeated("hostaddr", text)),
             )
         })
     }
@@ -59,11 +60,19 @@ impl HostAddrs {
     pub fn parse<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
         let mut map = BTreeMap::new();
         for (key, value) in entries {
-            let (host, port) = split_port(key)
-                .and_then(|(host, port)| Ok((parse_host(host)?.name, port)))
-                .map_err(|_| Error::setting("hostaddrs", format!("The key \"{key}\" is no host[:port].")))?;
+            let (host, port) =
+                split_port(key).and_then(|(host, port)| Ok((parse_host(host)?.name, port))).map_err(|_| {
+                    Error::setting("hostaddrs", format!("A key is no host[:port]: {}.", repeated("hostaddrs", key)))
+                })?;
             let address = value.parse().map_err(|_| {
-                Error::setting("hostaddrs", format!("\"{value}\", for \"{key}\", is no address[:port]."))
+                Error::setting(
+                    "hostaddrs",
+                    format!(
+                        "For {}: {} is no address[:port].",
+                        repeated("hostaddrs", key),
+                        repeated("hostaddrs", value)
+                    ),
+                )
             })?;
             if map.insert((host, port), address).is_some() {
                 return Err(Error::setting("hostaddrs", format!("\"{key}\" is there twice.")));

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::super::{Number, Type, Value};
+use super::super::{Number, Type, Value, on_one_line};
 
 /// An attribute of a schema, of a block, or of an object. Optional unless [`Attribute::required`] is called.
 #[derive(Clone, Debug)]
@@ -95,7 +95,7 @@ impl Check {
         match (self, value) {
             (Check::OneOf(allowed), Value::String(text)) if !allowed.contains(text) => {
                 let allowed = allowed.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", ");
-                let given = if repeat { format!(", not `{text}`") } else { String::new() };
+                let given = if repeat { format!(", not `{}`", on_one_line(text.clone())) } else { String::new() };
                 Some(format!("It must be one of {allowed}{given}."))
             }
             (Check::MaxLength(longest), Value::String(text)) if text.chars().count() > *longest => {

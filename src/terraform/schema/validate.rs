@@ -1,14 +1,31 @@
 //! Checks a configuration against its schema: what Terraform itself cannot check.
 
-use super::super::{Diagnostic, Diagnostics, Path, Step, Value};
+use super::super::{Diagnostic, Diagnostics, Path, Step, Value, on_one_line};
 use super::attribute::{Attribute, Kind, Nesting};
 use super::{Entry, Schema};
 
 /// What the client can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::terraform) struct Rules {
     /// Whether it knows write-only attributes (Terraform 1.11, OpenTofu 1.11).
     pub(in crate::terraform) write_only: bool,
+    /// Whether an attribute of this name may hold a secret in this text.
+    pub(in crate::terraform) may_hold_secret: fn(&str, &str) -> bool,
+}
+
+impl Rules {
+    /// Whether a secret may be in any text of a value.
+    pub(in crate::terraform) fn hide(self, attribute: &str, value: &Value) -> bool {
+        match value {
+            Value::String(text) => (self.may_hold_secret)(attribute, text),
+            Value::List(items) => items.iter().any(|item| self.hide(attribute, item)),
+            Value::Map(map) => {
+                map.iter().any(|(name, item)| (self.may_hold_secret)(attribute, name) || self.hide(attribute, item))
+            }
+            Value::Dynamic(inner) => self.hide(attribute, &inner.1),
+            _ => false,
+        }
+    }
 }
 
 /// Adds what is wrong with the configuration. What is unknown is not looked at, except that a write-only attribute is
@@ -36,7 +53,7 @@ impl Walk<'_> {
             }
             self.path.push(Step::Attribute(name.to_owned()));
             let outside = self.secret;
-            self.secret |= attribute.is_secret();
+            self.secret |= attribute.is_secret() || (attribute.children().is_empty() && self.rules.hide(name, value));
             self.attribute(attribute, value, object);
             self.secret = outside;
             self.path.pop();
@@ -71,7 +88,7 @@ impl Walk<'_> {
         if value.is_wholly_known() {
             for check in &attribute.checks {
                 if let Some(message) = check.broken_by(value, !self.secret) {
-                    self.error("A setting is not valid", message);
+                    self.error("A setting is not valid", on_one_line(message));
                 }
             }
         }
@@ -129,7 +146,8 @@ mod tests {
 
     fn problems(config: Value, write_only: bool) -> Vec<String> {
         let mut d = Diagnostics::new();
-        validate(&schema(), &config, Rules { write_only }, &mut d);
+        let may_hold_secret = |attribute: &str, text: &str| attribute == "kind" && text.contains('@');
+        validate(&schema(), &config, Rules { write_only, may_hold_secret }, &mut d);
         d.iter().map(|d| d.to_string().replace('\n', " | ")).collect()
     }
 
@@ -199,11 +217,14 @@ mod tests {
 
     #[test]
     fn secrets_have_no_path_and_are_not_repeated() {
-        let config = Value::object([("token", "CANARY".into()), ("url", "CANARY".into())]);
+        let config =
+            Value::object([("token", "CANARY".into()), ("url", "CANARY".into()), ("kind", "u:CANARY@h".into())]);
         let problems = problems(config, true);
         assert_eq!(
             problems,
             [
+                "Warning: A deprecated attribute is used | This is about `kind`. use `name`",
+                "Error: A setting is not valid | This is about `kind`. It must be one of `a`, `b`.",
                 "Error: A setting is not valid | This is about `token`. It must be one of `good`.",
                 "Error: A setting is not valid | This is about `url`. it has a password in it",
             ]

@@ -25,15 +25,16 @@ pub(super) enum Listener {
 }
 
 impl Listener {
-    /// A new unix socket in the folder; only its owner may connect.
+    /// A new unix socket in the folder, with a name that begins so; only its owner may connect, from the first moment on
+    /// and whatever the umask is.
     #[cfg(unix)]
-    pub(super) fn unix(folder: &Path) -> io::Result<Self> {
-        let socket = tempfile::Builder::new()
-            .prefix("plugin")
-            .make_in(folder, |path| std::os::unix::net::UnixListener::bind(path))?;
-        let (listener, path) = socket.into_parts();
-        // The file goes when this process ends, see `remove`, not when the path is dropped.
-        let path = path.keep().map_err(|error| error.error)?;
+    pub(super) fn unix(folder: &Path, prefix: &str) -> io::Result<Self> {
+        let socket = tempfile::Builder::new().prefix(prefix).suffix(UNFINISHED).make_in(folder, bind)?;
+        let (listener, unfinished) = socket.into_parts();
+        // Under its own name there is always somebody who listens, or nobody will any more: see `leftovers`. The file goes
+        // when this process ends, not when a path is dropped.
+        let path = unfinished.with_extension("");
+        unfinished.persist_noclobber(&path).map_err(|error| error.error)?;
         listener.set_nonblocking(true)?;
         Ok(Listener::Unix(listener, path))
     }
@@ -90,7 +91,7 @@ impl Listener {
             Listener::Unix(listener, _) => {
                 let listener = tokio::net::UnixListener::from_std(listener)?;
                 tokio::spawn(async move {
-                    while let Some(stream) = next(&accepted, listener.accept()).await {
+                    while let Some(stream) = next(&accepted, || listener.accept()).await {
                         tokio::spawn(admit(stream.0, tls.clone(), accepted.clone()));
                     }
                 });
@@ -98,7 +99,7 @@ impl Listener {
             Listener::Tcp(listener, _) => {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 tokio::spawn(async move {
-                    while let Some(stream) = next(&accepted, listener.accept()).await {
+                    while let Some(stream) = next(&accepted, || listener.accept()).await {
                         tokio::spawn(admit(stream.0, tls.clone(), accepted.clone()));
                     }
                 });
@@ -108,20 +109,39 @@ impl Listener {
     }
 }
 
+/// The end of the name of a socket on which nobody listens yet.
+pub(super) const UNFINISHED: &str = ".new";
+
+/// Nobody can connect before `listen`, and by then the mode is set.
+#[cfg(unix)]
+fn bind(path: &Path) -> io::Result<std::os::unix::net::UnixListener> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+    socket.bind(&socket2::SockAddr::unix(path)?)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    socket.listen(128)?;
+    Ok(std::os::fd::OwnedFd::from(socket).into())
+}
+
+/// How long to wait when a connection cannot be taken, most often for want of file descriptors: others will be given
+/// back.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// The next connection; none when nobody waits for connections any more.
-async fn next<T>(
-    accepted: &mpsc::Sender<io::Result<Connection>>,
-    accept: impl Future<Output = io::Result<T>>,
-) -> Option<T> {
-    tokio::select! {
-        () = accepted.closed() => None,
-        connection = accept => match connection {
-            Ok(connection) => Some(connection),
-            Err(error) => {
-                let _ = accepted.send(Err(error)).await;
-                None
-            }
-        },
+async fn next<T, F>(accepted: &mpsc::Sender<io::Result<Connection>>, mut accept: impl FnMut() -> F) -> Option<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    loop {
+        let error = tokio::select! {
+            () = accepted.closed() => return None,
+            connection = accept() => match connection {
+                Ok(connection) => return Some(connection),
+                Err(error) => error,
+            },
+        };
+        tracing::warn!("a client could not be taken: {error}");
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -138,6 +158,10 @@ async fn admit(
         None => Connection(Box::new(stream)),
         Some(config) => match tokio::time::timeout(TLS_TIME, TlsAcceptor::from(config).accept(stream)).await {
             Ok(Ok(stream)) => Connection(Box::new(stream)),
+            // Whoever comes and goes only looked whether anybody listens.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return tracing::debug!("a client left again");
+            }
             Ok(Err(error)) => return tracing::warn!("a client was refused: {error}"),
             Err(_) => return tracing::warn!("a client was refused: it did not speak"),
         },

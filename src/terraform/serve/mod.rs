@@ -1,6 +1,8 @@
 //! The process that Terraform starts: from the handshake to the end.
 
 mod handshake;
+#[cfg(unix)]
+mod leftovers;
 mod listener;
 mod services;
 #[cfg(test)]
@@ -19,12 +21,12 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server as Transport;
 
-use super::Provider;
 use super::service::{Server, Service};
 use super::wire::grpc::health::v1::health_server::HealthServer;
 use super::wire::plugin::grpc_controller_server::GrpcControllerServer;
 use super::wire::plugin::grpc_stdio_server::GrpcStdioServer;
 use super::wire::tfplugin6::provider_server::ProviderServer;
+use super::{Provider, on_one_line};
 use listener::Listener;
 use services::{Controller, Stdio, Wellbeing};
 
@@ -68,7 +70,7 @@ pub fn serve<P: Provider>() -> ExitCode {
         }
     };
     result.unwrap_or_else(|error| {
-        let _ = writeln!(io::stderr(), "The provider could not be started: {error}");
+        let _ = writeln!(io::stderr(), "The provider could not be started: {}", on_one_line(error.to_string()));
         ExitCode::FAILURE
     })
 }
@@ -94,7 +96,7 @@ type Failure = Box<dyn std::error::Error>;
 fn plugin<P: Provider>() -> Result<ExitCode, Failure> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let tls = variable("PLUGIN_CLIENT_CERT").map(|pem| tls::for_client(&pem)).transpose()?;
-    let listener = listen(variable)?;
+    let listener = listen::<P>(variable)?;
     let runtime = runtime()?;
     let signals = runtime.block_on(async { Signals::new(false) })?;
     let certificate = tls.as_ref().map(|tls| &*tls.certificate);
@@ -105,17 +107,19 @@ fn plugin<P: Provider>() -> Result<ExitCode, Failure> {
     drop(stdout);
     super::panics::install();
     super::logging::init(P::NAME);
+    #[cfg(unix)]
+    leftovers::remove_beside(listener.file(), P::NAME);
     Ok(run::<P>(runtime, listener, tls.map(|tls| tls.config), signals))
 }
 
 #[cfg(unix)]
-fn listen(variable: impl Fn(&str) -> Option<String>) -> io::Result<Listener> {
+fn listen<P: Provider>(variable: impl Fn(&str) -> Option<String>) -> io::Result<Listener> {
     let folder = variable("PLUGIN_UNIX_SOCKET_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
-    Listener::unix(&folder)
+    Listener::unix(&folder, &leftovers::prefix(P::NAME))
 }
 
 #[cfg(not(unix))]
-fn listen(variable: impl Fn(&str) -> Option<String>) -> io::Result<Listener> {
+fn listen<P: Provider>(variable: impl Fn(&str) -> Option<String>) -> io::Result<Listener> {
     let port = |name: &str, otherwise: u16| variable(name).and_then(|port| port.parse().ok()).unwrap_or(otherwise);
     Listener::tcp(port("PLUGIN_MIN_PORT", 10_000)..=port("PLUGIN_MAX_PORT", 25_000))
 }
@@ -123,14 +127,14 @@ fn listen(variable: impl Fn(&str) -> Option<String>) -> io::Result<Listener> {
 /// By hand, for a debugger: no TLS, and a client that comes and goes. The socket is in a folder that only its owner may
 /// enter.
 fn debug<P: Provider>() -> Result<ExitCode, Failure> {
-    let folder = tempfile::Builder::new().prefix("terraform-provider-").tempdir()?;
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700))?;
-    }
+    let prefix = leftovers::prefix(P::NAME);
+    #[cfg(not(unix))]
+    let prefix = format!("terraform-provider-{}", P::NAME);
+    // Made with mode 0700, which a umask can only narrow.
+    let folder = tempfile::Builder::new().prefix(&prefix).tempdir()?;
     #[cfg(unix)]
-    let listener = Listener::unix(folder.path())?;
+    let listener = Listener::unix(folder.path(), &prefix)?;
     #[cfg(not(unix))]
     let listener = Listener::tcp(0..=0)?;
     let runtime = runtime()?;
@@ -147,6 +151,8 @@ fn debug<P: Provider>() -> Result<ExitCode, Failure> {
     println(&format!("TF_REATTACH_PROVIDERS='{reattach}'"));
     super::panics::install();
     super::logging::init(P::NAME);
+    #[cfg(unix)]
+    leftovers::remove_beside(Some(folder.path()), P::NAME);
     Ok(run::<P>(runtime, listener, None, signals))
 }
 

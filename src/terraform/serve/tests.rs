@@ -127,7 +127,7 @@ fn client(server: &Tls, certificate: Option<Arc<dyn ResolvesClientCert>>) -> Cli
 /// Connects, says something, and hears it back from whatever the server admitted.
 async fn echo(server: &Tls, client: ClientConfig) -> io::Result<String> {
     let folder = tempfile::tempdir()?;
-    let listener = Listener::unix(folder.path())?;
+    let listener = Listener::unix(folder.path(), "tf-test-")?;
     let path = listener.address();
     let mut incoming = listener.incoming(Some(Arc::clone(&server.config)))?;
     let answering = tokio::spawn(async move {
@@ -203,7 +203,7 @@ fn what_is_no_certificate_is_refused_at_once() {
 #[tokio::test]
 async fn the_socket_of_a_server_that_is_gone_takes_nobody() {
     let folder = tempfile::tempdir().expect("a folder");
-    let listener = Listener::unix(folder.path()).expect("a socket");
+    let listener = Listener::unix(folder.path(), "tf-test-").expect("a socket");
     let path = listener.address();
     let incoming = listener.incoming(None).expect("the runtime runs");
     drop(UnixStream::connect(&path).await.expect("it listens"));

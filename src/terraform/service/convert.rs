@@ -1,7 +1,7 @@
 //! Between the protocol's messages and this room's own types.
 
 use super::super::erased::Form;
-use super::super::schema::Schema;
+use super::super::schema::{Rules, Schema};
 use super::super::wire::tfplugin6 as pb;
 use super::super::{Attribute, Diagnostic, Diagnostics, Path, Severity, Step, Type, TypeError, Value, json, msgpack};
 
@@ -33,10 +33,19 @@ pub(super) fn null() -> Option<pb::DynamicValue> {
     Some(pb::DynamicValue { msgpack: vec![0xc0], json: Vec::new() })
 }
 
-/// Diagnostics about a value of a schema. Those about an attribute that may hold a secret lose their path.
-pub(super) fn diagnostics<D>(d: Diagnostics, form: &Form<D>) -> Vec<pb::Diagnostic> {
+/// Diagnostics about a value of a schema, of which these are at hand. Those about an attribute that may hold a secret, or
+/// does by mistake, lose their path.
+pub(super) fn diagnostics<D>(d: Diagnostics, form: &Form<D>, rules: Rules, values: &[&Value]) -> Vec<pb::Diagnostic> {
+    let hides = |path: &Path| {
+        let name = path.steps().iter().rev().find_map(|step| match step {
+            Step::Attribute(name) => Some(name.as_str()),
+            _ => None,
+        });
+        !path.is_root() && values.iter().any(|value| rules.hide(name.unwrap_or_default(), value.at_path(path)))
+    };
     let guarded = |diagnostic: Diagnostic| {
-        if leads_to_secret(&form.schema, diagnostic.path()) { diagnostic.without_path() } else { diagnostic }
+        let secret = leads_to_secret(&form.schema, diagnostic.path()) || hides(diagnostic.path());
+        if secret { diagnostic.without_path() } else { diagnostic }
     };
     d.into_iter().map(|diagnostic| wire(guarded(diagnostic), |path| path.in_terms_of(&form.ty))).collect()
 }

@@ -4,7 +4,7 @@ use super::super::data_source::Read;
 use super::super::erased::AnyDataSource;
 use super::super::plan::wrongly_set;
 use super::super::planning::defaults;
-use super::super::schema::{Rules, validate};
+use super::super::schema::validate;
 use super::super::wire::tfplugin6 as pb;
 use super::super::{Diagnostics, Provider, Value};
 use super::{Service, convert, no_such};
@@ -23,9 +23,9 @@ impl<P: Provider> Service<P> {
         let form = source.form();
         let config = convert::value(request.config.as_ref(), &form.ty)?;
         let mut d = Diagnostics::new();
-        validate(&form.schema, &config, Rules { write_only: false }, &mut d);
+        validate(&form.schema, &config, Self::rules(false), &mut d);
         source.check(&config, &mut d);
-        Ok(pb::validate_data_resource_config::Response { diagnostics: convert::diagnostics(d, form) })
+        Ok(pb::validate_data_resource_config::Response { diagnostics: Self::told(d, form, &[&config]) })
     }
 
     pub(super) async fn read_data_source(
@@ -58,7 +58,7 @@ impl<P: Provider> Service<P> {
         }
         Ok(pb::read_data_source::Response {
             state: convert::message(state.unknown_to_null(), &form.ty)?,
-            diagnostics: convert::diagnostics(d, form),
+            diagnostics: Self::told(d, form, &[&config]),
             deferred: None,
         })
     }

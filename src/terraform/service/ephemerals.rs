@@ -7,7 +7,7 @@ use super::super::erased::AnyEphemeral;
 use super::super::plan::wrongly_set;
 use super::super::planning::defaults;
 use super::super::private::Private;
-use super::super::schema::{Rules, validate};
+use super::super::schema::validate;
 use super::super::wire::google::protobuf::Timestamp;
 use super::super::wire::tfplugin6 as pb;
 use super::super::{Diagnostics, Provider, Value};
@@ -27,9 +27,9 @@ impl<P: Provider> Service<P> {
         let form = ephemeral.form();
         let config = convert::value(request.config.as_ref(), &form.ty)?;
         let mut d = Diagnostics::new();
-        validate(&form.schema, &config, Rules { write_only: false }, &mut d);
+        validate(&form.schema, &config, Self::rules(false), &mut d);
         ephemeral.check(&config, &mut d);
-        Ok(pb::validate_ephemeral_resource_config::Response { diagnostics: convert::diagnostics(d, form) })
+        Ok(pb::validate_ephemeral_resource_config::Response { diagnostics: Self::told(d, form, &[&config]) })
     }
 
     pub(super) async fn open(
@@ -45,7 +45,7 @@ impl<P: Provider> Service<P> {
         let mut lease = Lease { config: config.clone(), cancelled: self.token(), ..Lease::default() };
         let result = ephemeral.open(&data, &mut lease).await;
         let mut d = std::mem::take(&mut lease.diagnostics);
-        let mut value = config;
+        let mut value = config.clone();
         match result {
             Err(errors) => {
                 d.extend(errors);
@@ -60,7 +60,7 @@ impl<P: Provider> Service<P> {
             }
         }
         Ok(pb::open_ephemeral_resource::Response {
-            diagnostics: convert::diagnostics(d, form),
+            diagnostics: Self::told(d, form, &[&config]),
             renew_at: lease.renew_at.and_then(timestamp),
             result: convert::message(value.unknown_to_null(), &form.ty)?,
             private: Some(lease.private.write()),
@@ -79,7 +79,7 @@ impl<P: Provider> Service<P> {
         let mut d = std::mem::take(&mut lease.diagnostics);
         d.extend(result.err().unwrap_or_default());
         Ok(pb::renew_ephemeral_resource::Response {
-            diagnostics: convert::diagnostics(d, ephemeral.form()),
+            diagnostics: Self::told(d, ephemeral.form(), &[]),
             renew_at: lease.renew_at.and_then(timestamp),
             private: Some(lease.private.write()),
         })
@@ -95,7 +95,7 @@ impl<P: Provider> Service<P> {
         let result = ephemeral.close(&data, &mut lease).await;
         let mut d = std::mem::take(&mut lease.diagnostics);
         d.extend(result.err().unwrap_or_default());
-        let diagnostics = convert::diagnostics(d, ephemeral.form());
+        let diagnostics = Self::told(d, ephemeral.form(), &[]);
         Ok(pb::close_ephemeral_resource::Response { diagnostics })
     }
 

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::erased::Form;
 use super::provider::{Provider, Types};
-use super::{Diagnostic, Diagnostics};
+use super::schema::Rules;
+use super::{Diagnostic, Diagnostics, Value, wire};
 
 /// A provider, served. Its tables are made when the first call needs them, so that starting takes no time.
 pub(super) struct Service<P: Provider> {
@@ -60,6 +61,16 @@ impl<P: Provider> Service<P> {
     pub(super) fn stop(&self) {
         let mut current = self.stop.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *current).cancel();
+    }
+
+    /// What is told of a configuration, and how.
+    fn rules(write_only: bool) -> Rules {
+        Rules { write_only, may_hold_secret: P::may_hold_secret }
+    }
+
+    /// Diagnostics about these values, as they are sent.
+    fn told<D>(d: Diagnostics, form: &Form<D>, values: &[&Value]) -> Vec<wire::tfplugin6::Diagnostic> {
+        convert::diagnostics(d, form, Self::rules(false), values)
     }
 
     /// The name without the provider's prefix.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::super::schema::{Rules, Schema, validate};
+use super::super::schema::{Schema, validate};
 use super::super::wire::tfplugin6 as pb;
 use super::super::{Configure, Diagnostics, Provider};
 use super::{Service, convert};
@@ -67,9 +67,9 @@ impl<P: Provider> Service<P> {
         let form = &self.tables().provider;
         let config = convert::value(request.config.as_ref(), &form.ty)?;
         let mut d = Diagnostics::new();
-        validate(&form.schema, &config, Rules { write_only: false }, &mut d);
+        validate(&form.schema, &config, Self::rules(false), &mut d);
         P::check(&config, &mut d);
-        Ok(pb::validate_provider_config::Response { diagnostics: convert::diagnostics(d, form) })
+        Ok(pb::validate_provider_config::Response { diagnostics: Self::told(d, form, &[&config]) })
     }
 
     pub(super) async fn configure(
@@ -78,7 +78,8 @@ impl<P: Provider> Service<P> {
     ) -> Result<pb::configure_provider::Response, Diagnostics> {
         let form = &self.tables().provider;
         let config = convert::value(request.config.as_ref(), &form.ty)?;
-        let request = Configure { config, terraform_version: request.terraform_version, cancelled: self.token() };
+        let request =
+            Configure { config: config.clone(), terraform_version: request.terraform_version, cancelled: self.token() };
         let d = match P::configure(request).await {
             Ok((data, warnings)) => {
                 *self.data.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(data));
@@ -86,6 +87,6 @@ impl<P: Provider> Service<P> {
             }
             Err(errors) => errors,
         };
-        Ok(pb::configure_provider::Response { diagnostics: convert::diagnostics(d, form) })
+        Ok(pb::configure_provider::Response { diagnostics: Self::told(d, form, &[&config]) })
     }
 }

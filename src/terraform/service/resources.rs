@@ -11,7 +11,7 @@ use super::super::outcome::{Outcome, outcome};
 use super::super::panics::guard;
 use super::super::planning::{Planned, Proposal, plan};
 use super::super::private::Private;
-use super::super::schema::{Rules, validate};
+use super::super::schema::validate;
 use super::super::wire::tfplugin6 as pb;
 use super::super::{Diagnostic, Diagnostics, Found, Provider, Value, json};
 use super::{Service, convert, no_such};
@@ -31,9 +31,9 @@ impl<P: Provider> Service<P> {
         let config = convert::value(request.config.as_ref(), &form.ty)?;
         let write_only = request.client_capabilities.is_some_and(|client| client.write_only_attributes_allowed);
         let mut d = Diagnostics::new();
-        validate(&form.schema, &config, Rules { write_only }, &mut d);
+        validate(&form.schema, &config, Self::rules(write_only), &mut d);
         resource.check(&config, &mut d);
-        Ok(pb::validate_resource_config::Response { diagnostics: convert::diagnostics(d, form) })
+        Ok(pb::validate_resource_config::Response { diagnostics: Self::told(d, form, &[&config]) })
     }
 
     /// State of this version is read, too: attributes that another release wrote and this one does not have are
@@ -72,8 +72,9 @@ impl<P: Provider> Service<P> {
     ) -> Result<pb::plan_resource_change::Response, Diagnostics> {
         let resource = self.resource(&request.type_name)?;
         let form = resource.form();
+        let config = convert::value(request.config.as_ref(), &form.ty)?;
         let proposal = Proposal {
-            config: convert::value(request.config.as_ref(), &form.ty)?,
+            config: config.clone(),
             prior: convert::value(request.prior_state.as_ref(), &form.ty)?,
             proposed: convert::value(request.proposed_new_state.as_ref(), &form.ty)?,
             private: Private::read(&request.prior_private),
@@ -85,7 +86,7 @@ impl<P: Provider> Service<P> {
             planned_state: convert::message(value, &form.ty)?,
             requires_replace: replaces.iter().map(|path| convert::path(&path.in_terms_of(&form.ty))).collect(),
             planned_private: private.write(),
-            diagnostics: convert::diagnostics(diagnostics, form),
+            diagnostics: Self::told(diagnostics, form, &[&config]),
             ..Default::default()
         })
     }
@@ -107,12 +108,13 @@ impl<P: Provider> Service<P> {
             (_, Value::Null) => Action::Delete,
             _ => Action::Update,
         };
+        let written = config.clone();
         let call = Call { action, config, prior, planned, id: "", private: Private::read(&request.planned_private) };
         let Outcome { state, private, diagnostics } = self.run(resource, call).await?;
         Ok(pb::apply_resource_change::Response {
             private: if state.is_null() { Vec::new() } else { private.write() },
             new_state: convert::message(state, ty)?,
-            diagnostics: convert::diagnostics(diagnostics, resource.form()),
+            diagnostics: Self::told(diagnostics, resource.form(), &[&written]),
             ..Default::default()
         })
     }
@@ -127,12 +129,13 @@ impl<P: Provider> Service<P> {
         if prior.is_null() {
             return Ok(pb::read_resource::Response { new_state: convert::null(), ..Default::default() });
         }
+        let before = prior.clone();
         let call = Call { prior, ..Call::of(Action::Read, Private::read(&request.private)) };
         let Outcome { state, private, diagnostics } = self.run(resource, call).await?;
         Ok(pb::read_resource::Response {
             private: if state.is_null() { Vec::new() } else { private.write() },
             new_state: convert::message(state, ty)?,
-            diagnostics: convert::diagnostics(diagnostics, resource.form()),
+            diagnostics: Self::told(diagnostics, resource.form(), &[&before]),
             ..Default::default()
         })
     }
@@ -153,7 +156,7 @@ impl<P: Provider> Service<P> {
                 identity: None,
             });
         }
-        let diagnostics = convert::diagnostics(diagnostics, resource.form());
+        let diagnostics = Self::told(diagnostics, resource.form(), &[]);
         Ok(pb::import_resource_state::Response { imported_resources, diagnostics, deferred: None })
     }
 

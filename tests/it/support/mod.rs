@@ -6,6 +6,7 @@ mod standin;
 pub mod tools;
 
 mod golden;
+pub mod hostile;
 mod proxy;
 mod terminator;
 pub mod text;

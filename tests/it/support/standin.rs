@@ -116,6 +116,12 @@ impl Warehouse {
         self.0.sql_blocking(database, statement).unwrap_or_else(|error| panic!("{statement}: {error}"))
     }
 
+    /// Runs a statement where no rule for names holds.
+    #[track_caller]
+    pub fn sql_behind(&self, database: &str, statement: &str) -> Rows {
+        self.0.behind_blocking(database, statement).unwrap_or_else(|error| panic!("{statement}: {error}"))
+    }
+
     /// Runs a statement as another user: the rows, or SQLSTATE and text.
     pub fn sql_as(&self, user: &str, password: &str, database: &str, statement: &str) -> Result<Rows, String> {
         self.0.sql_as_blocking(user, password, database, statement).map_err(|error| error.to_string())

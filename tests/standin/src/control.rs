@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::Error;
 use crate::aws::{Account, Cluster, SecretValue, Workgroup};
-use crate::faults::{Counters, Fault, Record};
+use crate::faults::{Counters, Fault, Logged, Record};
 
 /// What the routes act on.
 type Shared = (Arc<Record>, Arc<Account>);
@@ -27,6 +27,7 @@ pub async fn start(record: Arc<Record>, account: Arc<Account>) -> Result<SocketA
     let app = Router::new()
         .route("/counters", get(counters))
         .route("/counters/reset", post(reset))
+        .route("/statements", get(statements))
         .route("/faults", post(add_fault).delete(clear))
         .route("/faults/release", post(release))
         .route("/policies", put(put_policies))
@@ -40,6 +41,11 @@ pub async fn start(record: Arc<Record>, account: Arc<Account>) -> Result<SocketA
 
 async fn counters(State((record, _)): State<Shared>) -> Json<Counters> {
     Json(record.counters())
+}
+
+/// What was sent since the last reset, in order: the text, and whose it was.
+async fn statements(State((record, _)): State<Shared>) -> Json<Vec<Logged>> {
+    Json(record.log())
 }
 
 async fn reset(State((record, account)): State<Shared>) {

@@ -260,6 +260,15 @@ impl Standin {
         self.handle().block_on(self.sql_as(user, password, database, sql))
     }
 
+    /// Runs a statement in the PostgreSQL behind, past the list and the rules for names: for what only a stranger would do.
+    /// For a thread that may block.
+    pub fn behind_blocking(&self, database: &str, sql: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+        self.handle().block_on(async {
+            let mut client = template::open(&self.postgres, database).await?;
+            Ok(client.query(sql).await?.rows)
+        })
+    }
+
     /// An open session past faults and counters, for several statements in one transaction; `None` as password: as this
     /// user, whoever he is, without a sign-in.
     pub async fn session(&self, user: &str, password: Option<&str>, database: &str) -> Result<Client, Error> {

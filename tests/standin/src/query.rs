@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 use crate::rewrite::Context;
 use crate::slots;
 use crate::table;
-use crate::token::{Token, statements};
+use crate::token::{Token, body_statements};
 
 const OPERATORS: [&str; 21] =
     ["=", "<>", "!=", "<", ">", "<=", ">=", "+", "-", "*", "/", "%", "||", "~", "!~", "~~", "!~~", "(", ")", ",", "::"];
@@ -56,7 +56,7 @@ pub fn expression(tokens: &[Token], context: &Context<'_>) -> Result<String, Ref
 /// The body of a SQL function: one SELECT.
 pub fn read_body(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Value>, Refusal> {
     let Some(Token::Body(body)) = at.take() else { return Ok(None) };
-    match &statements(body)?[..] {
+    match &body_statements(body)?[..] {
         [one] if one[0].is_word("select") => Ok(Some(Value::Text(check(one, context, true)?))),
         _ => Err(Refusal::unlisted("a function's body that is not one SELECT")),
     }
@@ -126,6 +126,12 @@ impl<'a> Checker<'a, '_> {
             Token::Number(number) => {
                 self.at.take();
                 self.out.push(number.clone());
+                Ok(())
+            }
+            // Read in the bodies of functions only.
+            Token::Argument(argument) => {
+                self.at.take();
+                self.out.push(argument.clone());
                 Ok(())
             }
             Token::Body(_) => Err(Refusal::unlisted("a dollar-quoted string in a query")),

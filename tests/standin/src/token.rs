@@ -15,6 +15,8 @@ pub enum Token {
     Text(String),
     /// A dollar-quoted body.
     Body(String),
+    /// An argument by its place, in the body of a SQL function: `$1`.
+    Argument(String),
     /// A number as written.
     Number(String),
     /// An operator, or one of `( ) , . [ ]`.
@@ -37,7 +39,15 @@ const OPERATOR: &str = "+-*/<>=~!@#%^&|`?";
 
 /// Splits a query string into statements (at `;`), each a list of tokens. Empty statements are left out.
 pub fn statements(sql: &str) -> Result<Vec<Vec<Token>>, Refusal> {
-    let mut lexer = Lexer { rest: sql };
+    split(Lexer { rest: sql, arguments: false })
+}
+
+/// The same for the body of a SQL function, where arguments have no names (AWS, Scalar SQL UDFs: "$1, $2, and so on").
+pub fn body_statements(sql: &str) -> Result<Vec<Vec<Token>>, Refusal> {
+    split(Lexer { rest: sql, arguments: true })
+}
+
+fn split(mut lexer: Lexer<'_>) -> Result<Vec<Vec<Token>>, Refusal> {
     let mut all = Vec::new();
     let mut one = Vec::new();
     while let Some(token) = lexer.next()? {
@@ -57,6 +67,8 @@ pub fn statements(sql: &str) -> Result<Vec<Vec<Token>>, Refusal> {
 
 struct Lexer<'a> {
     rest: &'a str,
+    /// Whether `$1` is an argument.
+    arguments: bool,
 }
 
 impl Lexer<'_> {
@@ -66,6 +78,7 @@ impl Lexer<'_> {
         let token = match first {
             '\'' => Token::Text(self.text()?),
             '"' => Token::Quoted(self.quoted()?),
+            '$' if self.arguments && self.rest[1..].starts_with(|c: char| c.is_ascii_digit()) => self.argument(),
             '$' => self.body()?,
             '0'..='9' => self.number(),
             '.' if self.rest[1..].starts_with(|c: char| c.is_ascii_digit()) => self.number(),
@@ -200,6 +213,11 @@ impl Lexer<'_> {
         Ok(Token::Body(value))
     }
 
+    fn argument(&mut self) -> Token {
+        let digits = self.rest[1..].find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len() - 1);
+        Token::Argument(self.take(1 + digits).to_owned())
+    }
+
     fn number(&mut self) -> Token {
         let bytes = self.rest.as_bytes();
         let mut end = 0;
@@ -289,6 +307,14 @@ mod tests {
         assert_eq!(one("$$a;'b$$"), [Token::Body("a;'b".into())]);
         assert_eq!(one("$x$a$$b$x$"), [Token::Body("a$$b".into())]);
         assert!(statements("$$a").is_err());
+        assert!(statements("select $1").is_err());
+    }
+
+    #[test]
+    fn arguments_stand_in_bodies_only() {
+        assert_eq!(one("$b$ SELECT $1 $b$"), [Token::Body(" SELECT $1 ".into())]);
+        let body = body_statements("select $1+$12").expect("lexes").remove(0);
+        assert_eq!(body[1..], [Token::Argument("$1".into()), Token::Op("+".into()), Token::Argument("$12".into())]);
         assert!(statements("select $1").is_err());
     }
 

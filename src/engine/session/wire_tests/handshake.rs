@@ -103,7 +103,7 @@ async fn what_is_no_request_for_a_password_is_named() {
     ] {
         let (server, error) = refusal(Door::Bytes(bytes)).await;
         let Error::SignIn(refused) = &error else { panic!("{error}") };
-        assert_eq!((refused.message.as_str(), refused.sqlstate.as_deref()), (name, None));
+        assert_eq!((refused.message.raw(), refused.sqlstate.as_deref()), (name, None));
         assert!(error.advice(&Hints::default()).is_some_and(|advice| advice.contains("not known here")), "{error}");
         assert_eq!(server.seen(|seen| seen.sign_ins), 1);
     }
@@ -178,11 +178,27 @@ async fn a_server_that_hangs_up_is_silent_or_babbles_is_told_apart() {
     // An error without its fields, and one that is longer than a frame may be.
     let (_, error) = refusal(Door::Bytes(b"E\0\0\0\x05\0")).await;
     assert!(matches!(error, Error::Unreachable { .. }), "{error}");
-    let server = Server::start(Door::Silent, |_| Reply::Tag("OK")).await;
+}
+
+/// Proves: F15
+#[tokio::test]
+async fn whoever_answered_once_is_behind_no_security_group() {
     let limit = Duration::from_millis(200);
-    let patient = warehouse(Access { connect_timeout: limit, ..access(&server) });
-    let error = patient.session("dev", &never()).await.map(drop).expect_err("no session");
-    assert!(matches!(error, Error::Unreachable { reach: Reach::TimedOut(after), .. } if after == limit), "{error}");
+    for (door, sslmode, stage, words) in [
+        (Door::Hold, SslMode::VerifyFull, Stage::Connected, "nothing answered on it within 200ms"),
+        (Door::Silent, SslMode::Disable, Stage::Connected, "nothing answered on it within 200ms"),
+        (Door::Mute, SslMode::Disable, Stage::SignedIn, "The login was accepted"),
+    ] {
+        let server = Server::start(door, |_| Reply::Tag("OK")).await;
+        let patient = warehouse(Access { connect_timeout: limit, sslmode, ..access(&server) });
+        let error = patient.session("dev", &never()).await.map(drop).expect_err("no session");
+        let reach = Reach::Silent { after: limit, stage };
+        assert!(matches!(&error, Error::Unreachable { reach: found, .. } if *found == reach), "{error}");
+        assert!(error.is_unreachable() && error.detail().contains(words), "{error}");
+        let advice = error.advice(&Hints::default()).expect("advice");
+        assert!(!advice.contains("Most often a security group"), "{advice}");
+        assert_eq!(advice.contains("security group"), stage == Stage::Connected, "{advice}");
+    }
 }
 
 #[tokio::test]

@@ -135,7 +135,7 @@ async fn the_proxy_resolves_the_name_and_cancel_requests_go_the_same_way() {
     let cancel = never();
     let warehouse = warehouse(by(socks.port, Some(("ann", "CAN:ARY"))));
     let mut session = warehouse.session("dev", &cancel).await.expect("a session");
-    let slow = Sql::from("SLOW");
+    let slow = raw("SLOW");
     let (outcome, ()) = tokio::join!(session.execute(&slow), async {
         server.hanging.notified().await;
         cancel.cancel();

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::engine::session::facts::{NAMESPACE, OPENING};
+use crate::engine::session::facts::{namespace, opening};
 
 /// What the server does about a statement.
 pub(super) enum Reply {
@@ -22,6 +22,8 @@ pub(super) enum Reply {
     Error(&'static str, &'static str, String),
     /// Nothing, until a cancel request comes; then 57014.
     Hang,
+    /// Once the first bytes, then the others for as long as they are read.
+    Endless(Vec<u8>, Vec<u8>),
     /// The end of the line.
     HangUp,
 }
@@ -43,8 +45,14 @@ pub(super) enum Door {
     Open,
     /// Sends these bytes, and hangs up.
     Bytes(&'static [u8]),
+    /// Lets in, and sends these bytes for as long as they are read.
+    Endless(&'static [u8]),
     /// Says nothing.
     Silent,
+    /// Lets in, and answers nothing.
+    Mute,
+    /// Says nothing to the request for TLS.
+    Hold,
     /// Answers the request for TLS with a byte, and hangs up.
     Answer(u8),
     /// Hangs up.
@@ -57,6 +65,8 @@ pub(super) struct Seen {
     pub(super) cancels: usize,
     pub(super) statements: Vec<String>,
     pub(super) startup: Vec<String>,
+    /// How many bytes of an endless answer were read.
+    pub(super) flooded: usize,
 }
 
 type Script = Arc<dyn Fn(&str) -> Reply + Send + Sync>;
@@ -110,6 +120,7 @@ impl Server {
             let answer = match self.door {
                 Door::Answer(byte) => byte,
                 Door::HangUp => return None,
+                Door::Hold => return frame(&mut stream).await.map(drop),
                 _ => b'N',
             };
             stream.write_all(&[answer]).await.ok()?;
@@ -162,9 +173,20 @@ impl Server {
                 }
             }
             Door::Open => {}
+            Door::Endless(bytes) => {
+                send(&mut stream, b'R', &[0; 4]).await?;
+                return self.flood(&mut stream, &bytes.repeat(1000)).await;
+            }
+            Door::Mute => {
+                for (kind, body) in [(b'R', &[0; 4][..]), (b'K', &[0, 0, 0, 7, 0, 0, 0, 9]), (b'Z', b"I")] {
+                    send(&mut stream, kind, body).await?;
+                }
+                frame(&mut stream).await?;
+                return frame(&mut stream).await.map(drop);
+            }
             Door::Bytes(bytes) => return stream.write_all(bytes).await.ok(),
             Door::Silent => return frame(&mut stream).await.map(drop),
-            Door::Answer(_) | Door::HangUp => return None,
+            Door::Answer(_) | Door::Hold | Door::HangUp => return None,
         }
         send(&mut stream, b'R', &[0; 4]).await?;
         send(&mut stream, b'K', &[0, 0, 0, 7, 0, 0, 0, 9]).await?;
@@ -172,10 +194,12 @@ impl Server {
         while let Some((b'Q', body)) = frame(&mut stream).await {
             let sql = String::from_utf8_lossy(&body[..body.len() - 1]).into_owned();
             let reply = match sql.as_str() {
-                OPENING => {
+                text if text == opening().open() => {
                     Reply::Rows(vec![vec!["alice", "alice", "dev", "Redshift 1.0", "7", "100", "t", "f", "off"]])
                 }
-                NAMESPACE => Reply::Error("ERROR", "42703", "column \"current_namespace\" does not exist".into()),
+                text if text == namespace().open() => {
+                    Reply::Error("ERROR", "42703", "column \"current_namespace\" does not exist".into())
+                }
                 text if text.starts_with("SET statement_timeout") => Reply::Tag("SET"),
                 text => {
                     self.seen(|seen| seen.statements.push(text.to_owned()));
@@ -222,7 +246,19 @@ impl Server {
                 self.cancelled.notified().await;
                 send(stream, b'E', &fields("ERROR", "57014", "canceling statement due to user request")).await
             }
+            Reply::Endless(first, others) => {
+                stream.write_all(&first).await.ok()?;
+                self.flood(stream, &others).await
+            }
             Reply::HangUp => None,
+        }
+    }
+
+    /// Sends for as long as somebody reads, and counts.
+    async fn flood(&self, stream: &mut TcpStream, bytes: &[u8]) -> Option<()> {
+        loop {
+            stream.write_all(bytes).await.ok()?;
+            self.seen(|seen| seen.flooded += bytes.len());
         }
     }
 }
@@ -236,10 +272,13 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 async fn send(stream: &mut TcpStream, kind: u8, body: &[u8]) -> Option<()> {
-    let mut frame = vec![kind];
-    frame.extend_from_slice(&u32::try_from(body.len() + 4).ok()?.to_be_bytes());
-    frame.extend_from_slice(body);
-    stream.write_all(&frame).await.ok()
+    stream.write_all(&framed(kind, body)).await.ok()
+}
+
+/// A message as it goes over the line.
+pub(super) fn framed(kind: u8, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 4).expect("short").to_be_bytes();
+    [&[kind], &length[..], body].concat()
 }
 
 async fn packet(stream: &mut TcpStream) -> Option<Vec<u8>> {

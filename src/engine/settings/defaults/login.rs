@@ -27,7 +27,12 @@ pub(super) struct Login {
 
 /// The way to prove it.
 pub(super) enum Proof {
-    Password { password: SecretString, source: String },
+    Password {
+        password: SecretString,
+        source: String,
+        /// Whether it is the team's own, for its own endpoint and user.
+        teams: bool,
+    },
     Iam(Iam),
 }
 
@@ -69,10 +74,10 @@ impl Defaults {
         let Some((user, user_source)) = choice.user else {
             return Err(self.no_user(own, names).into());
         };
-        let basic = |password, source: String| Login {
+        let basic = |password, source: String, teams| Login {
             user: user.clone(),
             user_source: user_source.clone(),
-            proof: Proof::Password { password, source },
+            proof: Proof::Password { password, source, teams },
         };
         for name in PASSWORDS {
             if own.pending.contains(name) {
@@ -80,12 +85,12 @@ impl Defaults {
             }
         }
         if let Some((password, source)) = self.stored(own, own, found)? {
-            return Ok(basic(password, source.to_owned()));
+            return Ok(basic(password, source.to_owned(), false));
         }
         if let Some(entry) = choice.entry
             && let Some(password) = &entry.credential.password
         {
-            return Ok(basic(password.clone(), entry.source));
+            return Ok(basic(password.clone(), entry.source, false));
         }
         let team = &self.settings;
         if team.writes(&PASSWORDS) {
@@ -97,10 +102,10 @@ impl Defaults {
                     return Err(Stop::Pending(name));
                 }
                 if let Some(password) = &team.password {
-                    return Ok(basic(password.clone(), self.origin("password")));
+                    return Ok(basic(password.clone(), self.origin("password"), true));
                 }
                 if let Some((password, source)) = self.stored(team, team, found)? {
-                    return Ok(basic(password, self.origin(source)));
+                    return Ok(basic(password, self.origin(source), true));
                 }
             }
         }

@@ -37,6 +37,7 @@ pub fn error(severity: &str, refusal: &Refusal) -> Frame {
 pub fn translate(from: &Frame, names: &Names) -> Frame {
     let mut found: Vec<(u8, String)> =
         fields(&from.body).into_iter().filter(|(kind, _)| b"SCMDH".contains(kind)).collect();
+    lost_race(&mut found);
     let session_authorization = found.iter().any(|(k, t)| *k == b'C' && t == "22023")
         && found.iter().any(|(k, t)| *k == b'M' && t.starts_with("role \""));
     for (kind, text) in &mut found {
@@ -51,6 +52,29 @@ pub fn translate(from: &Frame, names: &Names) -> Frame {
     }
     let parts: Vec<_> = found.iter().map(|(kind, text)| (*kind, text.as_str())).collect();
     frame(from.tag, &parts)
+}
+
+/// Whoever makes a user or a database at the same moment as somebody else meets an index of PostgreSQL's; Redshift says
+/// that it exists, as it says to whoever comes later.
+fn lost_race(found: &mut Vec<(u8, String)>) {
+    let of = |found: &[(u8, String)], kind| found.iter().find(|(k, _)| *k == kind).map(|(_, text)| text.clone());
+    if of(found, b'C').as_deref() != Some("23505") {
+        return;
+    }
+    let message = of(found, b'M').unwrap_or_default();
+    let indexes = [("pg_authid_rolname_index", "42710", "role"), ("pg_database_datname_index", "42P04", "database")];
+    let Some((_, code, kind)) = indexes.into_iter().find(|(index, ..)| message.contains(index)) else { return };
+    let detail = of(found, b'D').unwrap_or_default();
+    let name = detail.split_once(")=(").and_then(|(_, rest)| rest.strip_suffix(") already exists."));
+    let text = format!("{kind} \"{}\" already exists", name.unwrap_or_default());
+    found.retain(|(kind, _)| *kind != b'D' && *kind != b'H');
+    for (kind, value) in found {
+        match kind {
+            b'C' => *value = code.to_owned(),
+            b'M' => *value = text.clone(),
+            _ => {}
+        }
+    }
 }
 
 /// PostgreSQL warns for each column that REVOKE reached in passing; Redshift's line of PostgreSQL has no rights on
@@ -162,6 +186,23 @@ mod tests {
         ] {
             assert_eq!(words(postgres), redshift);
         }
+    }
+
+    #[test]
+    fn the_loser_of_a_race_reads_that_it_exists() {
+        let lost = |index: &str, key: &str| {
+            let message = format!("duplicate key value violates unique constraint \"{index}\"");
+            let detail = format!("Key ({key}) already exists.");
+            let parts = [(b'S', "ERROR"), (b'C', "23505"), (b'M', message.as_str()), (b'D', detail.as_str())];
+            let told = translate(&frame(b'E', &parts), &Names::default());
+            fields(&told.body).into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+        };
+        assert_eq!(lost("pg_authid_rolname_index", "rolname)=(ann"), ["ERROR", "42710", "user \"ann\" already exists"]);
+        let group = lost("pg_authid_rolname_index", "rolname)=(\u{1}tools");
+        assert_eq!(group, ["ERROR", "42710", "group \"tools\" already exists"]);
+        let database = lost("pg_database_datname_index", "datname)=(d");
+        assert_eq!(database, ["ERROR", "42P04", "database \"d\" already exists"]);
+        assert_eq!(lost("t_pkey", "id)=(1")[1], "23505");
     }
 
     #[test]

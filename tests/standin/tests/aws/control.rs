@@ -103,3 +103,24 @@ fn contents() {
     assert_eq!(send(&standin, "POST", "/counters/reset", &json!({})).0, 200);
     assert!(standin.aws().calls().is_empty());
 }
+
+#[test]
+fn statements() {
+    let standin = start();
+    standin.reset_counters();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect((standin.host(), standin.port())).await.expect("connects");
+        let mut client =
+            redshift_standin::Client::connect(stream, redshift_standin::SUPERUSER, "dev", standin.password())
+                .await
+                .expect("signs in");
+        client.query("SELECT 'that is logged'").await.expect("rows");
+    });
+    let (status, text) = send(&standin, "GET", "/statements", &json!(null));
+    let log: Json = serde_json::from_str(&text).expect("JSON");
+    assert_eq!((status, &log[0]["sql"], &log[0]["database"]), (200, &json!("SELECT 'that is logged'"), &json!("dev")));
+    assert_eq!(log[0]["user"], redshift_standin::SUPERUSER);
+    assert_eq!(send(&standin, "POST", "/counters/reset", &json!(null)).0, 200);
+    assert_eq!(send(&standin, "GET", "/statements", &json!(null)).1, "[]");
+}

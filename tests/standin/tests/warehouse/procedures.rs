@@ -83,3 +83,17 @@ fn a_view_is_replaced_by_the_same_columns_only() {
         assert_eq!(error.sqlstate, "42P16", "{columns}");
     }
 }
+
+#[test]
+fn a_function_names_its_arguments_by_their_place() {
+    let standin = start();
+    for body in ["$b$ SELECT $1 + $2 $b$", "$$ select $1 + $2 $$"] {
+        ok(
+            &standin,
+            &format!(
+                "CREATE OR REPLACE FUNCTION public.f_sum(integer, integer) RETURNS integer IMMUTABLE AS {body} LANGUAGE SQL"
+            ),
+        );
+    }
+    assert_eq!(err(&standin, "SELECT $1").sqlstate, "42601", "an argument has a meaning in a body only");
+}
