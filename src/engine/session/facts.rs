@@ -2,12 +2,19 @@
 
 use crate::engine::error::Error;
 use crate::engine::session::row::Row;
+use crate::engine::sql::{Sql, sql};
 
 /// Read in one statement when a session opens (leader-node functions and `pg_user` only).
-pub(super) const OPENING: &str = "SELECT current_user, session_user, current_database(), version(), pg_backend_pid(), u.usesysid, u.usesuper, u.usecreatedb, current_setting('enable_case_sensitive_identifier') FROM pg_user u WHERE u.usename = current_user";
+pub(super) fn opening() -> Sql {
+    sql!(
+        "SELECT current_user, session_user, current_database(), version(), pg_backend_pid(), u.usesysid, u.usesuper, u.usecreatedb, current_setting('enable_case_sensitive_identifier') FROM pg_user u WHERE u.usename = current_user"
+    )
+}
 
 /// The warehouse's own id (AWS: CURRENT_NAMESPACE). A server without it refuses; that is no error.
-pub(super) const NAMESPACE: &str = "SELECT current_namespace";
+pub(super) fn namespace() -> Sql {
+    sql!("SELECT current_namespace")
+}
 
 /// Who a session is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::engine::session::facts::{NAMESPACE, OPENING};
+use crate::engine::session::facts::{namespace, opening};
 
 /// What the server does about a statement.
 pub(super) enum Reply {
@@ -172,10 +172,12 @@ impl Server {
         while let Some((b'Q', body)) = frame(&mut stream).await {
             let sql = String::from_utf8_lossy(&body[..body.len() - 1]).into_owned();
             let reply = match sql.as_str() {
-                OPENING => {
+                text if text == opening().open() => {
                     Reply::Rows(vec![vec!["alice", "alice", "dev", "Redshift 1.0", "7", "100", "t", "f", "off"]])
                 }
-                NAMESPACE => Reply::Error("ERROR", "42703", "column \"current_namespace\" does not exist".into()),
+                text if text == namespace().open() => {
+                    Reply::Error("ERROR", "42703", "column \"current_namespace\" does not exist".into())
+                }
                 text if text.starts_with("SET statement_timeout") => Reply::Tag("SET"),
                 text => {
                     self.seen(|seen| seen.statements.push(text.to_owned()));
