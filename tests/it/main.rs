@@ -5,6 +5,7 @@ mod architecture;
 mod aws_errors;
 mod aws_identity;
 mod bad_input;
+mod campaign;
 mod cancel;
 mod codec_differential;
 mod connections;
