@@ -202,8 +202,8 @@ fn apply(workspace: &Workspace) -> Result<usize, String> {
             return Ok(imported);
         }
         let text = outcome.text();
-        let user =
-            between(&text, "id = \"redshift://", "\"").map(|id| ("redshift_user.tool", format!("redshift://{id}")));
+        let user = text.split_once("import {").and_then(|(_, block)| between(block, "id = \"", "\""));
+        let user = user.map(|id| ("redshift_user.tool", id.to_owned()));
         let integration = between(&text, "already exists on host", "import it by that id")
             .and_then(|text| between(text, "(id = ", ")"))
             .map(|id| ("redshift_integration.i", id.to_owned()));
