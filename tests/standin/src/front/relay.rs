@@ -35,13 +35,8 @@ pub fn error(severity: &str, refusal: &Refusal) -> Frame {
 
 /// An error or notice of PostgreSQL's, in Redshift's words, without what points into the rewritten text.
 pub fn translate(from: &Frame, names: &Names) -> Frame {
-    let all = fields(&from.body);
-    let race = lost_race(&all);
-    let mut found: Vec<(u8, String)> = all.into_iter().filter(|(kind, _)| b"SCMDH".contains(kind)).collect();
-    if let Some((code, message)) = race {
-        found.retain(|(kind, _)| *kind == b'S');
-        found.extend([(b'C', code.to_owned()), (b'M', message)]);
-    }
+    let mut found: Vec<(u8, String)> =
+        fields(&from.body).into_iter().filter(|(kind, _)| b"SCMDH".contains(kind)).collect();
     let session_authorization = found.iter().any(|(k, t)| *k == b'C' && t == "22023")
         && found.iter().any(|(k, t)| *k == b'M' && t.starts_with("role \""));
     for (kind, text) in &mut found {
@@ -56,18 +51,6 @@ pub fn translate(from: &Frame, names: &Names) -> Frame {
     }
     let parts: Vec<_> = found.iter().map(|(kind, text)| (*kind, text.as_str())).collect();
     frame(from.tag, &parts)
-}
-
-/// Who loses a race to make a user or a database hears the same as who comes later, not the name of PostgreSQL's index.
-fn lost_race(fields: &[(u8, String)]) -> Option<(&'static str, String)> {
-    let field = |kind| fields.iter().find(|(k, _)| *k == kind).map(|(_, text)| text.as_str());
-    let (code, what) = match field(b'n')? {
-        "pg_authid_rolname_index" => ("42710", "role"),
-        "pg_database_datname_index" => ("42P04", "database"),
-        _ => return None,
-    };
-    let (_, name) = field(b'D')?.split_once(")=(")?;
-    Some((code, format!("{what} \"{}\" already exists", name.strip_suffix(") already exists.")?)))
 }
 
 /// PostgreSQL warns for each column that REVOKE reached in passing; Redshift's line of PostgreSQL has no rights on
@@ -178,38 +161,6 @@ mod tests {
             ("role \"\u{2}r\" is a member of role \"\u{2}s\"", "role \"r\" is a member of role \"s\""),
         ] {
             assert_eq!(words(postgres), redshift);
-        }
-    }
-
-    #[test]
-    fn the_loser_of_a_race_hears_that_it_exists() {
-        let index = |constraint, detail| {
-            let message = "duplicate key value violates unique constraint \"x\"";
-            frame(b'E', &[(b'S', ERROR), (b'C', "23505"), (b'M', message), (b'D', detail), (b'n', constraint)])
-        };
-        for (constraint, detail, code, message) in [
-            (
-                "pg_authid_rolname_index",
-                "Key (rolname)=(tool) already exists.",
-                "42710",
-                "user \"tool\" already exists",
-            ),
-            (
-                "pg_authid_rolname_index",
-                "Key (rolname)=(\u{1}g) already exists.",
-                "42710",
-                "group \"g\" already exists",
-            ),
-            (
-                "pg_database_datname_index",
-                "Key (datname)=(d) already exists.",
-                "42P04",
-                "database \"d\" already exists",
-            ),
-            ("t_pkey", "Key (id)=(1) already exists.", "23505", "duplicate key value violates unique constraint \"x\""),
-        ] {
-            let translated = fields(&translate(&index(constraint, detail), &Names::default()).body);
-            assert_eq!((&*translated[1].1, &*translated[2].1), (code, message));
         }
     }
 
