@@ -1,7 +1,7 @@
 # `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help build install quickstart test lint docs bench standin testacc mutants need-build need-python need-terraform need-postgres
+.PHONY: help build install quickstart test campaign lint docs bench standin testacc mutants need-build need-python need-terraform need-postgres
 
 # Where cargo builds. Terraform, Python packages and cargo-mutants go below it too, if they have to be fetched.
 TARGET := $(if $(filter /%,$(CARGO_TARGET_DIR)),$(CARGO_TARGET_DIR),$(CURDIR)/$(or $(CARGO_TARGET_DIR),target))
@@ -33,6 +33,9 @@ quickstart: need-build need-terraform need-postgres ## apply, plan again and des
 
 test: need-build need-python ## everything that can be tested without AWS
 	$(CARGO) test $(LOCKED) --workspace
+
+campaign: need-build need-python ## all that make test samples: a fault at every step, 200 kills, 180 destroys and races (an hour or more)
+	CAMPAIGN=1 $(CARGO) test $(LOCKED) --workspace --lib --tests -- campaign at_every_step --nocapture
 
 lint: need-build need-terraform ## formatting, clippy and the rules of the house
 	$(CARGO) fmt --all --check

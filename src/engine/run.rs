@@ -106,18 +106,34 @@ pub async fn shared_turn(
 }
 
 /// Says when to try again.
-#[derive(Default)]
 pub struct Retry {
     failures: u32,
+    attempts: u32,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry::of(ATTEMPTS)
+    }
 }
 
 impl Retry {
+    /// Tries so often.
+    pub fn of(attempts: u32) -> Retry {
+        Retry { failures: 0, attempts }
+    }
+
     /// Waits, if the transaction may be planned and run again after this error; else gives the error back. After a
     /// lost line it may, too: the next plan is made from what is there then.
     pub async fn after(&mut self, error: Error, cancel: &CancellationToken) -> Result<(), Error> {
-        self.failures += 1;
         let may_retry = error.is_retryable() || matches!(error, Error::Lost { .. });
-        if !may_retry || self.failures >= ATTEMPTS || cancel.is_cancelled() {
+        self.after_if(may_retry, error, cancel).await
+    }
+
+    /// The same for who knows of other errors that end by themselves.
+    pub async fn after_if(&mut self, may_retry: bool, error: Error, cancel: &CancellationToken) -> Result<(), Error> {
+        self.failures += 1;
+        if !may_retry || self.failures >= self.attempts || cancel.is_cancelled() {
             return Err(error);
         }
         let pause = pause(self.failures, rand::random::<u16>());
@@ -260,7 +276,7 @@ mod tests {
         assert!(Retry::default().after(server("25P02"), &cancel).await.is_err());
         let lost = Error::Lost { database: "dev".into(), statement: None, reason: "gone".into(), excess: None };
         assert!(Retry::default().after(lost, &cancel).await.is_ok());
-        assert!(Retry { failures: ATTEMPTS - 1 }.after(server("40001"), &cancel).await.is_err());
+        assert!(Retry { failures: ATTEMPTS - 1, ..Retry::default() }.after(server("40001"), &cancel).await.is_err());
         cancel.cancel();
         assert!(Retry::default().after(server("40001"), &cancel).await.is_err());
     }

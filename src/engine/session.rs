@@ -12,6 +12,7 @@ pub(in crate::engine) mod pool;
 mod proxy;
 pub mod row;
 pub mod tls;
+mod turns;
 pub mod validation;
 pub mod warehouse;
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::engine::error::{Error, shown};
 use crate::engine::names::check_name;
 use crate::engine::session::tls::read_pem;
 use crate::engine::settings::access::{RootCert, SslMode};
+pub use crate::engine::settings::aws::{parameter_name, secret_id};
 use crate::engine::settings::endpoint::{Endpoint, bracketed, check_cluster, check_workgroup};
 use crate::engine::settings::host::parse_host;
 use crate::engine::settings::uri::encode;

@@ -16,6 +16,11 @@ use crate::engine::user::{self, Password, PasswordHash, UserWanted};
 /// A password that keeps Redshift's rules.
 pub const PASSWORD: &str = "Canary123";
 
+/// Whether everything is to be tried (`make campaign`), and not only a fair sample.
+pub fn is_campaign() -> bool {
+    std::env::var_os("CAMPAIGN").is_some()
+}
+
 /// A stand-in, and who signs in to it.
 pub struct Trial {
     pub standin: Standin,

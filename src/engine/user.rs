@@ -9,6 +9,7 @@ pub mod inventory;
 #[cfg(test)]
 mod life_tests;
 pub(in crate::engine) mod options;
+pub(in crate::engine) mod routine;
 
 use std::collections::HashMap;
 
@@ -24,7 +25,7 @@ use crate::engine::password;
 use crate::engine::run::{self, Retry};
 use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{Sql, ident};
+use crate::engine::sql::{Sql, ident, secret, sql};
 use crate::engine::step::Step;
 pub use crate::engine::user::dropping::{Dropped, drop_user};
 pub use crate::engine::user::options::{ConnectionLimit, ValidUntil};
@@ -81,7 +82,7 @@ pub struct Limits(HashMap<String, ConnectionLimit>);
 /// Reads the connection limits.
 pub fn load_limits(session: &mut Session) -> BoxFuture<'_, Result<Limits, Error>> {
     Box::pin(async move {
-        let rows = session.query(&Sql::from("SELECT usename, useconnlimit FROM pg_user_info")).await?;
+        let rows = session.query(&sql!("SELECT usename, useconnlimit FROM pg_user_info")).await?;
         let mut limits = HashMap::new();
         for row in &rows {
             if let Some(limit) = row.get(1).and_then(ConnectionLimit::parse) {
@@ -114,6 +115,11 @@ pub async fn find(
         },
         connection_limit,
     }))
+}
+
+/// `"s"."t"`.
+pub(in crate::engine) fn table(schema: &str, table: &str) -> Sql {
+    sql!("{}.{}", ident(schema), ident(table))
 }
 
 /// A user that was not made, or was not read back.
@@ -156,7 +162,9 @@ pub async fn create(
             Err(error) => error,
         };
         warehouse.catalog().forget_principals();
-        if let Err(error) = retry.after(error, cancel).await {
+        let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);
+        if let Err(error) = retry.after_if(may_retry, error, cancel).await {
+            let error = if lost_race(&error) { exists(&wanted.name) } else { error };
             let made = attempts.made;
             return Err(NotCreated { error: if made { not_read_back(&wanted.name, &error) } else { error }, made });
         }
@@ -182,9 +190,6 @@ async fn create_once(
     let ran = run::run(warehouse, &step.database, std::slice::from_ref(step), cancel).await;
     warehouse.catalog().forget_principals();
     match ran {
-        Err(stopped) if stopped.error.sqlstate() == Some("42710") && !attempts.sent => {
-            return Err(exists(&wanted.name));
-        }
         Err(stopped) if !stopped.nothing_done => {
             // The answer to COMMIT was lost. He was not there a moment ago: if he is now, he is ours.
             *attempts = Attempts { sent: true, made: true };
@@ -192,14 +197,33 @@ async fn create_once(
             attempts.made = there.is_some();
             return there.ok_or(stopped.error);
         }
-        // A COMMIT whose answer was lost took effect only now.
-        Err(stopped) if stopped.error.sqlstate() == Some("42710") => attempts.made = true,
+        Err(stopped) if may_be_taken(&stopped.error) => {
+            return match find(warehouse, &wanted.name, false, &CancellationToken::new()).await? {
+                // A COMMIT of ours whose answer was lost took effect only now.
+                Some(ours) if attempts.sent => {
+                    attempts.made = true;
+                    Ok(ours)
+                }
+                Some(_) => Err(exists(&wanted.name)),
+                None => Err(stopped.error),
+            };
+        }
         Err(stopped) => return Err(stopped.error),
         Ok(()) => *attempts = Attempts { sent: true, made: true },
     }
     drop(turns);
     let made = find(warehouse, &wanted.name, false, &CancellationToken::new()).await?;
     made.ok_or_else(|| Error::refused("The user is not listed", "pg_user does not show the user."))
+}
+
+/// Whether the name may be taken: the warehouse says so, or that there was a conflict, which Redshift also says.
+fn may_be_taken(error: &Error) -> bool {
+    matches!(error.sqlstate(), Some("42710" | "XX000")) || lost_race(error)
+}
+
+/// Whether the index of users' names said it: somebody was faster, whom nobody may see yet.
+fn lost_race(error: &Error) -> bool {
+    error.sqlstate() == Some("23505")
 }
 
 fn not_read_back(name: &str, error: &Error) -> Error {
@@ -243,10 +267,10 @@ pub async fn alter(
     loop {
         let ran = alter_once(warehouse, found, wanted, &steps, cancel).await;
         warehouse.catalog().forget_principals();
-        match ran {
-            Ok(()) => return Ok(warnings),
-            Err(error) => retry.after(error, cancel).await?,
-        }
+        let Err(error) = ran else { return Ok(warnings) };
+        let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);
+        let again = retry.after_if(may_retry, error, cancel).await;
+        again.map_err(|error| if lost_race(&error) { exists(&wanted.name) } else { error })?;
     }
 }
 
@@ -263,9 +287,9 @@ async fn alter_once(
     let is_rename = found.name != wanted.name;
     warehouse.catalog().forget_principals();
     let there = find(warehouse, &found.name, false, cancel).await?.is_some();
-    if is_rename && find(warehouse, &wanted.name, false, cancel).await?.is_some() {
+    if is_rename && let Some(other) = find(warehouse, &wanted.name, false, cancel).await? {
         // After a lost answer the rename may be done: the rest follows under the new name.
-        if !there {
+        if !there && other.id == found.id {
             let (rest, _) = alter_steps(database, &UserFound { name: wanted.name.clone(), ..found.clone() }, wanted);
             return run::run(warehouse, database, &rest, cancel).await.map_err(|stopped| stopped.error);
         }
@@ -278,7 +302,13 @@ async fn alter_once(
         ));
     }
     match run::run(warehouse, database, steps, cancel).await {
-        Err(stopped) if is_rename && stopped.error.sqlstate() == Some("42710") => Err(exists(&wanted.name)),
+        Err(stopped) if is_rename && may_be_taken(&stopped.error) => {
+            warehouse.catalog().forget_principals();
+            match find(warehouse, &wanted.name, false, &CancellationToken::new()).await? {
+                Some(other) if other.id != found.id => Err(exists(&wanted.name)),
+                _ => Err(stopped.error),
+            }
+        }
         other => other.map_err(|stopped| stopped.error),
     }
 }
@@ -299,13 +329,13 @@ fn check(wanted: &UserWanted) -> Result<(), Error> {
 }
 
 fn create_sql(wanted: &UserWanted) -> Sql {
-    let options = [wanted.connection_limit.map(ConnectionLimit::sql), wanted.valid_until.map(ValidUntil::sql)];
-    let options: String = options.into_iter().flatten().map(|option| format!(" {option}")).collect();
     let user = ident(&wanted.name);
-    match hashed(&wanted.name, &wanted.password) {
-        Some(hash) => Sql::with_secret(&format!("CREATE USER {user} PASSWORD "), &hash, &options),
-        None => Sql::from(format!("CREATE USER {user} PASSWORD DISABLE{options}")),
-    }
+    let made = match hashed(&wanted.name, &wanted.password) {
+        Some(hash) => sql!("CREATE USER {} PASSWORD {}", user, secret(&hash)),
+        None => sql!("CREATE USER {} PASSWORD DISABLE", user),
+    };
+    let options = [wanted.connection_limit.map(ConnectionLimit::sql), wanted.valid_until.map(ValidUntil::sql)];
+    Sql::join(" ", std::iter::once(made).chain(options.into_iter().flatten()))
 }
 
 /// The statements of [`alter`], and what a person should know about them.
@@ -314,7 +344,7 @@ pub fn alter_steps(database: &str, found: &UserFound, wanted: &UserWanted) -> (V
     let mut warnings = Vec::new();
     let is_rename = found.name != wanted.name;
     if is_rename {
-        let sql = format!("ALTER USER {} RENAME TO {}", ident(&found.name), ident(&wanted.name));
+        let sql = sql!("ALTER USER {} RENAME TO {}", ident(&found.name), ident(&wanted.name));
         steps.push(Step::shared(database, sql, "a new name"));
         if matches!(wanted.password, Password::Keep) {
             warnings.push(Warning {
@@ -327,19 +357,19 @@ pub fn alter_steps(database: &str, found: &UserFound, wanted: &UserWanted) -> (V
     let user = ident(&wanted.name);
     match (&wanted.password, hashed(&wanted.name, &wanted.password)) {
         (_, Some(hash)) => {
-            let sql = Sql::with_secret(&format!("ALTER USER {user} PASSWORD "), &hash, "");
+            let sql = sql!("ALTER USER {} PASSWORD {}", user, secret(&hash));
             steps.push(Step::shared(database, sql, "a new password"));
         }
         (Password::Disable, None) => {
-            steps.push(Step::shared(database, format!("ALTER USER {user} PASSWORD DISABLE"), "no password"));
+            steps.push(Step::shared(database, sql!("ALTER USER {} PASSWORD DISABLE", user), "no password"));
         }
         _ => {}
     }
     if let Some(limit) = wanted.connection_limit.filter(|limit| found.connection_limit != Some(*limit)) {
-        steps.push(Step::shared(database, format!("ALTER USER {user} {}", limit.sql()), "how many sessions"));
+        steps.push(Step::shared(database, sql!("ALTER USER {} {}", user, limit.sql()), "how many sessions"));
     }
     if let Some(until) = wanted.valid_until.filter(|until| found.valid_until != Some(*until)) {
-        steps.push(Step::shared(database, format!("ALTER USER {user} {}", until.sql()), "until when"));
+        steps.push(Step::shared(database, sql!("ALTER USER {} {}", user, until.sql()), "until when"));
     }
     (steps, warnings)
 }

@@ -2,8 +2,10 @@
 
 use super::configured::Configured;
 use super::link;
+use crate::engine::error::Error;
 use crate::engine::settings::defaults::StoredAt;
-use crate::terraform::{Change, Diagnostics, Plan};
+use crate::engine::settings::{parameter_name, secret_id};
+use crate::terraform::{Change, Diagnostics, Plan, Value};
 
 /// What read saw of a password's version, for the next plan to compare.
 const SEEN: &str = "seen_password_version";
@@ -11,6 +13,20 @@ const SEEN: &str = "seen_password_version";
 /// Where AWS keeps a password, of the two settings that may say it.
 pub(super) fn stored_at(parameter: Option<&String>, secret: Option<&String>) -> Option<StoredAt> {
     parameter.cloned().map(StoredAt::Parameter).or_else(|| secret.cloned().map(StoredAt::Secret))
+}
+
+/// The rule for the name of a parameter, as a connection has it.
+pub(super) fn parameter(value: &Value) -> Result<(), String> {
+    named(value, parameter_name)
+}
+
+/// The same for a secret's.
+pub(super) fn secret(value: &Value) -> Result<(), String> {
+    named(value, secret_id)
+}
+
+fn named(value: &Value, rule: fn(&str) -> Result<(), Error>) -> Result<(), String> {
+    rule(value.as_str().unwrap_or_default()).map_err(|error| error.detail())
 }
 
 /// Whether read saw another version than the one that was sent.

@@ -77,7 +77,7 @@ impl Resource for User {
             )
             .setting(
                 "skip_databases",
-                set(string()).local().doc("Databases that the login cannot enter and that are not looked at when the user is destroyed."),
+                set(string()).local().check(databases).doc("Databases that the login cannot enter and that are not looked at when the user is destroyed."),
             )
             .derived("id", string().doc("Endpoint, or the connection's id, and `#user/` with the name; also the import id."), id);
         place::attributes(schema).pinned(
@@ -342,6 +342,15 @@ fn recorded(version: &str) -> Diagnostic {
 
 fn name(value: &Value) -> Result<(), String> {
     check_name(value.as_str().unwrap_or_default()).map_err(|problem| format!("In name: {problem}."))
+}
+
+fn databases(value: &Value) -> Result<(), String> {
+    let Value::List(names) = value else { return Ok(()) };
+    for name in names.iter().filter(|name| !name.is_unknown()) {
+        let named = name.as_str().ok_or_else(|| "A name in skip_databases is null.".to_owned())?;
+        check_name(named).map_err(|problem| format!("In skip_databases: {problem}."))?;
+    }
+    Ok(())
 }
 
 fn valid_until(value: &Value) -> Result<(), String> {

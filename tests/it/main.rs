@@ -5,6 +5,7 @@ mod architecture;
 mod aws_errors;
 mod aws_identity;
 mod bad_input;
+mod campaign;
 mod cancel;
 mod clean;
 mod codec_differential;

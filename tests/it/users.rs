@@ -279,3 +279,36 @@ fn a_password_against_redshifts_rules_is_refused_before_anything_is_sent() {
     }
     assert_eq!(warehouse.writes(), 0);
 }
+
+/// As those of a connection are.
+#[test]
+fn settings_that_cannot_be_are_refused_by_the_plan() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/tool";
+    for (setting, value) in [
+        ("secret_id", "\"\""),
+        ("secret_id", "\"warehouse\\u0007tool\""),
+        ("secret_id", "\"arn:aws:secretsmanager:eu-west-1\""),
+        ("secret_id", &format!("\"{arn}\"")),
+        ("password_ssm_parameter", "\"\""),
+        ("password_ssm_parameter", "\"/warehouse\\n/tool\""),
+        ("password_ssm_parameter", "\"/warehouse/\""),
+        ("skip_databases", "[\"mart\", \"\"]"),
+        ("skip_databases", "[\"a\\u0000b\"]"),
+        ("skip_databases", "[null]"),
+    ] {
+        let problem = workspace.refused(&user(&format!("  {setting} = {value}")));
+        assert!(problem.text().contains(setting), "{value}: {problem:?}");
+    }
+    for good in [
+        "  secret_id = \"warehouse/tool\"".to_owned(),
+        format!("  password_ssm_parameter = \"{arn}\""),
+        "  skip_databases = [\"Mart 2\"]".to_owned(),
+    ] {
+        workspace.write(&user(&good));
+        let plan = workspace.try_plan();
+        assert_eq!(plan.outcome.code, 2, "{good}: {}", plan.outcome.text());
+    }
+    assert_eq!(warehouse.writes(), 0);
+}

@@ -65,7 +65,7 @@ pub(super) enum Remover<'a> {
 }
 
 /// How often DROP DATABASE is tried while somebody is still in it.
-const DROPS: u32 = 5;
+const DROPS: u32 = 8;
 
 /// Removes the integration. What is gone already is fine. The warnings say what could not be looked at.
 pub async fn remove(
@@ -464,23 +464,32 @@ fn drop_procedures(spec: &Spec, inside: &Inside) -> Vec<Sql> {
     .collect()
 }
 
-/// Drops the managed database, once nobody is in it any more.
+/// Drops the managed database, once nobody is in it any more. Who looks into every database waits meanwhile.
 async fn drop_database(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<(), Error> {
     let home = super::home(warehouse, spec, cancel).await?.1;
     let superuser = warehouse.facts(cancel).await?.superuser;
-    let drop = sql!("DROP DATABASE {}", bare(&spec.database));
+    let name = bare(&spec.database);
+    // AWS, DROP DATABASE: FORCE ends the sessions itself. Older releases do not know the word.
+    let (plain, forced) = (sql!("DROP DATABASE {}", name), sql!("DROP DATABASE {} FORCE", name));
+    let mut may_force = superuser;
+    let _turn = warehouse.dropping_turn(cancel).await?;
     for attempt in 1.. {
         warehouse.close_idle(&spec.database);
         if superuser {
             end_sessions(warehouse, &home, &spec.database, cancel).await?;
         }
-        match alone(warehouse, &home, &drop, cancel).await {
+        let forces = may_force && attempt > 1;
+        match alone(warehouse, &home, if forces { &forced } else { &plain }, cancel).await {
             // It was dropped, and the answer was lost.
             Err(error) if error.sqlstate() == Some("3D000") => return Ok(()),
+            Err(error) if forces && matches!(error.sqlstate(), Some("42601" | "0A000")) => may_force = false,
             // Sessions take a moment to end.
             Err(error) if error.sqlstate() == Some("55006") && attempt < DROPS => {
-                tracing::debug!(attempt, "somebody is still in the database");
-                tokio::time::sleep(std::time::Duration::from_millis(200) * attempt).await;
+                tracing::debug!(attempt, %error, "somebody is still in the database");
+                tokio::select! {
+                    () = tokio::time::sleep(std::time::Duration::from_millis(200) * attempt) => {}
+                    () = cancel.cancelled() => return Err(Error::Cancelled),
+                }
             }
             other => return other,
         }
@@ -488,18 +497,27 @@ async fn drop_database(warehouse: &Warehouse, spec: &Spec, cancel: &Cancellation
     Ok(())
 }
 
-/// Ends the sessions of others. Leader functions and STV tables do not mix, so their processes are read first.
+/// Ends the sessions of others. Leader functions and STV tables do not mix, so their processes are read first; a serverless
+/// workgroup shows none (AWS: STV_SESSIONS is not in its list).
 async fn end_sessions(
     warehouse: &Warehouse,
     home: &str,
     database: &str,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
+    // db_name is char(50) (AWS: STV_SESSIONS): where a longer name is cut, it could be another database's.
+    if database.len() >= 50 {
+        return Ok(());
+    }
     let mut session = warehouse.session(home, cancel).await?;
-    // db_name is char(50), and names may be longer (AWS: STV_SESSIONS).
-    let shown: String = database.chars().take(50).collect();
-    let query = sql!("SELECT process FROM stv_sessions WHERE db_name = {} AND user_name <> 'rdsdb'", literal(&shown));
-    let rows = session.query(&query).await?;
+    let query = sql!("SELECT process FROM stv_sessions WHERE db_name = {} AND user_name <> 'rdsdb'", literal(database));
+    let rows = match session.query(&query).await {
+        Err(error @ Error::Server(_)) => {
+            tracing::debug!(%error, "the sessions are not shown");
+            return Ok(());
+        }
+        rows => rows?,
+    };
     for row in rows {
         let process: i64 = row.parse(0)?;
         let ended = session.query(&sql!("SELECT pg_terminate_backend({})", process)).await;

@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::error::Error;
+use crate::engine::names::fold_ascii;
 use crate::engine::session::Live;
 
 /// The shelves of all databases.
@@ -32,6 +33,13 @@ impl Pool {
         let make = || Arc::new(Shelf { permits: Arc::new(Semaphore::new(self.max_sessions)), idle: Mutex::default() });
         shelves.entry(database.to_owned()).or_insert_with(make).clone()
     }
+
+    /// Closes what is idle in a database, however its name was written.
+    pub(super) fn close_idle(&self, database: &str) {
+        let shelves = self.shelves.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = shelves.iter().filter(|(name, _)| fold_ascii(name) == fold_ascii(database));
+        same.for_each(|(_, shelf)| shelf.close());
+    }
 }
 
 impl Shelf {
@@ -55,8 +63,7 @@ impl Shelf {
         None
     }
 
-    /// Closes what is idle.
-    pub(super) fn close(&self) {
+    fn close(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

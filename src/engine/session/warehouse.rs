@@ -7,19 +7,20 @@ use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use secrecy::SecretString;
-use tokio::sync::{Mutex as AsyncMutex, OnceCell, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OnceCell};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::aws::{Aws, AwsOptions};
 use crate::engine::catalog::Catalog;
 use crate::engine::error::{Error, Reach, ServerError, Stage};
-use crate::engine::names::fold_ascii;
 use crate::engine::session::connect::{self, End, Wired, unreachable};
 use crate::engine::session::facts::{Facts, namespace, opening};
 use crate::engine::session::memory::Memory;
 use crate::engine::session::pool::Pool;
 use crate::engine::session::tls;
+pub use crate::engine::session::turns::TurnGuard;
+use crate::engine::session::turns::Turns;
 use crate::engine::session::{Live, Session};
 use crate::engine::settings::access::Access;
 use crate::engine::settings::endpoint::Endpoint;
@@ -52,7 +53,7 @@ pub struct Engine {
 #[derive(Default)]
 struct Known {
     warehouses: Vec<Arc<Warehouse>>,
-    turns: HashMap<Endpoint, Arc<Turns>>,
+    endpoints: HashMap<Endpoint, Arc<AtEndpoint>>,
 }
 
 impl Engine {
@@ -77,9 +78,9 @@ impl Engine {
         let login = match relative {
             Some(warehouse) => warehouse.login.clone(),
             None => {
-                let turns = known.turns.entry(access.endpoint.clone()).or_default().clone();
+                let endpoint = known.endpoints.entry(access.endpoint.clone()).or_default().clone();
                 let application = self.options.application_name.clone();
-                Arc::new(Login::new(access.clone(), turns, application, self.statements.clone(), self.aws.clone()))
+                Arc::new(Login::new(access.clone(), endpoint, application, self.statements.clone(), self.aws.clone()))
             }
         };
         let warehouse = Arc::new(Warehouse { access, login, facts: OnceCell::new() });
@@ -105,9 +106,9 @@ struct Login {
     access: Arc<Access>,
     aws: Arc<Aws>,
     application: String,
-    pool: Pool,
+    pool: Arc<Pool>,
     catalog: Catalog,
-    turns: Arc<Turns>,
+    endpoint: Arc<AtEndpoint>,
     memory: Memory,
     tls: OnceCell<Option<Arc<ClientConfig>>>,
     statements: Arc<AtomicU64>,
@@ -116,16 +117,12 @@ struct Login {
     works: AtomicBool,
 }
 
+/// What all logins to one endpoint share.
 #[derive(Default)]
-struct Turns {
-    databases: Mutex<HashMap<String, Arc<AsyncMutex<()>>>>,
-    shared: Arc<AsyncMutex<()>>,
-    integrations: Arc<AsyncMutex<()>>,
+struct AtEndpoint {
+    turns: Turns,
+    pools: Mutex<Vec<Arc<Pool>>>,
 }
-
-/// A turn; dropping it gives it back.
-#[must_use = "a turn ends when its guard is dropped"]
-pub struct TurnGuard(#[allow(dead_code)] OwnedMutexGuard<()>);
 
 impl Warehouse {
     /// A session with `database`, from the pool or new; waits while `max_sessions` are out. `cancel` stops the waiting,
@@ -148,9 +145,11 @@ impl Warehouse {
         }
     }
 
-    /// Closes the idle sessions with a database: it cannot be dropped while somebody is in it.
+    /// Closes the idle sessions with a database, of all logins to this endpoint: it cannot be dropped while somebody is in
+    /// it.
     pub fn close_idle(&self, database: &str) {
-        self.login.pool.shelf(database).close();
+        let pools = self.login.endpoint.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.iter().for_each(|pool| pool.close_idle(database));
     }
 
     /// The facts of the first sign-in to the access's own database.
@@ -161,23 +160,36 @@ impl Warehouse {
 
     /// The turn for DDL in one database, among all logins to this endpoint.
     pub async fn turn(&self, database: &str) -> TurnGuard {
-        let turn = {
-            let mut databases = self.login.turns.databases.lock().unwrap_or_else(PoisonError::into_inner);
-            databases.entry(fold_ascii(database)).or_default().clone()
-        };
-        TurnGuard(turn.lock_owned().await)
+        self.login.endpoint.turns.database(database).await
     }
 
-    /// The turn for making, changing and removing integrations, of which one looks for others in every database. Always
-    /// taken before a database's turn.
+    /// The turn for making, changing and removing integrations, of which one looks for others in every database.
     pub async fn integrations_turn(&self) -> TurnGuard {
-        TurnGuard(self.login.turns.integrations.clone().lock_owned().await)
+        self.login.endpoint.turns.integrations().await
+    }
+
+    /// The turn for a look into every database: others may look too, but none is dropped meanwhile.
+    pub async fn looking_turn(&self, cancel: &CancellationToken) -> Result<TurnGuard, Error> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Error::Cancelled),
+            turn = self.login.endpoint.turns.looking() => Ok(turn),
+        }
+    }
+
+    /// The turn for dropping a database: nobody looks into every one meanwhile.
+    pub async fn dropping_turn(&self, cancel: &CancellationToken) -> Result<TurnGuard, Error> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Error::Cancelled),
+            turn = self.login.endpoint.turns.dropping() => Ok(turn),
+        }
     }
 
     /// The turn for statements on shared objects (users, groups, roles, memberships, rights on databases), among all
-    /// logins to this endpoint. Always taken after a database's turn, never before.
+    /// logins to this endpoint.
     pub async fn shared_turn(&self) -> TurnGuard {
-        TurnGuard(self.login.turns.shared.clone().lock_owned().await)
+        self.login.endpoint.turns.shared().await
     }
 
     /// What this warehouse was made from.
@@ -197,14 +209,22 @@ impl Warehouse {
 }
 
 impl Login {
-    fn new(access: Access, turns: Arc<Turns>, application: String, statements: Arc<AtomicU64>, aws: Arc<Aws>) -> Self {
+    fn new(
+        access: Access,
+        endpoint: Arc<AtEndpoint>,
+        application: String,
+        statements: Arc<AtomicU64>,
+        aws: Arc<Aws>,
+    ) -> Self {
+        let pool = Arc::new(Pool::new(access.max_sessions));
+        endpoint.pools.lock().unwrap_or_else(PoisonError::into_inner).push(pool.clone());
         Self {
             aws,
-            pool: Pool::new(access.max_sessions),
+            pool,
             access: Arc::new(access),
             application,
             catalog: Catalog::default(),
-            turns,
+            endpoint,
             memory: Memory::default(),
             tls: OnceCell::new(),
             statements,
@@ -311,9 +331,9 @@ impl Login {
         };
         let mut live =
             Live { wired, facts: Arc::new(unknown), access: access.clone(), tls, statements: self.statements.clone() };
-        live.opening(sql!("SET statement_timeout TO {}", access.statement_timeout.as_millis())).await?;
-        let rows = live.opening(opening()).await?;
-        let namespace = match live.opening(namespace()).await {
+        live.opening(&sql!("SET statement_timeout TO {}", access.statement_timeout.as_millis())).await?;
+        let rows = live.opening(&opening()).await?;
+        let namespace = match live.opening(&namespace()).await {
             Ok(rows) => rows.first().and_then(|row| row.get(0)).map(str::to_owned),
             Err(Error::Server(_)) => None,
             Err(error) => return Err(error),
@@ -336,8 +356,8 @@ impl Login {
 
 impl Live {
     /// One of the statements that open a session.
-    async fn opening(&mut self, sql: Sql) -> Result<Vec<crate::engine::session::row::Row>, Error> {
-        match self.ask(&sql).await {
+    async fn opening(&mut self, sql: &Sql) -> Result<Vec<crate::engine::session::row::Row>, Error> {
+        match self.ask(sql).await {
             Ok((rows, _)) => Ok(rows),
             Err(error) => match error.as_db_error() {
                 Some(db) => Err(ServerError {
@@ -376,7 +396,7 @@ mod tests {
         assert!(Arc::ptr_eq(&one.login, &sales.login));
         let bob = engine.warehouse(Access { user: "bob".into(), ..sample() });
         assert!(!Arc::ptr_eq(&one.login, &bob.login));
-        assert!(Arc::ptr_eq(&one.login.turns, &bob.login.turns));
+        assert!(Arc::ptr_eq(&one.login.endpoint, &bob.login.endpoint));
     }
 
     #[tokio::test]

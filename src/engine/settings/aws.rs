@@ -80,15 +80,26 @@ pub(super) fn role_session_name(text: &str) -> Result<(), Error> {
 }
 
 /// The name of an SSM parameter, or its ARN (AWS: GetParameter).
-pub(super) fn parameter_name(text: &str) -> Result<(), Error> {
+pub fn parameter_name(text: &str) -> Result<(), Error> {
     let good = (1..=2048).contains(&text.len()) && plain(text, b"_.-/:") && !text.ends_with('/');
+    let good = good && is_name_or_arn(text, "ssm", "parameter/");
     rule("password_ssm_parameter", good, "the name of an SSM parameter, such as \"/warehouse/password\"")
 }
 
 /// The name of a secret, or its ARN (AWS: GetSecretValue).
-pub(super) fn secret_id(text: &str) -> Result<(), Error> {
+pub fn secret_id(text: &str) -> Result<(), Error> {
     let good = (1..=2048).contains(&text.len()) && plain(text, b"/_+=.@-!:");
+    let good = good && is_name_or_arn(text, "secretsmanager", "secret:");
     rule("secret_id", good, "the name or ARN of a secret in Secrets Manager")
+}
+
+/// Whether an ARN, if it is one, is of this service and this kind of thing.
+fn is_name_or_arn(text: &str, service: &str, kind: &str) -> bool {
+    let is_of = |arn: Arn| {
+        let name = arn.resource.strip_prefix(kind);
+        arn.service == service && !arn.region.is_empty() && name.is_some_and(|name| !name.is_empty())
+    };
+    !text.starts_with("arn:") || text.parse().is_ok_and(is_of)
 }
 
 /// What contradicts itself, as far as the settings of one place show.
@@ -179,7 +190,20 @@ mod tests {
         assert_eq!(parameter_name("/a/b.c-d_e"), Ok(()));
         assert_eq!(refused(parameter_name("a b")), Some("password_ssm_parameter"));
         assert_eq!(secret_id("arn:aws:secretsmanager:eu-west-1:123456789012:secret:a/b-AbCdEf"), Ok(()));
-        assert_eq!(refused(secret_id("")), Some("secret_id"));
+        for bad in [
+            "",
+            "a\u{7}b",
+            "arn:aws:secretsmanager",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:",
+            "arn:aws:secretsmanager::123456789012:secret:a",
+            "arn:aws:ssm:eu-west-1:123456789012:parameter/a",
+        ] {
+            assert_eq!(refused(secret_id(bad)), Some("secret_id"), "{bad}");
+        }
+        assert_eq!(parameter_name("arn:aws:ssm:eu-west-1:123456789012:parameter/a/b"), Ok(()));
+        for bad in ["", "a/", "arn:aws:ssm", "arn:aws:secretsmanager:eu-west-1:123456789012:secret:a"] {
+            assert_eq!(refused(parameter_name(bad)), Some("password_ssm_parameter"), "{bad}");
+        }
     }
 
     /// Proves: Q18

@@ -1,10 +1,11 @@
 //! What keeps a user from being dropped, in words.
 
 use crate::engine::catalog::acl;
-use crate::engine::datastore::steps::table;
 use crate::engine::error::Error;
 use crate::engine::sql::ident;
-use crate::engine::user::inventory::{Hold, Inventory, Objects, Outside, Owned};
+use crate::engine::user::handover::{on_datashare, revoke_on_database, to_hand_over};
+use crate::engine::user::inventory::{Hold, Inventory, Objects, OnDatabase, Outside, Owned};
+use crate::engine::user::table;
 
 /// At most this many blockers are listed.
 const BLOCKERS: usize = 50;
@@ -34,7 +35,7 @@ pub(super) fn blockers(databases: &[Inventory], outside: &Outside, name: &str, f
     let mut lines = Vec::new();
     for inventory in databases {
         let place = format!("database {}", ident(&inventory.database));
-        for owned in inventory.owns.iter().filter(|owned| !force || owned.kind == "library") {
+        for owned in inventory.owns.iter().filter(|owned| !force || to_hand_over(owned).is_none()) {
             lines.push(format!("{place}: owns {}", owned_in_words(owned)));
         }
         if force {
@@ -67,19 +68,19 @@ pub(super) fn blockers(databases: &[Inventory], outside: &Outside, name: &str, f
     }
     if !force {
         lines.extend(outside.iam.iter().map(|(arn, command)| format!("holds ASSUMEROLE on {arn} for {command}")));
-        lines.extend(outside.databases.iter().map(|(database, privilege, scope)| {
-            let scope = if scope.is_empty() { String::new() } else { format!(" ({})", scope.to_ascii_lowercase()) };
-            format!("holds {privilege} on database {}{scope}", ident(database))
-        }));
-        lines.extend(
-            outside
-                .datashares
-                .iter()
-                .map(|(share, privilege)| format!("holds {privilege} on datashare {}", ident(share))),
-        );
     }
+    let on_databases = outside.databases.iter().filter(|right| !force || revoke_on_database(right, name).is_none());
+    lines.extend(on_databases.map(right_in_words));
+    let on_shares = outside.datashares.iter().filter(|(_, privilege)| !force || on_datashare(privilege).is_none());
+    lines.extend(on_shares.map(|(share, privilege)| format!("holds {privilege} on datashare {}", ident(share))));
     lines.extend(outside.policies.iter().map(|policy| format!("has {policy} attached")));
     lines
+}
+
+fn right_in_words(right: &OnDatabase) -> String {
+    let OnDatabase { database, privilege, scope, .. } = right;
+    let scope = if scope.is_empty() { String::new() } else { format!(" ({})", scope.to_ascii_lowercase()) };
+    format!("holds {privilege} on database {}{scope}", ident(database))
 }
 
 fn owned_in_words(owned: &Owned) -> String {
@@ -118,7 +119,7 @@ fn grantee_in_words(grantee: &acl::Grantee) -> String {
 }
 
 fn objects(objects: Objects) -> String {
-    objects.sql().to_ascii_lowercase()
+    objects.sql().to_string().to_ascii_lowercase()
 }
 
 fn in_schema(schema: &str) -> String {
@@ -130,12 +131,14 @@ mod tests {
     use super::*;
     use crate::engine::rights::Rights;
     use crate::engine::user::inventory::{DefaultBy, DefaultTo};
+    use crate::engine::user::routine::Routine;
 
     fn inventory() -> Inventory {
         let owned = |kind: &str, schema: &str, name: &str| Owned {
             kind: kind.into(),
             schema: schema.into(),
             name: name.into(),
+            routine: Routine::parse(schema, "p", name),
         };
         let hold = |kind: &str, to: &str, grantor: &str| Hold {
             kind: kind.into(),
@@ -173,10 +176,16 @@ mod tests {
     }
 
     fn outside() -> Outside {
+        let right = |privilege: &str, scope: &str| OnDatabase {
+            database: "shared".into(),
+            privilege: privilege.into(),
+            scope: scope.into(),
+            is_local: false,
+        };
         Outside {
             iam: vec![("arn:aws:iam::1:role/x".into(), "COPY".into())],
-            databases: vec![("shared".into(), "USAGE".into(), "DATABASE".into())],
-            datashares: vec![("share".into(), "ALTER".into())],
+            databases: vec![right("USAGE", "DATABASE"), right("OWN", "TABLES")],
+            datashares: vec![("share".into(), "ALTER".into()), ("share".into(), "OWN".into())],
             policies: vec!["masking policy \"m\" on \"s\".\"t\"".into()],
             roles: vec!["r".into()],
             groups: vec!["g".into()],
@@ -200,7 +209,9 @@ mod tests {
                 "database \"dev\": holds SELECT for tables in schema \"s\"",
                 "holds ASSUMEROLE on arn:aws:iam::1:role/x for COPY",
                 "holds USAGE on database \"shared\" (database)",
+                "holds OWN on database \"shared\" (tables)",
                 "holds ALTER on datashare \"share\"",
+                "holds OWN on datashare \"share\"",
                 "has masking policy \"m\" on \"s\".\"t\" attached",
             ]
         );
@@ -213,13 +224,18 @@ mod tests {
         let left = blockers(&[inventory()], &outside(), "bob", true);
         assert_eq!(
             left,
-            ["database \"dev\": owns library \"lib\"", "has masking policy \"m\" on \"s\".\"t\" attached"]
+            [
+                "database \"dev\": owns library \"lib\"",
+                "holds OWN on database \"shared\" (tables)",
+                "holds OWN on datashare \"share\"",
+                "has masking policy \"m\" on \"s\".\"t\" attached"
+            ]
         );
     }
 
     #[test]
     fn the_refusal_lists_so_many_and_says_the_way_out() {
-        let owned = Owned { kind: "table".into(), schema: "s".into(), name: "t".into() };
+        let owned = Owned { kind: "table".into(), schema: "s".into(), name: "t".into(), routine: None };
         let many = Inventory { database: "dev".into(), owns: vec![owned; BLOCKERS + 3], ..Inventory::default() };
         let error = check("bob", std::slice::from_ref(&many), &Outside::default(), false).expect_err("blocks");
         assert!(error.detail().contains("and 3 more") && error.detail().contains("force_destroy"), "{error}");

@@ -1,21 +1,26 @@
 //! Dropping a user. Redshift itself looks only in the current database for what he owns and holds, and leaves the rest
 //! dangling; so every database is looked at before anything is changed in any.
 
+use std::collections::BTreeMap;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
 use crate::engine::catalog::principals::Group;
 use crate::engine::datastore::owners::Warning;
-use crate::engine::datastore::steps::table;
-use crate::engine::error::Error;
+use crate::engine::error::{Error, ProxyProblem, Reach};
 use crate::engine::names::fold_ascii;
 use crate::engine::run::{self, Retry};
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{Sql, ident, literal};
+use crate::engine::sql::{Sql, ident, literal, sql};
 use crate::engine::step::Step;
 use crate::engine::user::blockers::{blockers, check};
 use crate::engine::user::handover::{Owners, clearing_steps, outside_steps};
-use crate::engine::user::inventory::{Inventory, Outside, look};
+use crate::engine::user::inventory::{Inventory, OnDatabase, Outside, look};
+use crate::engine::user::table;
+
+/// How often the databases are looked at anew, where one of them or a session goes away meanwhile.
+const LOOKS: u32 = 10;
 
 /// A user is gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,10 +30,11 @@ pub struct Dropped {
 
 /// The databases of the warehouse itself: not shared ones, not the system's. In order.
 pub async fn local_databases(at: At<'_>) -> Result<Vec<String>, Error> {
-    const DATABASES: &str = "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' \
-        AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog')";
+    let databases = sql!(
+        "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog')"
+    );
     let mut session = at.warehouse.session(at.database, at.cancel).await?;
-    let rows = session.query(&Sql::from(DATABASES)).await?;
+    let rows = session.query(&databases).await?;
     let mut names =
         rows.iter().map(|row| Ok(row.text(0)?.trim_end().to_owned())).collect::<Result<Vec<String>, Error>>()?;
     names.sort();
@@ -86,7 +92,8 @@ pub(in crate::engine) async fn drop_held(
         catalog.forget_principals();
         match ran {
             Ok(()) => break,
-            Err(error) => retry.after(error, cancel).await?,
+            // A database that was found went away before he was cleared out of it: the next look does not find it.
+            Err(error) => retry.after_if(went_away(&error) || error.is_retryable(), error, cancel).await?,
         }
     }
     let principals = catalog.principals(At { cancel: &CancellationToken::new(), ..at }).await?;
@@ -111,7 +118,7 @@ pub(in crate::engine) async fn may_drop(
     let home = warehouse.access().database.clone();
     let mut found = look_everywhere(warehouse, dropping.name, id, dropping.skip_databases, cancel).await?;
     found.iter_mut().for_each(spares);
-    let outside = outside(At::new(warehouse, &home, cancel), dropping.name).await?;
+    let outside = outside(At::new(warehouse, &home, cancel), dropping).await?;
     check(dropping.name, &found, &outside, dropping.force)
 }
 
@@ -124,24 +131,24 @@ async fn drop_once(at: At<'_>, id: i64, dropping: Dropping<'_>) -> Result<(), Er
         return Ok(());
     }
     let found = look_everywhere(warehouse, name, id, skip_databases, at.cancel).await?;
-    let outside = outside(at, name).await?;
+    let outside = outside(at, dropping).await?;
     check(name, &found, &outside, force)?;
     for inventory in &found {
         clear(warehouse, inventory, dropping, id, at.cancel).await?;
     }
-    let mut last = Vec::new();
-    if force {
-        last.extend(outside_steps(at.database, name, &outside));
+    let steps = if force { outside_steps(at.database, name, &outside) } else { Vec::new() };
+    let (mut last, elsewhere): (Vec<Step>, Vec<Step>) =
+        steps.into_iter().partition(|step| step.database == at.database);
+    for steps in elsewhere.chunk_by(|one, other| one.database == other.database) {
+        run_in(warehouse, &steps[0].database, steps, dropping.held, at.cancel).await?;
     }
     for role in &outside.roles {
-        let sql = format!("REVOKE ROLE {} FROM {}", ident(role), ident(name));
-        last.push(Step::shared(at.database, sql, "a role"));
+        last.push(Step::shared(at.database, sql!("REVOKE ROLE {} FROM {}", ident(role), ident(name)), "a role"));
     }
     for group in &outside.groups {
-        let sql = format!("ALTER GROUP {} DROP USER {}", ident(group), ident(name));
-        last.push(Step::shared(at.database, sql, "a group"));
+        last.push(Step::shared(at.database, sql!("ALTER GROUP {} DROP USER {}", ident(group), ident(name)), "a group"));
     }
-    last.push(Step::shared(at.database, format!("DROP USER {}", ident(name)), "the user"));
+    last.push(Step::shared(at.database, sql!("DROP USER {}", ident(name)), "the user"));
     run_in(warehouse, at.database, &last, dropping.held, at.cancel).await
 }
 
@@ -220,6 +227,8 @@ async fn blind_spots(
     warnings
 }
 
+/// Looks into every database but those that are skipped. One that is listed and not there any more, or a session that is
+/// ended, is somebody dropping a database: the list is read anew, and what it does not hold any more needs no look.
 async fn look_everywhere(
     warehouse: &Warehouse,
     name: &str,
@@ -228,15 +237,52 @@ async fn look_everywhere(
     cancel: &CancellationToken,
 ) -> Result<Vec<Inventory>, Error> {
     let home = warehouse.access().database.clone();
-    let mut all = Vec::new();
-    for database in local_databases(At::new(warehouse, &home, cancel)).await? {
-        if skip_databases.contains(&database) {
-            continue;
-        }
-        let found = look_in(warehouse, &database, name, id, cancel).await;
-        all.push(found.map_err(|error| cannot_look(error, &database, name))?);
+    let mut found = BTreeMap::new();
+    let mut retry = Retry::of(LOOKS);
+    loop {
+        let ended = {
+            let _turn = warehouse.looking_turn(cancel).await?;
+            let mut listed = local_databases(At::new(warehouse, &home, cancel)).await?;
+            listed.retain(|database| !skip_databases.contains(database));
+            found.retain(|database, _| listed.contains(database));
+            look_into_rest(warehouse, name, id, &listed, &mut found, cancel).await
+        };
+        let Err((database, error)) = ended else { return Ok(found.into_values().collect()) };
+        let again = retry.after_if(went_away(&error), error, cancel).await;
+        again.map_err(|error| cannot_look(error, &database, name))?;
     }
-    Ok(all)
+}
+
+/// Looks into those databases of a list in which it was not looked yet; where it ended, and why.
+async fn look_into_rest(
+    warehouse: &Warehouse,
+    name: &str,
+    id: i64,
+    listed: &[String],
+    found: &mut BTreeMap<String, Inventory>,
+    cancel: &CancellationToken,
+) -> Result<(), (String, Error)> {
+    for database in listed {
+        if !found.contains_key(database) {
+            let inventory = look_in(warehouse, database, name, id, cancel).await;
+            found.insert(database.clone(), inventory.map_err(|error| (database.clone(), error))?);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the database is not there (any more), or the session with it was ended: so it is while one is dropped.
+fn went_away(error: &Error) -> bool {
+    let hung_up = |reach: &Reach| match reach {
+        Reach::HungUp => true,
+        Reach::Proxy { problem: ProxyProblem::Beyond(reach), .. } => matches!(**reach, Reach::HungUp),
+        _ => false,
+    };
+    match error {
+        Error::Lost { .. } => true,
+        Error::Unreachable { reach, .. } => hung_up(reach),
+        _ => matches!(error.sqlstate(), Some("3D000" | "57P01" | "08006" | "08003")),
+    }
 }
 
 async fn look_in(
@@ -257,15 +303,20 @@ async fn look_in(
     Ok(inventory)
 }
 
+/// A database that is listed and refuses can be left out. That the warehouse is out of reach is no reason to.
 fn cannot_look(error: Error, database: &str, name: &str) -> Error {
     if matches!(error, Error::Cancelled) {
         return error;
     }
+    let advice = match error.is_unreachable() {
+        true => "Apply again when the warehouse can be reached.",
+        false => "If this database is not to be searched, name it in skip_databases.",
+    };
     Error::refused(
         format!("Cannot look into database {}", ident(database)),
         format!(
             "Before user {} is dropped, every database is searched for what he owns and holds, and nothing was changed \
-             yet. {}: {}\nIf this database is not to be searched, name it in skip_databases.",
+             yet. {}: {}\n{advice}",
             ident(name),
             error.summary(),
             error.detail()
@@ -273,7 +324,8 @@ fn cannot_look(error: Error, database: &str, name: &str) -> Error {
     )
 }
 
-async fn outside(at: At<'_>, name: &str) -> Result<Outside, Error> {
+async fn outside(at: At<'_>, dropping: Dropping<'_>) -> Result<Outside, Error> {
+    let Dropping { name, skip_databases, .. } = dropping;
     let catalog = at.warehouse.catalog();
     let mut outside = Outside::default();
     let roles = catalog.roles(at, None).await?;
@@ -283,33 +335,40 @@ async fn outside(at: At<'_>, name: &str) -> Result<Outside, Error> {
         outside.groups = principals.groups_of(user.id).map(|Group { name, .. }| name.clone()).collect();
     }
     let who = literal(name);
-    let iam =
-        format!("SELECT iam_arn, command_type, identity_type FROM svv_iam_privileges WHERE identity_name = {who}");
+    let iam = sql!("SELECT iam_arn, command_type, identity_type FROM svv_iam_privileges WHERE identity_name = {}", who);
     for row in optional(at, &iam).await?.iter().filter(|row| is_user(row.get(2))) {
         outside.iam.push((trimmed(row.text(0)?), trimmed(row.text(1)?)));
     }
-    let databases = format!(
-        "SELECT database_name, privilege_type, identity_name, identity_type, privilege_scope FROM svv_database_privileges WHERE identity_name = {who}"
+    let databases = sql!(
+        "SELECT database_name, privilege_type, identity_name, identity_type, privilege_scope FROM svv_database_privileges WHERE identity_name = {}",
+        who
     );
     let local = local_databases(at).await?;
     for row in optional(at, &databases).await?.iter().filter(|row| is_user(row.get(3))) {
-        let (database, privilege) = (trimmed(row.text(0)?), trimmed(row.text(1)?));
-        let scope = row.get(4).map(trimmed).unwrap_or_default();
-        // Plain rights on local databases are in their access control lists.
-        if !local.contains(&database) || !matches!(scope.to_ascii_uppercase().as_str(), "" | "DATABASE") {
-            outside.databases.push((database, privilege, scope));
+        let right = OnDatabase {
+            database: trimmed(row.text(0)?),
+            privilege: trimmed(row.text(1)?),
+            scope: row.get(4).map(trimmed).unwrap_or_default(),
+            is_local: local.contains(&trimmed(row.text(0)?)),
+        };
+        // Plain rights on local databases are in their access control lists, and one that is skipped is not looked into.
+        let is_seen = right.is_local && (!right.is_scoped() || skip_databases.contains(&right.database));
+        if !is_seen {
+            outside.databases.push(right);
         }
     }
-    let shares = format!(
-        "SELECT datashare_name, privilege_type, identity_type FROM svv_datashare_privileges WHERE identity_name = {who}"
+    let shares = sql!(
+        "SELECT datashare_name, privilege_type, identity_type FROM svv_datashare_privileges WHERE identity_name = {}",
+        who
     );
     for row in optional(at, &shares).await?.iter().filter(|row| is_user(row.get(2))) {
         outside.datashares.push((trimmed(row.text(0)?), trimmed(row.text(1)?)));
     }
     let rows =
-        format!("SELECT polname, relschema, relname, granteekind FROM svv_rls_attached_policy WHERE grantee = {who}");
-    let masks = format!(
-        "SELECT policy_name, schema_name, table_name, grantee_type FROM svv_attached_masking_policy WHERE grantee = {who}"
+        sql!("SELECT polname, relschema, relname, granteekind FROM svv_rls_attached_policy WHERE grantee = {}", who);
+    let masks = sql!(
+        "SELECT policy_name, schema_name, table_name, grantee_type FROM svv_attached_masking_policy WHERE grantee = {}",
+        who
     );
     for (kind, sql) in [("row-level security policy", rows), ("masking policy", masks)] {
         for row in optional(at, &sql).await?.iter().filter(|row| is_user(row.get(3))) {
@@ -321,9 +380,9 @@ async fn outside(at: At<'_>, name: &str) -> Result<Outside, Error> {
 }
 
 /// A view that not every login may read, nor every release has: what it does not show is not looked at.
-async fn optional(at: At<'_>, sql: &str) -> Result<Vec<crate::engine::session::row::Row>, Error> {
+async fn optional(at: At<'_>, sql: &Sql) -> Result<Vec<crate::engine::session::row::Row>, Error> {
     let mut session = at.warehouse.session(at.database, at.cancel).await?;
-    match session.query(&Sql::from(sql)).await {
+    match session.query(sql).await {
         Err(error) if matches!(error.sqlstate(), Some("42501" | "42P01")) => Ok(Vec::new()),
         other => other,
     }

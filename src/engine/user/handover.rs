@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::catalog::At;
 use crate::engine::catalog::acl;
-use crate::engine::datastore::steps::{scope, table};
 use crate::engine::error::Error;
 use crate::engine::rights::Privilege;
-use crate::engine::sql::{ident, literal};
+use crate::engine::sql::{Sql, ident, literal, sql};
 use crate::engine::step::Step;
-use crate::engine::user::inventory::{DefaultBy, Hold, Inventory, Objects, Outside};
+use crate::engine::user::inventory::{DefaultBy, Hold, Inventory, Objects, OnDatabase, Outside, Owned};
+use crate::engine::user::table;
 
 /// Who owns what in a database: a REVOKE by a superuser acts as the owner, and leaves what others granted.
 #[derive(Clone, Debug, Default)]
@@ -55,92 +55,148 @@ impl Owners {
     }
 }
 
+/// The steps in one database, as they come together.
+struct Steps<'a> {
+    database: &'a str,
+    /// They stand alone.
+    alone: bool,
+    all: Vec<Step>,
+}
+
+impl Steps<'_> {
+    fn push(&mut self, sql: Sql, comment: &str) {
+        self.all.push(Step { alone: self.alone, ..Step::new(self.database, sql, comment) });
+    }
+
+    /// On what all databases share: rights on databases, and who owns them.
+    fn push_shared(&mut self, sql: Sql, comment: &str) {
+        self.all.push(Step { alone: self.alone, ..Step::shared(self.database, sql, comment) });
+    }
+
+    /// Only who granted can revoke; a superuser can be him for one statement.
+    fn push_as(&mut self, who: &str, what: Revoke, comment: &str) {
+        self.push(sql!("SET SESSION AUTHORIZATION {}", literal(who)), comment);
+        what.push(self, comment);
+        self.push(sql!("SET SESSION AUTHORIZATION DEFAULT"), comment);
+    }
+}
+
+/// A statement that takes rights away.
+#[derive(PartialEq)]
+struct Revoke {
+    sql: Sql,
+    shared: bool,
+}
+
+impl Revoke {
+    fn all(hold: &Hold) -> Revoke {
+        Revoke {
+            sql: sql!("REVOKE ALL ON {} FROM {}", object(hold), grantee(&hold.to)),
+            shared: hold.kind == "database",
+        }
+    }
+
+    /// There is only USAGE on an external schema.
+    fn usage(hold: &Hold) -> Revoke {
+        let sql = sql!("REVOKE USAGE ON SCHEMA {} FROM {}", ident(&hold.name), grantee(&hold.to));
+        Revoke { sql, shared: false }
+    }
+
+    fn push(self, steps: &mut Steps<'_>, comment: &str) {
+        match self.shared {
+            true => steps.push_shared(self.sql, comment),
+            false => steps.push(self.sql, comment),
+        }
+    }
+}
+
 /// Everything that is to be done in one database, in order: a right that he passed on goes before his own.
 pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &Owners) -> Vec<Step> {
     let database = inventory.database.as_str();
     let user = ident(name);
-    let mut steps = Vec::new();
-    let mut push = |sql: String, comment: &str| {
-        // Rights on databases, and who owns them, are the warehouse's.
-        let shared = ["ALTER DATABASE ", "REVOKE ALL ON DATABASE "].iter().any(|start| sql.starts_with(start));
-        steps.push(Step { shared, ..Step::new(database, sql, comment) });
-    };
+    let mut steps = Steps { database, alone: false, all: Vec::new() };
 
     // First, while he may still create where he set them: Redshift asks for that.
-    let mut plain = BTreeSet::new();
+    let mut plain = Vec::new();
     for row in &inventory.defaults_by {
         if !row.schema.is_empty() && !may_create(inventory, name, &row.schema) {
-            push(format!("GRANT CREATE ON SCHEMA {} TO {user}", ident(&row.schema)), "lent for the next statement");
-            plain.insert(format!("REVOKE ALL ON SCHEMA {} FROM {user}", ident(&row.schema)));
+            let lent = sql!("GRANT CREATE ON SCHEMA {} TO {}", ident(&row.schema), user);
+            steps.push(lent, "lent for the next statement");
+            let sql = sql!("REVOKE ALL ON SCHEMA {} FROM {}", ident(&row.schema), user);
+            plain.push(Revoke { sql, shared: false });
         }
-        default_by(&mut push, row, &user);
+        default_by(&mut steps, row, name);
     }
     for owned in &inventory.owns {
-        let to = ident(login);
+        let Some(what) = to_hand_over(owned) else { continue };
+        let sql = sql!("ALTER {} OWNER TO {}", what, ident(login));
         match owned.kind.as_str() {
-            "database" => push(format!("ALTER DATABASE {} OWNER TO {to}", ident(&owned.name)), "handed over"),
-            "schema" => push(format!("ALTER SCHEMA {} OWNER TO {to}", ident(&owned.name)), "handed over"),
-            "table" | "view" | "mview" => {
-                push(format!("ALTER TABLE {} OWNER TO {to}", table(&owned.schema, &owned.name)), "handed over");
-            }
-            // The server's own text of a routine: quoted names are not taken everywhere.
-            "function" => push(format!("ALTER FUNCTION {} OWNER TO {to}", owned.name), "handed over"),
-            "procedure" => push(format!("ALTER PROCEDURE {} OWNER TO {to}", owned.name), "handed over"),
-            _ => {}
+            "database" => steps.push_shared(sql, "handed over"),
+            _ => steps.push(sql, "handed over"),
         }
     }
 
     let (on_external, holds): (Vec<&Hold>, Vec<&Hold>) =
         inventory.holds.iter().partition(|hold| owners.is_on_external(hold));
     for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
-        let revoke = format!("REVOKE ALL ON {} FROM {}", object(hold), grantee(&hold.to));
-        as_somebody(&mut push, name, revoke, "what he passed on");
-    }
-    for hold in holds.iter().filter(|hold| hold.is_to(name)) {
-        let revoke = format!("REVOKE ALL ON {} FROM {user}", object(hold));
-        match &hold.grantor {
-            Some(grantor) if owners.is_foreign(hold) => as_somebody(&mut push, grantor, revoke, "what others gave him"),
-            _ => {
-                plain.insert(revoke);
-            }
-        }
-    }
-    for (schema, relation, _, _) in &inventory.columns {
-        plain.insert(format!("REVOKE ALL ON TABLE {} FROM {user}", table(schema, relation)));
-    }
-    for revoke in plain {
-        push(revoke, "what he holds");
-    }
-    for (schema, rights) in &inventory.scoped {
-        push(format!("REVOKE {rights} FOR TABLES IN {} FROM {user}", scope(schema, database)), "what he holds");
-    }
-    for row in &inventory.defaults_to {
-        let revoke = format!("REVOKE ALL ON {} FROM {user}", row.objects.sql());
-        push(default_privileges(&ident(&row.owner), &row.schema, &revoke), "what he would be given");
-    }
-    steps.extend(external_steps(database, name, &on_external, owners));
-    steps
-}
-
-/// What stands alone, after the transaction: rights on external schemas, those that he passed on before his own.
-fn external_steps(database: &str, name: &str, holds: &[&Hold], owners: &Owners) -> Vec<Step> {
-    let mut steps = Vec::new();
-    let mut push = |sql: String, comment: &str| {
-        steps.push(Step { alone: true, ..Step::new(database, sql, comment) });
-    };
-    let revoke = |hold: &Hold| format!("REVOKE USAGE ON SCHEMA {} FROM {}", ident(&hold.name), grantee(&hold.to));
-    for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
-        as_somebody(&mut push, name, revoke(hold), "what he passed on");
+        steps.push_as(name, Revoke::all(hold), "what he passed on");
     }
     for hold in holds.iter().filter(|hold| hold.is_to(name)) {
         match &hold.grantor {
             Some(grantor) if owners.is_foreign(hold) => {
-                as_somebody(&mut push, grantor, revoke(hold), "what others gave him");
+                steps.push_as(grantor, Revoke::all(hold), "what others gave him");
             }
-            _ => push(revoke(hold), "what he holds"),
+            _ => plain.push(Revoke::all(hold)),
         }
     }
-    steps
+    for (schema, relation, _, _) in &inventory.columns {
+        let sql = sql!("REVOKE ALL ON TABLE {} FROM {}", table(schema, relation), user);
+        plain.push(Revoke { sql, shared: false });
+    }
+    plain.sort_by_key(|revoke| revoke.sql.to_string());
+    plain.dedup();
+    for revoke in plain {
+        revoke.push(&mut steps, "what he holds");
+    }
+    for (schema, rights) in &inventory.scoped {
+        let sql =
+            sql!("REVOKE {} FOR TABLES IN SCHEMA {} DATABASE {} FROM {}", rights, ident(schema), ident(database), user);
+        steps.push(sql, "what he holds");
+    }
+    for row in &inventory.defaults_to {
+        let revoke = sql!("REVOKE ALL ON {} FROM {}", row.objects.sql(), user);
+        steps.push(default_privileges(&row.owner, &row.schema, &revoke), "what he would be given");
+    }
+    steps.alone = true;
+    external_steps(&mut steps, name, &on_external, owners);
+    steps.all
+}
+
+/// What ALTER … OWNER TO names; none where there is no such statement.
+pub(super) fn to_hand_over(owned: &Owned) -> Option<Sql> {
+    match owned.kind.as_str() {
+        "database" => Some(sql!("DATABASE {}", ident(&owned.name))),
+        "schema" => Some(sql!("SCHEMA {}", ident(&owned.name))),
+        "table" | "view" | "mview" => Some(sql!("TABLE {}", table(&owned.schema, &owned.name))),
+        "function" => owned.routine.as_ref().map(|routine| sql!("FUNCTION {}", routine.sql())),
+        "procedure" => owned.routine.as_ref().map(|routine| sql!("PROCEDURE {}", routine.sql())),
+        _ => None,
+    }
+}
+
+/// What stands alone, after the transaction: rights on external schemas, those that he passed on before his own.
+fn external_steps(steps: &mut Steps<'_>, name: &str, holds: &[&Hold], owners: &Owners) {
+    for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
+        steps.push_as(name, Revoke::usage(hold), "what he passed on");
+    }
+    for hold in holds.iter().filter(|hold| hold.is_to(name)) {
+        match &hold.grantor {
+            Some(grantor) if owners.is_foreign(hold) => {
+                steps.push_as(grantor, Revoke::usage(hold), "what others gave him");
+            }
+            _ => Revoke::usage(hold).push(steps, "what he holds"),
+        }
+    }
 }
 
 /// Whether it is seen that he may create in the schema: it is his, or he was given the right.
@@ -151,76 +207,99 @@ fn may_create(inventory: &Inventory, name: &str, schema: &str) -> bool {
         })
 }
 
-/// Only who granted can revoke; a superuser can be him for one statement.
-fn as_somebody(push: &mut impl FnMut(String, &str), who: &str, sql: String, comment: &str) {
-    push(format!("SET SESSION AUTHORIZATION {}", literal(who)), comment);
-    push(sql, comment);
-    push("SET SESSION AUTHORIZATION DEFAULT".to_owned(), comment);
-}
-
-fn default_by(push: &mut impl FnMut(String, &str), row: &DefaultBy, user: &str) {
+fn default_by(steps: &mut Steps<'_>, row: &DefaultBy, name: &str) {
     let objects = row.objects.sql();
     for to in &row.to {
-        let revoke = format!("REVOKE ALL ON {objects} FROM {}", grantee(to));
-        push(default_privileges(user, &row.schema, &revoke), "what his objects would give");
+        let revoke = sql!("REVOKE ALL ON {} FROM {}", objects, grantee(to));
+        steps.push(default_privileges(name, &row.schema, &revoke), "what his objects would give");
     }
     if row.to.is_empty() {
         // An empty row holds nothing and blocks a drop all the same. Putting the built-in default back removes it.
-        let sql = match (row.schema.as_str(), row.objects) {
-            ("", Objects::Functions) => {
-                default_privileges(user, "", &format!("GRANT ALL ON {objects} TO {user}, PUBLIC"))
-            }
-            ("", _) => default_privileges(user, "", &format!("GRANT ALL ON {objects} TO {user}")),
-            (schema, _) => default_privileges(user, schema, &format!("REVOKE ALL ON {objects} FROM {user}")),
+        let back = match (row.schema.as_str(), row.objects) {
+            ("", Objects::Functions) => sql!("GRANT ALL ON {} TO {}, PUBLIC", objects, ident(name)),
+            ("", _) => sql!("GRANT ALL ON {} TO {}", objects, ident(name)),
+            _ => sql!("REVOKE ALL ON {} FROM {}", objects, ident(name)),
         };
-        push(sql, "an empty row");
+        steps.push(default_privileges(name, &row.schema, &back), "an empty row");
     }
 }
 
-fn default_privileges(owner: &str, schema: &str, what: &str) -> String {
-    let place = if schema.is_empty() { String::new() } else { format!(" IN SCHEMA {}", ident(schema)) };
-    format!("ALTER DEFAULT PRIVILEGES FOR USER {owner}{place} {what}")
+fn default_privileges(owner: &str, schema: &str, what: &Sql) -> Sql {
+    if schema.is_empty() {
+        sql!("ALTER DEFAULT PRIVILEGES FOR USER {} {}", ident(owner), what)
+    } else {
+        sql!("ALTER DEFAULT PRIVILEGES FOR USER {} IN SCHEMA {} {}", ident(owner), ident(schema), what)
+    }
 }
 
-/// What holds outside of single databases, but for policies and memberships.
-pub fn outside_steps(database: &str, name: &str, outside: &Outside) -> Vec<Step> {
+/// What holds outside of single databases, but for policies and memberships. A scoped right is revoked in its own database:
+/// Redshift takes it nowhere else (AWS: considerations for scoped permissions).
+pub fn outside_steps(home: &str, name: &str, outside: &Outside) -> Vec<Step> {
     let user = ident(name);
     let mut steps = Vec::new();
     let arns: BTreeSet<&String> = outside.iam.iter().map(|(arn, _)| arn).collect();
     for arn in arns {
-        let on = if arn == "default-aws-iam-role" { "DEFAULT".to_owned() } else { literal(arn).into() };
-        steps.push(Step::shared(database, format!("REVOKE ASSUMEROLE ON {on} FROM {user} FOR ALL"), "an IAM role"));
+        let on = if arn == "default-aws-iam-role" { sql!("DEFAULT") } else { sql!("{}", literal(arn)) };
+        steps.push(Step::shared(home, sql!("REVOKE ASSUMEROLE ON {} FROM {} FOR ALL", on, user), "an IAM role"));
     }
-    for (other, privilege, scope) in &outside.databases {
-        let sql = match scope.to_ascii_uppercase().as_str() {
-            "" | "DATABASE" => format!("REVOKE {privilege} ON DATABASE {} FROM {user}", ident(other)),
-            scope => format!("REVOKE {privilege} FOR {scope} IN DATABASE {} FROM {user}", ident(other)),
-        };
-        steps.push(Step::shared(database, sql, "another database"));
+    for right in &outside.databases {
+        let Some(sql) = revoke_on_database(right, name) else { continue };
+        let place = if right.is_scoped() && right.is_local { right.database.as_str() } else { home };
+        steps.push(Step::shared(place, sql, "another database"));
     }
     for (share, privilege) in &outside.datashares {
-        let sql = format!("REVOKE {privilege} ON DATASHARE {} FROM {user}", ident(share));
-        steps.push(Step::shared(database, sql, "a datashare"));
+        let Some(privilege) = on_datashare(privilege) else { continue };
+        let sql = sql!("REVOKE {} ON DATASHARE {} FROM {}", privilege, ident(share), user);
+        steps.push(Step::shared(home, sql, "a datashare"));
     }
     steps
 }
 
-fn object(hold: &Hold) -> String {
-    match hold.kind.as_str() {
-        "relation" => format!("TABLE {}", table(&hold.schema, &hold.name)),
-        "schema" => format!("SCHEMA {}", ident(&hold.name)),
-        "database" => format!("DATABASE {}", ident(&hold.name)),
-        "language" => format!("LANGUAGE {}", ident(&hold.name)),
-        "procedure" => format!("ALL PROCEDURES IN SCHEMA {}", ident(&hold.schema)),
-        _ => format!("ALL FUNCTIONS IN SCHEMA {}", ident(&hold.schema)),
+/// None where the warehouse shows a privilege or a scope that has no statement here.
+pub(super) fn revoke_on_database(right: &OnDatabase, name: &str) -> Option<Sql> {
+    let privilege = Privilege::from_name(&right.privilege)?;
+    let (database, user) = (ident(&right.database), ident(name));
+    if !right.is_scoped() {
+        return Some(sql!("REVOKE {} ON DATABASE {} FROM {}", privilege, database, user));
+    }
+    let scope = match right.scope.to_ascii_uppercase().as_str() {
+        "TABLES" => sql!("TABLES"),
+        "SCHEMAS" => sql!("SCHEMAS"),
+        "FUNCTIONS" => sql!("FUNCTIONS"),
+        "PROCEDURES" => sql!("PROCEDURES"),
+        "LANGUAGES" => sql!("LANGUAGES"),
+        "COPY JOBS" => sql!("COPY JOBS"),
+        _ => return None,
+    };
+    Some(sql!("REVOKE {} FOR {} IN DATABASE {} FROM {}", privilege, scope, database, user))
+}
+
+/// None for a privilege that has no statement here.
+pub(super) fn on_datashare(privilege: &str) -> Option<Sql> {
+    match privilege.trim().to_ascii_uppercase().as_str() {
+        "ALTER" => Some(sql!("ALTER")),
+        "SHARE" => Some(sql!("SHARE")),
+        "USAGE" => Some(sql!("USAGE")),
+        _ => None,
     }
 }
 
-fn grantee(grantee: &acl::Grantee) -> String {
+fn object(hold: &Hold) -> Sql {
+    match hold.kind.as_str() {
+        "relation" => sql!("TABLE {}", table(&hold.schema, &hold.name)),
+        "schema" => sql!("SCHEMA {}", ident(&hold.name)),
+        "database" => sql!("DATABASE {}", ident(&hold.name)),
+        "language" => sql!("LANGUAGE {}", ident(&hold.name)),
+        "procedure" => sql!("ALL PROCEDURES IN SCHEMA {}", ident(&hold.schema)),
+        _ => sql!("ALL FUNCTIONS IN SCHEMA {}", ident(&hold.schema)),
+    }
+}
+
+fn grantee(grantee: &acl::Grantee) -> Sql {
     match grantee {
-        acl::Grantee::Public => "PUBLIC".to_owned(),
-        acl::Grantee::User(name) => ident(name).into(),
-        acl::Grantee::Group(name) => format!("GROUP {}", ident(name)),
+        acl::Grantee::Public => sql!("PUBLIC"),
+        acl::Grantee::User(name) => sql!("{}", ident(name)),
+        acl::Grantee::Group(name) => sql!("GROUP {}", ident(name)),
     }
 }
 
@@ -229,7 +308,8 @@ mod tests {
     use super::*;
     use crate::engine::datastore::world::golden;
     use crate::engine::rights::Rights;
-    use crate::engine::user::inventory::{DefaultTo, Owned};
+    use crate::engine::user::inventory::DefaultTo;
+    use crate::engine::user::routine::Routine;
 
     fn hold(kind: &str, schema: &str, name: &str, to: &str, grantor: &str) -> Hold {
         Hold {
@@ -252,6 +332,7 @@ mod tests {
             kind: kind.into(),
             schema: schema.into(),
             name: name.into(),
+            routine: Routine::parse(schema, &name.replace("(integer)", "").replace("his.", ""), name),
         };
         let by = |objects, schema: &str, to: Vec<acl::Grantee>| DefaultBy { objects, schema: schema.into(), to };
         let inventory = Inventory {
@@ -319,6 +400,12 @@ mod tests {
 
     #[test]
     fn what_lies_outside_of_databases_is_revoked() {
+        let right = |database: &str, privilege: &str, scope: &str, is_local| OnDatabase {
+            database: database.into(),
+            privilege: privilege.into(),
+            scope: scope.into(),
+            is_local,
+        };
         let outside = Outside {
             iam: vec![
                 ("arn:aws:iam::1:role/x".into(), "COPY".into()),
@@ -326,12 +413,20 @@ mod tests {
                 ("default-aws-iam-role".into(), "COPY".into()),
             ],
             databases: vec![
-                ("shared".into(), "USAGE".into(), "DATABASE".into()),
-                ("dev".into(), "SELECT".into(), "TABLES".into()),
+                right("shared", "USAGE", "DATABASE", false),
+                right("dev", "SELECT", "TABLES", true),
+                right("mart", "SELECT", "TABLES", true),
+                right("shared", "USAGE", "SCHEMAS", false),
+                // What has no statement here is a blocker, and never one made of the warehouse's words.
+                right("mart", "SELECT ON TABLE x FROM eve; --", "TABLES", true),
+                right("mart", "SELECT", "TABLES IN DATABASE x FROM eve; --", true),
             ],
-            datashares: vec![("share".into(), "ALTER".into())],
+            datashares: vec![("share".into(), "ALTER".into()), ("share".into(), "OWN".into())],
             ..Outside::default()
         };
-        golden("user_outside.sql", &text(&outside_steps("dev", "bob", &outside)));
+        let steps = outside_steps("dev", "bob", &outside);
+        golden("user_outside.sql", &text(&steps));
+        let places: Vec<&str> = steps.iter().map(|step| step.database.as_str()).collect();
+        assert_eq!(places, ["dev", "dev", "dev", "dev", "mart", "dev", "dev"]);
     }
 }

@@ -4,7 +4,8 @@ use crate::engine::catalog::acl::{Acl, Entry, Grantee};
 use crate::engine::error::Error;
 use crate::engine::rights::Rights;
 use crate::engine::session::{Row, Session};
-use crate::engine::sql::{Sql, literal};
+use crate::engine::sql::{Sql, literal, sql};
+use crate::engine::user::routine::Routine;
 
 /// Everything about a user in one database that a DROP USER there would stumble over, or leave dangling elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub struct Owned {
     pub schema: String,
     /// Of a routine: with its argument types, as the server writes it.
     pub name: String,
+    /// What a statement can name it by. None: it is no routine, or one with arguments of types that are not known.
+    pub routine: Option<Routine>,
 }
 
 /// A right on an object that is not his: given to him, or by him to others.
@@ -56,14 +59,32 @@ impl Hold {
 pub struct Outside {
     /// ARN and command.
     pub iam: Vec<(String, String)>,
-    /// Database, privilege, scope: rights on other databases than the local ones, and scoped ones.
-    pub databases: Vec<(String, String, String)>,
+    /// Rights on other databases than the local ones, and scoped ones.
+    pub databases: Vec<OnDatabase>,
     /// Datashare and privilege.
     pub datashares: Vec<(String, String)>,
     /// Policies that are attached to him, in words. They are for a security administrator to detach.
     pub policies: Vec<String>,
     pub roles: Vec<String>,
     pub groups: Vec<String>,
+}
+
+/// A right on a database, or on all objects of a kind in it, in the warehouse's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnDatabase {
+    pub database: String,
+    pub privilege: String,
+    /// Empty or `DATABASE`: of the database itself.
+    pub scope: String,
+    /// Whether it is the warehouse's own database, not a shared one.
+    pub is_local: bool,
+}
+
+impl OnDatabase {
+    /// Whether it is a right on the objects in it.
+    pub fn is_scoped(&self) -> bool {
+        !matches!(self.scope.to_ascii_uppercase().as_str(), "" | "DATABASE")
+    }
 }
 
 /// Default privileges that he set for what he makes.
@@ -95,11 +116,11 @@ pub enum Objects {
 
 impl Objects {
     /// The word in ALTER DEFAULT PRIVILEGES.
-    pub fn sql(self) -> &'static str {
+    pub fn sql(self) -> Sql {
         match self {
-            Objects::Tables => "TABLES",
-            Objects::Functions => "FUNCTIONS",
-            Objects::Procedures => "PROCEDURES",
+            Objects::Tables => sql!("TABLES"),
+            Objects::Functions => sql!("FUNCTIONS"),
+            Objects::Procedures => sql!("PROCEDURES"),
         }
     }
 
@@ -126,14 +147,14 @@ impl Inventory {
 
 /// Looks at one database.
 pub async fn look(session: &mut Session, name: &str, id: i64) -> Result<Inventory, Error> {
-    let rows = session.query(&Sql::from(query(name, id))).await?;
+    let rows = session.query(&query(name, id)).await?;
     let mut inventory = read(&session.facts().database, name, &rows)?;
     inventory.owns.extend(libraries(session, id).await?);
-    let columns = format!(
+    let columns = sql!(
         "SELECT namespace_name, relation_name, column_name, privilege_type, identity_type FROM svv_column_privileges WHERE identity_name = {}",
         literal(name)
     );
-    for row in session.query(&Sql::from(columns)).await?.iter().filter(|row| is_user(row, 4)) {
+    for row in session.query(&columns).await?.iter().filter(|row| is_user(row, 4)) {
         let text = |column: usize| row.text(column).map(|text| text.trim_end().to_owned());
         inventory.columns.push((text(0)?, text(1)?, text(2)?, text(3)?));
     }
@@ -143,13 +164,14 @@ pub async fn look(session: &mut Session, name: &str, id: i64) -> Result<Inventor
 /// Libraries are of Python functions, which AWS takes out of service: a release may come without their catalogue, or close
 /// it, and then there are none to look for.
 async fn libraries(session: &mut Session, id: i64) -> Result<Vec<Owned>, Error> {
-    let query = format!("SELECT l.name::varchar FROM pg_library l WHERE l.owner = {id}");
-    let rows = match session.query(&Sql::from(query)).await {
+    let query = sql!("SELECT l.name::varchar FROM pg_library l WHERE l.owner = {}", id);
+    let rows = match session.query(&query).await {
         Err(error) if matches!(error.sqlstate(), Some("42501" | "42P01")) => return Ok(Vec::new()),
         rows => rows?,
     };
     let library = |row: &Row| {
-        Ok(Owned { kind: "library".into(), schema: String::new(), name: row.text(0)?.trim_end().to_owned() })
+        let name = row.text(0)?.trim_end().to_owned();
+        Ok(Owned { kind: "library".into(), schema: String::new(), name, routine: None })
     };
     rows.iter().map(library).collect()
 }
@@ -160,28 +182,75 @@ fn is_user(row: &Row, column: usize) -> bool {
 
 /// One query over the leader's catalogues. Names in access control lists are looked for by LIKE first; the lists that
 /// come back are read here.
-pub fn query(name: &str, id: i64) -> String {
+pub fn query(name: &str, id: i64) -> Sql {
     let like = literal(&format!("%{}%", like_escape(&name.replace('"', "\"\""))));
-    let acl = |column: &str| format!("array_to_string({column}, chr(9))");
-    let (defaults, databases, schemas) = (acl("d.defaclacl"), acl("d.datacl"), acl("n.nspacl"));
-    let (relations, routines, languages) = (acl("c.relacl"), acl("p.proacl"), acl("l.lanacl"));
-    let routine = "textin(regprocedureout(p.oid::regprocedure))::varchar";
-    let routine_kind = "CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END";
-    let no_temporary = r"n.nspname NOT LIKE 'pg\\_temp\\_%'";
-    [
-        format!("SELECT 'owns' AS what, 'database' AS kind, '' AS nsp, d.datname::varchar AS obj, '' AS acl FROM pg_database d WHERE d.datdba = {id}"),
-        format!("SELECT 'owns','schema','', n.nspname::varchar, '' FROM pg_namespace n WHERE n.nspowner = {id} AND {no_temporary}"),
-        format!("SELECT 'owns', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'mview' ELSE 'table' END, n.nspname::varchar, c.relname::varchar, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relowner = {id} AND c.relkind IN ('r','v','m') AND {no_temporary}"),
-        format!("SELECT 'owns', {routine_kind}, n.nspname::varchar, {routine}, '' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner = {id}"),
-        format!("SELECT 'default by', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), '', {defaults} FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE d.defacluser = {id}"),
-        format!("SELECT 'default to', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), pg_get_userbyid(d.defacluser)::varchar, {defaults} FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE {defaults} LIKE {like}"),
-        format!("SELECT 'acl','database','', d.datname::varchar, {databases} FROM pg_database d WHERE {databases} LIKE {like}"),
-        format!("SELECT 'acl','schema','', n.nspname::varchar, {schemas} FROM pg_namespace n WHERE {schemas} LIKE {like}"),
-        format!("SELECT 'acl','relation', n.nspname::varchar, c.relname::varchar, {relations} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {relations} LIKE {like}"),
-        format!("SELECT 'acl', {routine_kind}, n.nspname::varchar, {routine}, {routines} FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {routines} LIKE {like}"),
-        format!("SELECT 'acl','language','', l.lanname::varchar, {languages} FROM pg_language l WHERE {languages} LIKE {like}"),
-    ]
-    .join(" UNION ALL ")
+    let (defaults, databases) =
+        (sql!("array_to_string(d.defaclacl, chr(9))"), sql!("array_to_string(d.datacl, chr(9))"));
+    let (schemas, relations) = (sql!("array_to_string(n.nspacl, chr(9))"), sql!("array_to_string(c.relacl, chr(9))"));
+    let (routines, languages) = (sql!("array_to_string(p.proacl, chr(9))"), sql!("array_to_string(l.lanacl, chr(9))"));
+    let routine = sql!("textin(regprocedureout(p.oid::regprocedure))::varchar");
+    let kind = sql!("CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END");
+    let no_temporary = sql!(r"n.nspname NOT LIKE 'pg\\_temp\\_%'");
+    let all = [
+        sql!(
+            "SELECT 'owns' AS what, 'database' AS kind, '' AS nsp, d.datname::varchar AS obj, '' AS acl, '' AS routine FROM pg_database d WHERE d.datdba = {}",
+            id
+        ),
+        sql!(
+            "SELECT 'owns','schema','', n.nspname::varchar, '', '' FROM pg_namespace n WHERE n.nspowner = {} AND {}",
+            id,
+            no_temporary
+        ),
+        sql!(
+            "SELECT 'owns', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'mview' ELSE 'table' END, n.nspname::varchar, c.relname::varchar, '', '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relowner = {} AND c.relkind IN ('r','v','m') AND {}",
+            id,
+            no_temporary
+        ),
+        sql!(
+            "SELECT 'owns', {}, n.nspname::varchar, {}, '', p.proname::varchar FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner = {}",
+            kind,
+            routine,
+            id
+        ),
+        sql!(
+            "SELECT 'default by', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), '', {}, '' FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE d.defacluser = {}",
+            defaults,
+            id
+        ),
+        sql!(
+            "SELECT 'default to', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), pg_get_userbyid(d.defacluser)::varchar, {0}, '' FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE {0} LIKE {1}",
+            defaults,
+            like
+        ),
+        sql!(
+            "SELECT 'acl','database','', d.datname::varchar, {0}, '' FROM pg_database d WHERE {0} LIKE {1}",
+            databases,
+            like
+        ),
+        sql!(
+            "SELECT 'acl','schema','', n.nspname::varchar, {0}, '' FROM pg_namespace n WHERE {0} LIKE {1}",
+            schemas,
+            like
+        ),
+        sql!(
+            "SELECT 'acl','relation', n.nspname::varchar, c.relname::varchar, {0}, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {0} LIKE {1}",
+            relations,
+            like
+        ),
+        sql!(
+            "SELECT 'acl', {0}, n.nspname::varchar, {1}, {2}, p.proname::varchar FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {2} LIKE {3}",
+            kind,
+            routine,
+            routines,
+            like
+        ),
+        sql!(
+            "SELECT 'acl','language','', l.lanname::varchar, {0}, '' FROM pg_language l WHERE {0} LIKE {1}",
+            languages,
+            like
+        ),
+    ];
+    Sql::join(" UNION ALL ", all)
 }
 
 fn like_escape(text: &str) -> String {
@@ -204,7 +273,10 @@ fn read(database: &str, name: &str, rows: &[Row]) -> Result<Inventory, Error> {
                 .map_err(|error| Error::refused("Unexpected answer from the warehouse", error.to_string()))
         };
         match row.text(0)?.trim_end() {
-            "owns" => inventory.owns.push(Owned { kind: kind.into(), schema: schema.into(), name: object.into() }),
+            "owns" => {
+                let routine = row.get(5).and_then(|name| Routine::parse(schema, name, object));
+                inventory.owns.push(Owned { kind: kind.into(), schema: schema.into(), name: object.into(), routine });
+            }
             "default by" => inventory.defaults_by.push(default_by(kind, schema, name, &acl()?)),
             "default to" => {
                 let rights = acl()?.of(&Grantee::User(name.to_owned()));
@@ -263,7 +335,7 @@ mod tests {
 
     #[test]
     fn the_query_quotes_the_name_for_lists_and_for_like() {
-        let sql = query(r#"o_d%d "x\'"#, 101);
+        let sql = query(r#"o_d%d "x\'"#, 101).to_string();
         // In a list `"` is doubled; LIKE's own signs are escaped; the literal doubles `\` and `'`.
         assert!(sql.contains(r#"LIKE '%o\\_d\\%d ""x\\\\''%'"#), "{sql}");
         assert_eq!(sql.matches("101").count(), 5);
@@ -272,7 +344,7 @@ mod tests {
 
     #[test]
     fn rows_become_an_inventory() {
-        let row = |cells: [&str; 5]| Row::new(cells.map(Some));
+        let row = |cells: [&str; 5]| Row::new(cells.into_iter().chain(["f"]).map(Some));
         let rows = [
             row(["owns", "table", "s", "t", ""]),
             row(["owns", "table", "s", "mv_tbl__m__0", ""]),

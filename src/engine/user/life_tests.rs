@@ -135,17 +135,16 @@ async fn a_user_who_was_made_is_ours_though_the_look_at_him_failed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stood_alone_is_taken_back_step_by_step() {
     use crate::engine::run::run;
-    use crate::engine::sql::Sql;
     use crate::engine::step::Step;
     let trial = Trial::start();
     trial.make_user("svc").await;
     let before = trial.dump("dev").await;
     let alone = |schema: &str| Step {
         alone: true,
-        undo: Some(Sql::from(format!("REVOKE USAGE ON SCHEMA {schema} FROM svc"))),
-        ..Step::new("dev", format!("GRANT USAGE ON SCHEMA {schema} TO svc"), "")
+        undo: Some(sql!("REVOKE USAGE ON SCHEMA {} FROM svc", ident(schema))),
+        ..Step::new("dev", sql!("GRANT USAGE ON SCHEMA {} TO svc", ident(schema)), "")
     };
-    trial.standin.fault(Fault::error("GRANT USAGE ON SCHEMA quality", "XX000", "no"));
+    trial.standin.fault(Fault::error("GRANT USAGE ON SCHEMA \"quality\"", "XX000", "no"));
     let steps = [alone("finance"), alone("quality")];
     let stopped = run(&trial.warehouse(), "dev", &steps, &trial.never).await.expect_err("fails");
     assert!(stopped.nothing_done && stopped.error.sqlstate() == Some("XX000"), "{stopped:?}");
@@ -283,7 +282,8 @@ async fn rights_on_external_schemas_are_revoked_outside_of_transactions() {
 async fn a_database_that_cannot_be_entered_stops_the_drop_unless_it_is_skipped() {
     let trial = Trial::start();
     trial.make_user("svc").await;
-    trial.standin.fault(Fault::statement("svv_column_privileges", Action::CutBefore).skip(1));
+    let refused = Action::Error { sqlstate: "42501".into(), message: "permission denied".into(), detail: None };
+    trial.standin.fault(Fault::statement("svv_column_privileges", refused).skip(1));
     let error = drop_user(&trial.warehouse(), "svc", false, &[], &trial.never).await;
     match error {
         Err(Error::Refused { summary, detail, .. }) => {
@@ -298,6 +298,104 @@ async fn a_database_that_cannot_be_entered_stops_the_drop_unless_it_is_skipped()
     assert!(dropped.warnings[0].summary.contains("sample"), "{dropped:?}");
     let error = drop_user(&trial.warehouse(), redshift_standin::SUPERUSER, true, &[], &trial.never).await;
     assert!(error.expect_err("himself").summary().contains("is the login itself"));
+}
+
+/// A database that goes away while it is looked at is gone, and a session that is ended is opened anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_dropped_meanwhile_is_no_obstacle() {
+    let trial = Trial::start();
+    trial.admin("dev", "CREATE DATABASE gone").await;
+    trial.make_user("svc").await;
+    let warehouse = trial.warehouse();
+    // In dev first, then in this one.
+    trial.standin.fault(Fault::statement("svv_column_privileges", Action::Stall).skip(1));
+    let dropping = tokio::spawn({
+        let warehouse = warehouse.clone();
+        async move { drop_user(&warehouse, "svc", false, &[], &tokio_util::sync::CancellationToken::new()).await }
+    });
+    let standin = &trial.standin;
+    assert!(tokio::task::block_in_place(|| standin.wait_for_stalled(1, std::time::Duration::from_secs(60))));
+    for row in trial.admin("dev", "SELECT process FROM stv_sessions WHERE db_name = 'gone'").await {
+        trial.admin("dev", &format!("SELECT pg_terminate_backend({})", row[0].clone().unwrap_or_default())).await;
+    }
+    trial.admin("dev", "DROP DATABASE gone").await;
+    standin.release();
+    let dropped = dropping.await.expect("ends").expect("is dropped");
+    assert_eq!(dropped.warnings, []);
+
+    for (sqlstate, times) in [("57P01", 1), ("08006", 2), ("3D000", 3)] {
+        trial.make_user("svc").await;
+        let ended = Action::Error { sqlstate: sqlstate.into(), message: "it is being dropped".into(), detail: None };
+        trial.standin.fault(Fault::statement("FROM pg_library", ended).times(times));
+        drop_user(&trial.warehouse(), "svc", false, &[], &trial.never).await.expect(sqlstate);
+    }
+    trial.make_user("svc").await;
+    trial.standin.fault(Fault::statement("FROM pg_library", Action::CutBefore).times(4));
+    drop_user(&trial.warehouse(), "svc", false, &[], &trial.never).await.expect("lines are lost");
+
+    // Not for ever. It can be left out only where the warehouse is there and refuses.
+    trial.make_user("svc").await;
+    for (sqlstate, advice) in [("3D000", true), ("57P01", false)] {
+        let ended = Action::Error { sqlstate: sqlstate.into(), message: "for good".into(), detail: None };
+        trial.standin.fault(Fault::statement("FROM pg_library", ended).times(99));
+        let error = drop_user(&trial.warehouse(), "svc", false, &[], &trial.never).await.expect_err(sqlstate);
+        assert_eq!(error.summary(), "Cannot look into database \"dev\"");
+        assert_eq!(error.detail().contains("skip_databases"), advice, "{error}");
+        trial.standin.clear_faults();
+    }
+}
+
+/// In whatever words the warehouse says it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_loser_of_a_race_reads_that_the_user_exists() {
+    let trial = Trial::start();
+    trial.make_user("other").await;
+    let other = find(&trial.warehouse(), "other", false, &trial.never).await.expect("asks").expect("is there");
+    let index = "duplicate key value violates unique constraint \"pg_authid_rolname_index\"";
+    for (sqlstate, message) in [
+        (None, ""),
+        (Some("42710"), "user \"svc\" already exists"),
+        (Some("23505"), index),
+        (Some("XX000"), "tuple concurrently updated"),
+        (Some("XX000"), "relation 1260 is busy"),
+    ] {
+        for rename in [false, true] {
+            let (standin, warehouse, known) = (&trial.standin, trial.warehouse(), other.clone());
+            // Between the look for the name and the statement that wants it, somebody else takes it.
+            standin.fault(Fault::statement("BEGIN", Action::Stall));
+            if let Some(sqlstate) = sqlstate {
+                standin.fault(Fault::error(if rename { "RENAME" } else { "CREATE USER" }, sqlstate, message));
+            }
+            let late = tokio::spawn(async move {
+                let never = tokio_util::sync::CancellationToken::new();
+                match rename {
+                    false => create(&warehouse, &wanted("svc"), &never).await.err().map(|failed| failed.error),
+                    true => alter(&warehouse, &known, &wanted("svc"), &never).await.err(),
+                }
+            });
+            assert!(tokio::task::block_in_place(|| standin.wait_for_stalled(1, std::time::Duration::from_secs(60))));
+            trial.admin("dev", "CREATE USER svc PASSWORD 'By-hand-1'").await;
+            standin.release();
+            let error = late.await.expect("ends").expect("somebody was first");
+            assert!(is_taken(&error, "svc"), "{sqlstate:?} {rename}: {error}");
+            assert!(!trial.can("svc", "dev", "SELECT 1").await, "the other's password stays");
+            trial.admin("dev", "DROP USER svc").await;
+            standin.clear_faults();
+        }
+    }
+    // Nobody shows who has the name.
+    trial.standin.fault(Fault::error("CREATE USER", "23505", index).times(9));
+    let failed = create(&trial.warehouse(), &wanted("svc"), &trial.never).await.expect_err("is taken");
+    assert!(!failed.made && is_taken(&failed.error, "svc"), "{failed:?}");
+    trial.standin.clear_faults();
+    trial.standin.fault(Fault::error("CREATE USER", "42710", "role \"svc\" already exists"));
+    let failed = create(&trial.warehouse(), &wanted("svc"), &trial.never).await.expect_err("a role has it");
+    assert_eq!(failed.error.sqlstate(), Some("42710"), "{failed:?}");
+    // A name that another took over after the answer to a rename was lost is not ours.
+    trial.admin("dev", "CREATE USER svc PASSWORD 'By-hand-1'").await;
+    trial.admin("dev", "DROP USER other").await;
+    let error = alter(&trial.warehouse(), &other, &wanted("svc"), &trial.never).await.expect_err("is another's");
+    assert!(is_taken(&error, "svc") && !trial.can("svc", "dev", "SELECT 1").await, "{error}");
 }
 
 /// Proves: F12

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::engine::sql::literal;
+use crate::engine::sql::{Sql, literal, sql};
 
 /// How many sessions a user may have at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,10 +31,10 @@ impl ConnectionLimit {
     }
 
     /// As CREATE USER and ALTER USER take it.
-    pub(super) fn sql(self) -> String {
+    pub(super) fn sql(self) -> Sql {
         match self {
-            ConnectionLimit::Unlimited => "CONNECTION LIMIT UNLIMITED".to_owned(),
-            ConnectionLimit::AtMost(sessions) => format!("CONNECTION LIMIT {sessions}"),
+            ConnectionLimit::Unlimited => sql!("CONNECTION LIMIT UNLIMITED"),
+            ConnectionLimit::AtMost(sessions) => sql!("CONNECTION LIMIT {}", sessions),
         }
     }
 }
@@ -83,7 +83,7 @@ impl ValidUntil {
     }
 
     /// As CREATE USER and ALTER USER take it.
-    pub(super) fn sql(self) -> String {
+    pub(super) fn sql(self) -> Sql {
         let text = match self {
             ValidUntil::Infinity => "infinity".to_owned(),
             ValidUntil::At(instant) => format!(
@@ -96,7 +96,7 @@ impl ValidUntil {
                 instant.second()
             ),
         };
-        format!("VALID UNTIL {}", literal(&text))
+        sql!("VALID UNTIL {}", literal(&text))
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
         assert!(ValidUntil::parse("2027-01-31 12:00").is_err());
         assert_eq!(ValidUntil::parse("infinity"), Ok(ValidUntil::Infinity));
         assert_eq!(same.map(ValidUntil::text).as_deref(), Some("2027-01-31T12:00:00Z"));
-        assert_eq!(ValidUntil::Infinity.sql(), "VALID UNTIL 'infinity'");
+        assert_eq!(ValidUntil::Infinity.sql().to_string(), "VALID UNTIL 'infinity'");
     }
 
     #[test]

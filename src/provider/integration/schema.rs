@@ -3,6 +3,7 @@
 use super::super::configured::Configured;
 use super::super::link::{self, Link};
 use super::super::place;
+use super::super::rotation;
 use super::super::settings::Place;
 use super::super::tests_result;
 use super::model::{Settings, SystemUser};
@@ -157,8 +158,8 @@ fn blocks(schema: Schema<Configured>) -> Schema<Configured> {
                     ),
                 ),
                 ("password_wo_version", number().required_with(&["password_wo"]).doc("Any number. The password is sent again whenever this changes.")),
-                ("password_ssm_parameter", string().conflicts_with(&["secret_id"]).doc("Name of an SSM parameter (a SecureString) that holds the password.")),
-                ("secret_id", string().doc("Name or ARN of a secret in Secrets Manager, whose JSON holds the password as `password`.")),
+                ("password_ssm_parameter", string().conflicts_with(&["secret_id"]).check(rotation::parameter).doc("Name of an SSM parameter (a SecureString) that holds the password.")),
+                ("secret_id", string().check(rotation::secret).doc("Name or ARN of a secret in Secrets Manager, whose JSON holds the password as `password`.")),
             ],
         )
         .block(

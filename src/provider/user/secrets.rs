@@ -31,14 +31,14 @@ pub(super) fn attributes(schema: Schema<Configured>) -> Schema<Configured> {
         )
         .setting(
             "password_ssm_parameter",
-            string().conflicts_with(&["secret_id"]).doc(
+            string().conflicts_with(&["secret_id"]).check(rotation::parameter).doc(
                 "Name of an SSM parameter (a SecureString) that holds the password. A newer version of it shows in the plan as a \
                  rotation, and the apply sends it.",
             ),
         )
         .setting(
             "secret_id",
-            string().doc(
+            string().check(rotation::secret).doc(
                 "Name or ARN of a secret in Secrets Manager, whose JSON holds the password as `password`. A newer version of it \
                  shows in the plan as a rotation, and the apply sends it.",
             ),

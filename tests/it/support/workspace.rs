@@ -97,6 +97,11 @@ impl Plan {
 pub struct Running(Child);
 
 impl Running {
+    /// Its process, and its process group.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// What Ctrl-C does: SIGINT for the whole group, the provider included.
     pub fn interrupt(&self) {
         let group = format!("kill -INT -{}", self.0.id());
