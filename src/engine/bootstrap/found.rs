@@ -372,11 +372,13 @@ async fn search_path(session: &mut Session, routine: &Routine) -> Result<Option<
 }
 
 async fn routines(session: &mut Session) -> Result<Vec<Routine>, Error> {
-    const ROUTINES: &str = "\
+    let query = sql!(
+        "\
 SELECT n.nspname::varchar, p.proname::varchar, textin(regprocedureout(p.oid::regprocedure))::varchar, \
 CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END, p.proowner, array_to_string(p.proacl, chr(9)), p.prosrc::varchar, \
-p.prosecdef FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner > 1";
-    let rows = session.query(&Sql::from(ROUTINES)).await?;
+p.prosecdef FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner > 1"
+    );
+    let rows = session.query(&query).await?;
     let routine = |row: &crate::engine::session::Row| {
         Ok(Routine {
             schema: row.text(0)?.to_owned(),
