@@ -18,6 +18,7 @@ use crate::engine::session::warehouse::Warehouse;
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
 
 pub use model::Model;
+use model::Scripted;
 
 /// The resource `redshift_datastore`.
 pub struct Datastore;
@@ -44,6 +45,7 @@ impl Resource for Datastore {
         place::plan(data, plan, role.as_deref().map_or(place::Mark::None, place::Mark::Role)).await?;
         schema::plan_grants(plan);
         plan::choose_role_name(data, plan).await?;
+        plan::name_role_in_script(plan);
         schema::plan_without_a_call(plan)?;
         schema::refuse_own_link(plan)?;
         plan::note(data, plan);
@@ -66,7 +68,7 @@ impl Resource for Datastore {
         let applied = datastore::apply(&warehouse, &rights, &Before::default(), others, cx.cancelled()).await;
         cx.set("endpoint", warehouse.access().endpoint.to_string());
         cx.set("namespace", facts.namespace.clone());
-        cx.set("grant_role", model::role_of(&rights));
+        set_role(&rights, cx);
         match applied {
             Ok(applied) => {
                 cx.created();
@@ -155,7 +157,7 @@ impl Resource for Datastore {
             cx.set("endpoint", warehouse.access().endpoint.to_string());
             cx.set("namespace", facts.namespace.clone());
         }
-        cx.set("grant_role", model::role_of(&rights));
+        set_role(&rights, cx);
         cx.set("connected", true);
         if syncs {
             set_catalog(catalog.as_ref(), cx);
@@ -202,6 +204,16 @@ async fn with_role(
         chosen.passed_over.into_iter().for_each(|warning| warn(warning, cx));
     }
     Ok(rights)
+}
+
+/// Sets the role, and the script if it waited for the role's name.
+fn set_role(rights: &Wanted, cx: &mut Change<'_>) {
+    cx.set("grant_role", model::role_of(rights));
+    if let (true, Some(role), Ok(scripted)) =
+        (cx.planned().at("script").is_unknown(), rights.role(), cx.planned().decode::<Scripted>())
+    {
+        cx.set("script", datastore::script(&scripted.through(role)));
+    }
 }
 
 /// The catalogue, if it is to be read. That it cannot be read is a warning, and no reason to grant nothing.

@@ -80,7 +80,8 @@ pub async fn choose_role(
     ours: &(dyn Fn(&str) -> bool + Send + Sync),
     cancel: &CancellationToken,
 ) -> Result<Chosen, Error> {
-    let at = At::new(warehouse, &wanted.database, cancel);
+    // Roles belong to the warehouse; the datastore's database may still have to be made.
+    let at = At::new(warehouse, &warehouse.access().database, cancel);
     let facts = warehouse.facts(cancel).await?;
     let roles = warehouse.catalog().roles(at, Some("")).await?;
     let base = role_name(wanted, facts.case_sensitive);

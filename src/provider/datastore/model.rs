@@ -174,6 +174,11 @@ impl Model {
 }
 
 impl Scripted {
+    /// The rights, through a role of this name.
+    pub(super) fn through(&self, role: &str) -> Wanted {
+        Wanted { through: Through::Role(role.to_owned()), ..self.rights(Some(true)) }
+    }
+
     /// The rights, with a word in place of the role's name.
     pub(super) fn rights(&self, through_role: Option<bool>) -> Wanted {
         let user = self.service_user.as_ref();

@@ -4,7 +4,7 @@ use super::super::configured::Configured;
 use super::super::link::Link;
 use super::kept;
 use super::model::{Scripted, ServiceUser};
-use crate::engine::datastore::{Through, Wanted, Warning, choose_role};
+use crate::engine::datastore::{Through, Wanted, Warning, choose_role, script};
 use crate::engine::error::Error;
 use crate::engine::settings::endpoint::Endpoint;
 use crate::terraform::{Diagnostic, Diagnostics, Plan, Value};
@@ -37,6 +37,22 @@ pub(super) async fn choose_role_name(data: &Configured, plan: &mut Plan<'_>) -> 
         Err(error) => {
             tracing::debug!(%error, "the role's name is not known in the plan");
             Ok(())
+        }
+    }
+}
+
+/// Writes the script of what is planned with the role's name, which the apply may be the first to know.
+pub(super) fn name_role_in_script(plan: &mut Plan<'_>) {
+    let is_new = plan.is_create() || plan.planned().at("script") != plan.prior().at("script");
+    if !is_new || plan.planned().at("script").is_unknown() {
+        return;
+    }
+    match plan.planned().at("grant_role") {
+        Value::Unknown => plan.set("script", Value::Unknown),
+        role => {
+            if let (Some(role), Ok(scripted)) = (role.as_str(), plan.planned().decode::<Scripted>()) {
+                plan.set("script", script(&scripted.through(role)));
+            }
         }
     }
 }

@@ -101,7 +101,7 @@ pub(super) fn schema() -> Schema<Configured> {
             "script",
             string().doc(
                 "The whole wanted state as SQL, known before anything runs. What an apply sends is this less what is there already. It \
-                 writes the role as `grant_role`.",
+                 names the role of `grant_role`; only where the plan\n                 cannot know that name does the word `grant_role` stand in its place.",
             ),
             |_: &Configured, scripted: Scripted| script(&scripted.rights(None)).into(),
         )
