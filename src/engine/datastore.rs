@@ -11,6 +11,8 @@ pub mod owners;
 pub mod refusal;
 pub mod registry;
 pub mod role;
+#[cfg(test)]
+mod role_tests;
 pub mod script;
 pub mod steps;
 #[cfg(test)]
@@ -335,9 +337,9 @@ fn forget_all(warehouse: &Warehouse, wanted: &Wanted) {
 }
 
 /// Whether the warehouse says that something is gone that was read as being there: a schema (3F000), a table (42P01),
-/// a user, group or role (42704).
+/// a user, group or role (42704); or that a role is there (42710) that was read as being missing.
 fn is_out_of_date(error: &Error) -> bool {
-    matches!(error.sqlstate(), Some("3F000" | "42P01" | "42704"))
+    matches!(error.sqlstate(), Some("3F000" | "42P01" | "42704" | "42710"))
 }
 
 /// Takes back what is declared, and nothing else; what other datastores declare stays. What is gone already is fine: the

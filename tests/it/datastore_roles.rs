@@ -254,3 +254,16 @@ fn a_state_of_an_earlier_release_plans_nothing_and_is_destroyed() {
     workspace.destroy();
     assert_eq!(warehouse.dump("dev"), before);
 }
+
+#[test]
+fn owners_that_no_statement_could_name_are_refused_by_the_plan() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    for bad in ["", "a\\nb"] {
+        let name = "name = redshift_user.tool.name";
+        let configuration =
+            source().replace(name, &format!("{name}\n    default_privileges_for = [\"loader\", \"{bad}\"]"));
+        let refused = workspace.refused(&configuration);
+        assert!(refused.text().contains("service_user.default_privileges_for"), "{refused:?}");
+    }
+}

@@ -167,6 +167,13 @@ pub fn explain(error: Error, found: &Found, wanted: &Wanted) -> Error {
     {
         return no_roles(found, grantee);
     }
+    if let (Error::Server(refused), Some(role), false) = (&error, wanted.role(), found.sees_all)
+        && refused.sqlstate == "42710"
+        && refused.statement.starts_with("CREATE ROLE ")
+    {
+        let why = format!("user {} does not see it, so it may be anybody's", ident(&found.login.name));
+        return not_ours(role, &[why]);
+    }
     let is_refusal = match &error {
         Error::Refused { summary, .. } => summary == crate::engine::run::NOTHING_GRANTED,
         other => other.sqlstate() == Some("42501"),
