@@ -251,7 +251,7 @@ fn nothing_yet(spec: &Spec) -> Found {
     }]);
     let database = DatabaseFound { owner: 0, acl: (!spec.create_database).then_some(acl) };
     let relation = Relation { oid: 0, name: text::LOCK.to_owned(), kind: RelationKind::Table, owner: 0, acl: None };
-    let lock = Schema { name: spec.lock(), owner: 0, acl: None, relations: vec![relation] };
+    let lock = Schema { oid: 0, name: spec.lock(), owner: 0, acl: None, relations: vec![relation] };
     Found {
         world: World::default(),
         whose: Whose::default(),
