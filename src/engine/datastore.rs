@@ -1,5 +1,6 @@
 //! A datastore's life in the warehouse: look, grant what is missing, take back what is not wanted any more, remove.
 
+pub mod declared;
 pub mod found;
 pub mod grantee;
 pub mod import;
@@ -8,10 +9,15 @@ mod life_tests;
 pub mod missing;
 pub mod owners;
 pub mod refusal;
+pub mod registry;
+pub mod role;
+#[cfg(test)]
+mod role_tests;
 pub mod script;
 pub mod steps;
 #[cfg(test)]
 mod steps_tests;
+pub mod surplus;
 pub(in crate::engine) mod taking;
 #[cfg(test)]
 mod taking_tests;
@@ -22,32 +28,36 @@ pub(in crate::engine) mod world;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::catalog::At;
 pub use crate::engine::catalog::effective::{Lacking, effective};
+pub use crate::engine::datastore::declared::{Before, Ids};
+use crate::engine::datastore::found::found_by_id;
 pub use crate::engine::datastore::found::{Found, found};
 pub use crate::engine::datastore::import::{Imported, grant_role_present, import_lookup};
 use crate::engine::datastore::missing::lacks;
 pub use crate::engine::datastore::missing::missing;
-use crate::engine::datastore::owners::derive;
 pub use crate::engine::datastore::owners::{Warning, public_create_warning, warnings};
-use crate::engine::datastore::refusal::{check, explain, not_read_back};
+use crate::engine::datastore::owners::{derive, renamed_away, there_before};
+use crate::engine::datastore::refusal::{check, explain, left_behind, not_read_back};
+pub use crate::engine::datastore::registry::{Others, Registry};
+pub use crate::engine::datastore::role::{choose_role, is_role_name, role_name};
 pub use crate::engine::datastore::script::script;
-use crate::engine::datastore::steps::{Plan, removal, steps};
-pub use crate::engine::datastore::wanted::{
-    FutureTables, Given, Grantee, GranteeKind, Made, Through, Wanted, is_role_name, new_role_name,
-};
+use crate::engine::datastore::steps::{removal, steps};
+pub use crate::engine::datastore::surplus::surplus;
+pub use crate::engine::datastore::wanted::{FutureTables, Grantee, GranteeKind, Through, Wanted};
 use crate::engine::error::Error;
 use crate::engine::run::{self, Retry, Stopped};
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{Sql, ident};
+use crate::engine::sql::{Sql, ident, sql};
 use crate::engine::step::Step;
 
 /// What an apply came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// To be kept with the datastore, and given to the next apply and to removal.
-    pub made: Made,
-    /// The owners whose future tables are covered: those that were named, or those that were found.
-    pub owners: Vec<String>,
+    /// What is declared now: with the owners that were named, or those that were found.
+    pub wanted: Wanted,
+    /// By what the schema, the grantee and the role are known again; to be kept with the datastore.
+    pub ids: Ids,
     pub warnings: Vec<Warning>,
     /// How many statements changed something.
     pub changes: usize,
@@ -57,8 +67,8 @@ pub struct Applied {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotApplied {
     pub error: Error,
-    /// What is recorded now: as before, unless something took effect.
-    pub made: Made,
+    /// What may be there now beside what was declared before, if anything.
+    pub half_done: Option<Wanted>,
     /// Whether the warehouse is as it was, for sure. If not, the datastore must be kept, so that it can be removed.
     pub nothing_done: bool,
 }
@@ -71,33 +81,30 @@ impl From<NotApplied> for Error {
 
 /// Brings the warehouse from what it is to what is wanted, and reads it back.
 ///
-/// `made` is what earlier applies recorded; empty for a new datastore. Nothing is sent if nothing is missing. If what
-/// was committed does not show when it is read back, that is an error which names the owners and what they must run;
-/// for a new datastore everything is taken back then.
+/// `before` is what state declares; nothing for a new datastore. Nothing is sent if nothing is missing. If what was
+/// committed does not show when it is read back, that is an error which names the owners and what they must run; for a
+/// new datastore everything is taken back then.
 pub async fn apply(
     warehouse: &Warehouse,
     wanted: &Wanted,
-    made: &Made,
+    before: &Before,
+    others: Others<'_>,
     cancel: &CancellationToken,
 ) -> Result<Applied, NotApplied> {
-    let stays = |error| NotApplied { error, made: made.clone(), nothing_done: true };
+    let stays = |error| NotApplied { error, half_done: None, nothing_done: true };
     wanted.check().map_err(stays)?;
     let mut retry = Retry::default();
-    // What an attempt planned whose answer to COMMIT was lost: the next one finds it there and claims nothing.
-    let mut claims: Option<Made> = None;
+    // What an attempt sent whose answer to COMMIT was lost: it is ours.
+    let mut sent: Option<Sent> = None;
     let mut refreshed = false;
     loop {
         let mut planned = None;
-        match attempt(warehouse, wanted, made, &mut planned, cancel).await {
-            Ok(mut work) => {
-                if let Some(claims) = &claims {
-                    work.plan.made.merge(claims);
-                }
-                return finish(warehouse, work, made, cancel).await;
-            }
+        let known = with_sent(before, sent.as_ref().map(|sent| &sent.wanted));
+        match attempt(warehouse, wanted, &known, others, &mut planned, cancel).await {
+            Ok(work) => return finish(warehouse, work, before, others, cancel).await,
             Err(stopped) => {
-                if let (false, Some(planned)) = (stopped.nothing_done, planned) {
-                    claims.get_or_insert_default().merge(&planned);
+                if !stopped.nothing_done {
+                    sent = sent.or(planned);
                 }
                 if stopped.nothing_done && is_out_of_date(&stopped.error) && !refreshed {
                     refreshed = true;
@@ -105,60 +112,108 @@ pub async fn apply(
                     continue;
                 }
                 if let Err(error) = retry.after(stopped.error, cancel).await {
-                    return Err(stopped_half_way(warehouse, wanted, made, claims, error).await);
+                    return Err(stopped_half_way(warehouse, before, others, sent, error).await);
                 }
-                forget(warehouse, wanted, made);
+                forget(warehouse, wanted, before);
             }
         }
     }
 }
 
+fn with_sent(before: &Before, sent: Option<&Wanted>) -> Before {
+    let mut known = before.clone();
+    known.declared.extend(sent.cloned());
+    known
+}
+
 /// Of a new datastore, what may have been done is taken back.
 async fn stopped_half_way(
     warehouse: &Warehouse,
-    wanted: &Wanted,
-    made: &Made,
-    claims: Option<Made>,
+    before: &Before,
+    others: Others<'_>,
+    sent: Option<Sent>,
     error: Error,
 ) -> NotApplied {
-    let Some(claims) = claims else { return NotApplied { error, made: made.clone(), nothing_done: true } };
-    if made.is_empty() && remove(warehouse, wanted, &claims, &CancellationToken::new()).await.is_ok() {
-        return NotApplied { error, made: Made::default(), nothing_done: true };
-    }
-    let mut made = made.clone();
-    made.merge(&claims);
-    NotApplied { error, made, nothing_done: false }
+    let Some(sent) = sent else { return NotApplied { error, half_done: None, nothing_done: true } };
+    let undone = undo(warehouse, &sent, before, others).await;
+    NotApplied { error, half_done: (!undone).then_some(sent.wanted), nothing_done: undone }
+}
+
+/// Takes back what was sent for a new datastore, but for one of which something was there before: that would go too.
+async fn undo(warehouse: &Warehouse, sent: &Sent, before: &Before, others: Others<'_>) -> bool {
+    let Sent { wanted, was_there } = sent;
+    before.declared.is_empty()
+        && !was_there
+        && remove(warehouse, wanted, &Before::of(wanted), others, &CancellationToken::new()).await.is_ok()
+}
+
+/// What was sent.
+#[derive(Clone)]
+struct Sent {
+    wanted: Wanted,
+    /// Whether something of it was there before.
+    was_there: bool,
 }
 
 /// What one attempt did.
 struct Work {
-    wanted: Wanted,
-    plan: Plan,
+    sent: Sent,
+    changes: usize,
     warnings: Vec<Warning>,
 }
 
 async fn attempt(
     warehouse: &Warehouse,
     wanted: &Wanted,
-    made: &Made,
-    planned: &mut Option<Made>,
+    before: &Before,
+    others: Others<'_>,
+    planned: &mut Option<Sent>,
     cancel: &CancellationToken,
 ) -> Result<Work, Stopped> {
     let untouched = |error| Stopped { error, nothing_done: true };
     let changing = warehouse.catalog().changing(&wanted.database);
     let mut turns = run::turn(warehouse, &wanted.database, cancel).await.map_err(untouched)?;
-    let (wanted, found, warnings) = look_and_check(warehouse, wanted, made, cancel).await.map_err(untouched)?;
-    let plan = steps(&found, &wanted, made);
-    if !plan.steps.is_empty() {
-        *planned = Some(plan.made.clone());
-        turns.with_shared(warehouse, &plan.steps, cancel).await.map_err(untouched)?;
-        let ran = run::run(warehouse, &wanted.database, &plan.steps, cancel).await;
-        forget(warehouse, &wanted, made);
+    let (wanted, found, mut warnings) = look_and_check(warehouse, wanted, before, cancel).await.map_err(untouched)?;
+    let others = others.declare();
+    let test = taking_over(warehouse, &wanted, &found, before, cancel).await.map_err(untouched)?;
+    let mut was_there: Vec<Warning> = test.iter().filter_map(|_| wanted.role()).map(role::taken_over).collect();
+    was_there.extend(there_before(&found, &wanted, before, &others));
+    let sent = Sent { wanted: wanted.clone(), was_there: !was_there.is_empty() };
+    warnings.extend(was_there);
+    let steps = steps(&found, &wanted, before, &others);
+    if !steps.is_empty() {
+        *planned = Some(sent.clone());
+        turns.with_shared(warehouse, &steps, cancel).await.map_err(untouched)?;
+        let guard = test.as_ref().map(|test| test as &dyn run::Guard);
+        let ran = run::run_guarded(warehouse, &wanted.database, &steps, guard, cancel).await;
+        forget(warehouse, &wanted, before);
         ran.map_err(|stopped| Stopped { error: explain(stopped.error, &found, &wanted), ..stopped })?;
     }
     drop(turns);
     drop(changing);
-    Ok(Work { wanted, plan, warnings })
+    Ok(Work { sent, changes: steps.len(), warnings })
+}
+
+/// Where the datastore's role is there and state does not know it: whether it can be taken over, and the test for the
+/// transaction that does.
+async fn taking_over(
+    warehouse: &Warehouse,
+    wanted: &Wanted,
+    found: &Found,
+    before: &Before,
+    cancel: &CancellationToken,
+) -> Result<Option<role::Test>, Error> {
+    let is_there = found.held.as_ref().is_some_and(|held| held.exists == Some(true));
+    let Some(role) =
+        wanted.role().filter(|role| is_there && is_role_name(role) && (before.elsewhere || !before.has_role(role)))
+    else {
+        return Ok(None);
+    };
+    let obstacles = role::obstacles(warehouse, wanted, role, cancel).await?;
+    if !obstacles.is_empty() {
+        return Err(role::not_ours(role, &obstacles));
+    }
+    role::Test::new(At::new(warehouse, &wanted.database, cancel), wanted, role).await.map(Some)
 }
 
 /// Looks, and checks that what is wanted can be done. What was read earlier in this run may be out of date by the work
@@ -166,14 +221,14 @@ async fn attempt(
 async fn look_and_check(
     warehouse: &Warehouse,
     wanted: &Wanted,
-    made: &Made,
+    before: &Before,
     cancel: &CancellationToken,
 ) -> Result<(Wanted, Found, Vec<Warning>), Error> {
-    let mut looked = look(warehouse, wanted, made, cancel).await?;
-    if check(&looked.1, &looked.0, made).is_err() {
+    let mut looked = look(warehouse, wanted, before, cancel).await?;
+    if check(&looked.1, &looked.0, before).is_err() {
         forget_all(warehouse, wanted);
-        looked = look(warehouse, wanted, made, cancel).await?;
-        check(&looked.1, &looked.0, made)?;
+        looked = look(warehouse, wanted, before, cancel).await?;
+        check(&looked.1, &looked.0, before)?;
     }
     if wanted.grantee.is_none() {
         may_work(warehouse, wanted, cancel).await?;
@@ -185,11 +240,11 @@ async fn look_and_check(
 async fn look(
     warehouse: &Warehouse,
     wanted: &Wanted,
-    made: &Made,
+    before: &Before,
     cancel: &CancellationToken,
 ) -> Result<(Wanted, Found, Vec<Warning>), Error> {
     let mut wanted = wanted.clone();
-    let mut first = found(warehouse, &wanted, made, cancel).await?;
+    let mut first = found(warehouse, &wanted, before, cancel).await?;
     let mut warnings = Vec::new();
     if wanted.grantee.is_some() && wanted.future == FutureTables::Owners(Vec::new()) {
         let (owners, nobody) = derive(&first, &wanted);
@@ -197,7 +252,7 @@ async fn look(
         if !owners.is_empty() {
             wanted.future = FutureTables::Owners(owners);
             // From what was read already.
-            first = found(warehouse, &wanted, made, cancel).await?;
+            first = found(warehouse, &wanted, before, cancel).await?;
         }
     }
     Ok((wanted, first, warnings))
@@ -206,16 +261,17 @@ async fn look(
 async fn finish(
     warehouse: &Warehouse,
     work: Work,
-    before: &Made,
+    before: &Before,
+    others: Others<'_>,
     cancel: &CancellationToken,
 ) -> Result<Applied, NotApplied> {
-    let Work { wanted, plan, mut warnings } = work;
-    let changes = plan.steps.len();
+    let Work { sent, changes, mut warnings } = work;
+    let wanted = sent.wanted.clone();
     if changes > 0 {
         warehouse.catalog().settled(&wanted.database).await;
     }
     // What was committed is read back even if the caller was stopped meanwhile: it is a few statements.
-    let read = found(warehouse, &wanted, &plan.made, &CancellationToken::new()).await;
+    let read = found(warehouse, &wanted, &Before::of(&wanted), &CancellationToken::new()).await;
     let problem = match &read {
         Ok(found) if wanted.grantee.is_some() && !lacks(found, &wanted).is_empty() => {
             Some(not_read_back(found, &wanted, &missing(found, &wanted)))
@@ -228,14 +284,12 @@ async fn finish(
     match (problem, read) {
         (None, Ok(found)) => {
             warnings.extend(crate::engine::datastore::owners::warnings(&found, &wanted));
-            Ok(Applied { made: plan.made, owners: wanted.owners().to_vec(), warnings, changes })
+            Ok(Applied { wanted, ids: found.ids, warnings, changes })
         }
         (problem, _) => {
             let error = problem.unwrap_or_else(|| Error::refused("Nothing was read back", ""));
-            let undone =
-                before.is_empty() && remove(warehouse, &wanted, &plan.made, &CancellationToken::new()).await.is_ok();
-            let made = if undone { before.clone() } else { plan.made };
-            Err(NotApplied { error, made, nothing_done: undone || changes == 0 })
+            let nothing_done = changes == 0 || undo(warehouse, &sent, before, others).await;
+            Err(NotApplied { error, half_done: (!nothing_done).then_some(wanted), nothing_done })
         }
     }
 }
@@ -263,19 +317,16 @@ async fn may_work(warehouse: &Warehouse, wanted: &Wanted, cancel: &CancellationT
             "Missing:\n{}\nThe owner of the schema and its tables, or a superuser, must run in database {}:\n{};{by_iam}",
             lacking.missing.join("\n"),
             ident(&wanted.database),
-            lacking.grants.join(";\n")
+            lacking.grants.iter().map(Sql::to_string).collect::<Vec<_>>().join(";\n")
         ),
     ))
 }
 
 /// What was read about the datastore is out of date.
-fn forget(warehouse: &Warehouse, wanted: &Wanted, made: &Made) {
+fn forget(warehouse: &Warehouse, wanted: &Wanted, before: &Before) {
     let catalog = warehouse.catalog();
     catalog.forget_schema(&wanted.database, &wanted.schema);
-    if let Through::Role(role) = &wanted.through {
-        catalog.forget_role(role);
-    }
-    if let Some(role) = &made.role {
+    for role in wanted.role().into_iter().chain(before.roles()) {
         catalog.forget_role(role);
     }
 }
@@ -286,84 +337,79 @@ fn forget_all(warehouse: &Warehouse, wanted: &Wanted) {
 }
 
 /// Whether the warehouse says that something is gone that was read as being there: a schema (3F000), a table (42P01),
-/// a user, group or role (42704).
+/// a user, group or role (42704); or that a role is there (42710) that was read as being missing.
 fn is_out_of_date(error: &Error) -> bool {
-    matches!(error.sqlstate(), Some("3F000" | "42P01" | "42704"))
+    matches!(error.sqlstate(), Some("3F000" | "42P01" | "42704" | "42710"))
 }
 
-/// Takes back what was made, and nothing else. What is gone already is fine: the schema, the role, the grantee, the
-/// database.
+/// Takes back what is declared, and nothing else; what other datastores declare stays. What is gone already is fine: the
+/// schema, the role, the grantee, the database.
 pub async fn remove(
     warehouse: &Warehouse,
-    wanted: &Wanted,
-    made: &Made,
+    declared: &Wanted,
+    before: &Before,
+    others: Others<'_>,
     cancel: &CancellationToken,
-) -> Result<(), Error> {
-    wanted.check()?;
+) -> Result<Vec<Warning>, Error> {
+    declared.check()?;
     let mut retry = Retry::default();
     let mut refreshed = false;
     loop {
-        let error = match remove_once(warehouse, wanted, made, cancel).await {
-            Ok(()) => return Ok(()),
+        let error = match remove_once(warehouse, declared, before, others, cancel).await {
+            Ok(warnings) => return Ok(warnings),
             Err(error) => error,
         };
         if is_out_of_date(&error) && !refreshed {
             refreshed = true;
-            forget_all(warehouse, wanted);
+            forget_all(warehouse, declared);
             continue;
         }
-        forget(warehouse, wanted, made);
+        forget(warehouse, declared, before);
         retry.after(error, cancel).await?;
     }
 }
 
 async fn remove_once(
     warehouse: &Warehouse,
-    wanted: &Wanted,
-    made: &Made,
+    declared: &Wanted,
+    before: &Before,
+    others: Others<'_>,
     cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let changing = warehouse.catalog().changing(&wanted.database);
-    let mut turns = run::turn(warehouse, &wanted.database, cancel).await?;
-    let there = match found(warehouse, wanted, made, cancel).await {
+) -> Result<Vec<Warning>, Error> {
+    let changing = warehouse.catalog().changing(&declared.database);
+    let mut turns = run::turn(warehouse, &declared.database, cancel).await?;
+    let there = match found_by_id(warehouse, declared, before, cancel).await {
         Ok(there) => there,
-        Err(error) if is_gone(&error, warehouse, wanted, cancel).await => {
-            return remove_role_elsewhere(warehouse, wanted, made, cancel).await;
+        Err(error) if is_gone(&error, warehouse, declared, cancel).await => {
+            return remove_role_elsewhere(warehouse, declared, before, others, cancel).await.map(|()| Vec::new());
         }
         Err(error) => return Err(error),
     };
-    let steps = removal(&there, wanted, made);
+    let others = others.declare();
+    let warnings = renamed_away(&there, declared, before);
+    let steps = removal(&there, declared, before, &others);
     if steps.is_empty() {
-        return Ok(());
+        return Ok(warnings);
     }
     turns.with_shared(warehouse, &steps, cancel).await?;
-    let ran = run::run(warehouse, &wanted.database, &steps, cancel).await;
-    forget(warehouse, wanted, made);
+    let ran = run::run(warehouse, &declared.database, &steps, cancel).await;
+    forget(warehouse, declared, before);
     ran.map_err(|stopped| stopped.error)?;
     drop(turns);
     drop(changing);
-    warehouse.catalog().settled(&wanted.database).await;
-    let left = found(warehouse, wanted, made, &CancellationToken::new()).await?;
+    warehouse.catalog().settled(&declared.database).await;
+    let left = found_by_id(warehouse, declared, before, &CancellationToken::new()).await?;
     // Who does not see everything would be told of what is gone.
-    let left = if left.sees_all { removal(&left, wanted, made) } else { Vec::new() };
-    match left.as_slice() {
-        [] => Ok(()),
-        left => {
-            let statements = left.iter().map(|step| format!("{};", step.sql)).collect::<Vec<_>>().join("\n");
-            Err(Error::refused(
-                format!("Rights on schema {} were not taken back", ident(&wanted.schema)),
-                format!("After the commit these statements would still have something to do:\n{statements}"),
-            ))
-        }
-    }
+    let left = if left.sees_all { removal(&left, declared, before, &others) } else { Vec::new() };
+    left_behind(&left, declared).map(|left| warnings.into_iter().chain(left).collect())
 }
 
 /// Whether the database itself is gone, and with it every right in it.
-async fn is_gone(error: &Error, warehouse: &Warehouse, wanted: &Wanted, cancel: &CancellationToken) -> bool {
-    if warehouse.access().database == wanted.database || !matches!(error, Error::Refused { .. }) {
+async fn is_gone(error: &Error, warehouse: &Warehouse, declared: &Wanted, cancel: &CancellationToken) -> bool {
+    if warehouse.access().database == declared.database || !matches!(error, Error::Refused { .. }) {
         return false;
     }
-    let refused = warehouse.session(&wanted.database, cancel).await;
+    let refused = warehouse.session(&declared.database, cancel).await;
     refused.is_err_and(|error| error.sqlstate() == Some("3D000"))
 }
 
@@ -371,21 +417,20 @@ async fn is_gone(error: &Error, warehouse: &Warehouse, wanted: &Wanted, cancel: 
 /// database that is gone.
 async fn remove_role_elsewhere(
     warehouse: &Warehouse,
-    wanted: &Wanted,
-    made: &Made,
+    declared: &Wanted,
+    before: &Before,
+    others: Others<'_>,
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
-    let ours = match (&wanted.through, &made.role) {
-        (_, Some(role)) => Some(role),
-        (Through::Role(role), None) if is_role_name(role) => Some(role),
-        _ => None,
-    };
+    let others = others.declare();
+    let is_of_others = |role: &str| others.iter().any(|other| other.role() == Some(role));
+    let ours = before.roles().chain(declared.role()).find(|role| is_role_name(role) && !is_of_others(role));
     let Some(role) = ours else { return Ok(()) };
     let database = warehouse.access().database.as_str();
     if grant_role_present(warehouse, role, cancel).await? == Some(false) {
         return Ok(());
     }
-    let drop_role = Step::shared(database, Sql::from(format!("DROP ROLE {} FORCE", ident(role))), "the role itself");
+    let drop_role = Step::shared(database, sql!("DROP ROLE {} FORCE", ident(role)), "the role itself");
     let _shared = warehouse.shared_turn().await;
     let ran = run::run(warehouse, database, &[drop_role], cancel).await;
     warehouse.catalog().forget_role(role);

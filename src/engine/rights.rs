@@ -100,6 +100,11 @@ impl Rights {
     pub const READ_WRITE: Rights =
         Rights::READ.and(Rights::only(Insert)).and(Rights::only(Update)).and(Rights::only(Delete));
 
+    /// Every privilege.
+    pub fn all() -> Rights {
+        Privilege::ALL.into_iter().collect()
+    }
+
     const fn only(privilege: Privilege) -> Rights {
         Rights(privilege.bit())
     }
@@ -132,11 +137,6 @@ impl Rights {
     /// Whether there is none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
-    }
-
-    /// The same as [`Rights::is_empty`], by reference.
-    pub(super) fn is_none(&self) -> bool {
-        self.is_empty()
     }
 
     /// Adds one.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::error::Error;
 use crate::engine::session::warehouse::{TurnGuard, Warehouse};
 use crate::engine::session::{Done, Session};
-use crate::engine::sql::Sql;
+use crate::engine::sql::{Sql, sql};
 use crate::engine::step::Step;
 
 /// How often a transaction is planned and run before its error is final.
@@ -24,6 +25,12 @@ pub struct Stopped {
     pub nothing_done: bool,
 }
 
+/// A test that is made in the transaction of the first steps, before anything is sent.
+pub trait Guard: Send + Sync {
+    /// Errors: what stands against the steps.
+    fn test<'s>(&'s self, session: &'s mut Session) -> BoxFuture<'s, Result<(), Error>>;
+}
+
 /// Runs the steps, all of one database, in their order. Those that may share a transaction do; where a later step
 /// fails, those that stood alone are taken back.
 ///
@@ -34,12 +41,28 @@ pub async fn run(
     steps: &[Step],
     cancel: &CancellationToken,
 ) -> Result<(), Stopped> {
+    run_guarded(warehouse, database, steps, None, cancel).await
+}
+
+/// The same, if the guard lets it: what it sees is seen in the transaction that the first steps share. Before a step
+/// that stands alone it looks without one.
+pub async fn run_guarded(
+    warehouse: &Warehouse,
+    database: &str,
+    steps: &[Step],
+    mut guard: Option<&dyn Guard>,
+    cancel: &CancellationToken,
+) -> Result<(), Stopped> {
     let opened = warehouse.session(database, cancel).await;
     let mut session = opened.map_err(|error| Stopped { error, nothing_done: true })?;
     let mut undo: Vec<&Sql> = Vec::new();
     let mut committed = false;
     for (alone, part) in parts(steps) {
-        let ran = if alone { standing_alone(&mut session, part).await } else { transaction(&mut session, part).await };
+        let guard = guard.take();
+        let ran = match alone {
+            true => standing_alone(&mut session, guard, part).await,
+            false => transaction(&mut session, guard, part).await,
+        };
         match ran {
             Ok(()) => {
                 undo.extend(part.iter().filter_map(|step| step.undo.as_ref()));
@@ -163,7 +186,10 @@ struct Failure {
     unsure: bool,
 }
 
-async fn standing_alone(session: &mut Session, steps: &[Step]) -> Result<(), Failure> {
+async fn standing_alone(session: &mut Session, guard: Option<&dyn Guard>, steps: &[Step]) -> Result<(), Failure> {
+    if let Some(guard) = guard {
+        guard.test(session).await.map_err(|error| Failure { error, unsure: false })?;
+    }
     for step in steps {
         let ran = session.execute(&step.sql).await;
         let unsure = matches!(ran, Err(Error::Lost { .. } | Error::TimedOut { .. } | Error::Cancelled));
@@ -172,20 +198,23 @@ async fn standing_alone(session: &mut Session, steps: &[Step]) -> Result<(), Fai
     Ok(())
 }
 
-async fn transaction(session: &mut Session, steps: &[Step]) -> Result<(), Failure> {
+async fn transaction(session: &mut Session, guard: Option<&dyn Guard>, steps: &[Step]) -> Result<(), Failure> {
     let certain = |error| Failure { error, unsure: false };
-    session.execute(&Sql::from("BEGIN")).await.map_err(certain)?;
-    let mut failed = None;
+    session.execute(&sql!("BEGIN")).await.map_err(certain)?;
+    let mut failed = match guard {
+        Some(guard) => guard.test(session).await.err(),
+        None => None,
+    };
     for step in steps {
-        let ran = session.execute(&step.sql).await.and_then(|done| nothing_refused(&done, step));
-        if let Err(error) = ran {
-            failed = Some(error);
+        if failed.is_some() {
             break;
         }
+        let ran = session.execute(&step.sql).await.and_then(|done| nothing_refused(&done, step));
+        failed = ran.err();
     }
     match failed {
         None => {
-            let committed = session.execute(&Sql::from("COMMIT")).await;
+            let committed = session.execute(&sql!("COMMIT")).await;
             committed.map(drop).map_err(|error| {
                 // A cancelled session does not send it, and one that was sent is waited for.
                 let unsure = !matches!(error, Error::Server(_) | Error::Cancelled);
@@ -195,7 +224,7 @@ async fn transaction(session: &mut Session, steps: &[Step]) -> Result<(), Failur
         Some(error) => {
             if !matches!(error, Error::Lost { .. }) {
                 // Whatever it answers: the session is closed afterwards, which rolls back too.
-                let _ = session.execute(&Sql::from("ROLLBACK")).await;
+                let _ = session.execute(&sql!("ROLLBACK")).await;
             }
             Err(certain(error))
         }
@@ -228,9 +257,10 @@ async fn take_back(warehouse: &Warehouse, database: &str, undo: &[&Sql]) -> Resu
 mod tests {
     use super::*;
     use crate::engine::session::row::Notice;
+    use crate::engine::sql::raw;
 
     fn step(sql: &str, alone: bool) -> Step {
-        Step { alone, ..Step::new("dev", sql, "") }
+        Step { alone, ..Step::new("dev", raw(sql), "") }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::errors;
 use super::link::Link;
 use super::settings::{self, Place};
 use crate::engine::aws::{AwsOptions, Service};
+use crate::engine::datastore::Registry;
 use crate::engine::error::{Error, Hints};
 use crate::engine::session::warehouse::{Engine, Options, Warehouse};
 use crate::engine::settings::Settings;
@@ -32,6 +33,8 @@ pub struct Configured {
     reads: AtomicBool,
     /// The warehouses of links that were followed before.
     followed: Mutex<HashMap<Followed, Arc<Warehouse>>>,
+    /// What the datastores of this configuration declare, as far as they were seen.
+    datastores: Registry,
 }
 
 /// The key of a link to a connection, and the endpoint that was remembered with it.
@@ -197,9 +200,21 @@ impl Configured {
             Options { application_name: format!("terraform-provider-redshift/{}", env!("CARGO_PKG_VERSION")) };
         let engine = Engine::new(options, aws(&request.config));
         Ok((
-            Configured { defaults, engine, strict, reads: AtomicBool::new(false), followed: Mutex::default() },
+            Configured {
+                defaults,
+                engine,
+                strict,
+                reads: AtomicBool::new(false),
+                followed: Mutex::default(),
+                datastores: Registry::default(),
+            },
             Diagnostics::new(),
         ))
+    }
+
+    /// What the datastores that were planned, made, updated or read declare.
+    pub(super) fn datastores(&self) -> &Registry {
+        &self.datastores
     }
 
     /// What makes advice exact.

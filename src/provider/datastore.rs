@@ -1,7 +1,9 @@
 //! `redshift_datastore`: a schema that a tool reads, or writes its findings to, with exactly the rights its user needs.
 
 mod import;
+mod kept;
 mod model;
+mod plan;
 mod schema;
 
 use super::configured::Configured;
@@ -10,18 +12,16 @@ use super::link;
 use super::place;
 use crate::engine::catalog::sync::{Summary, sync};
 use crate::engine::datastore::owners::unseen_warning;
-use crate::engine::datastore::{self, Applied, Made, Wanted, Warning};
+use crate::engine::datastore::{self, Applied, Before, NotApplied, Others, Wanted, Warning, choose_role, surplus};
 use crate::engine::error::{Error, Hints};
 use crate::engine::session::warehouse::Warehouse;
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
 
 pub use model::Model;
+use model::Scripted;
 
 /// The resource `redshift_datastore`.
 pub struct Datastore;
-
-/// The key of private state under which the grants that were made are kept.
-const MADE: &str = "made";
 
 /// The key of private state that says when the catalogue was read, in seconds since 1970.
 const SYNCED_AT: &str = "synced_at";
@@ -44,8 +44,12 @@ impl Resource for Datastore {
         let role = plan.prior().at("grant_role").as_str().map(str::to_owned);
         place::plan(data, plan, role.as_deref().map_or(place::Mark::None, place::Mark::Role)).await?;
         schema::plan_grants(plan);
+        plan::choose_role_name(data, plan).await?;
+        plan::name_role_in_script(plan);
         schema::plan_without_a_call(plan)?;
-        schema::refuse_own_link(plan)
+        schema::refuse_own_link(plan)?;
+        plan::note(data, plan);
+        Ok(())
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
@@ -54,25 +58,27 @@ impl Resource for Datastore {
             .await
             .map_err(|error| explain(data, &error, cx))?;
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
-        let rights = wanted.rights_to_create();
-        // Read before anything is granted: if it fails, nothing was begun.
-        let catalog = match wanted.trigger_catalog {
-            true => Some(read_catalog(&warehouse, &wanted, cx).await.map_err(|error| explain(data, &error, cx))?),
-            false => None,
-        };
-        let applied = datastore::apply(&warehouse, &rights, &Made::default(), cx.cancelled()).await;
+        let mark = kept::mark(cx);
+        let others = data.datastores().beside(&warehouse.access().endpoint, Some(&mark));
+        let rights = with_role(&warehouse, wanted.rights_to_create(), others, cx)
+            .await
+            .map_err(|error| explain(data, &error, cx))?;
+        // Read before anything is granted: nothing may lie between COMMIT and the answer.
+        let catalog = catalog_before(&warehouse, &wanted, wanted.trigger_catalog, data, cx).await?;
+        let applied = datastore::apply(&warehouse, &rights, &Before::default(), others, cx.cancelled()).await;
         cx.set("endpoint", warehouse.access().endpoint.to_string());
         cx.set("namespace", facts.namespace.clone());
-        cx.set("grant_role", model::role_of(&rights));
+        set_role(&rights, cx);
         match applied {
             Ok(applied) => {
                 cx.created();
-                record(&rights, &applied, cx);
+                data.datastores().note(&mark, &warehouse.access().endpoint, &applied.wanted, true);
+                record(&rights, applied, cx);
             }
             Err(failed) => {
                 if !failed.nothing_done {
                     cx.created();
-                    keep_made(&failed.made, cx);
+                    keep_owners(&rights, failed.half_done.as_ref(), cx);
                 }
                 return Err(explain_rights(data, &failed.error, &rights, cx).into());
             }
@@ -93,8 +99,9 @@ impl Resource for Datastore {
             Err(error) => Err(error),
         };
         match seen {
-            Ok(missing) => {
+            Ok((missing, surplus)) => {
                 cx.set("missing", missing);
+                cx.set("surplus", surplus);
                 cx.set("connected", true);
             }
             Err(error) => {
@@ -110,12 +117,13 @@ impl Resource for Datastore {
         let link = link::known(cx.planned())?;
         let rights = wanted.rights_to_update(&prior);
         let syncs = wanted.syncs_after(&prior);
-        let same_rights = rights == prior.rights() && prior.endpoint == wanted.endpoint;
-        let is_metadata = same_rights && !syncs && !prior.lacks_something();
+        let same_rights =
+            rights == prior.rights() && prior.endpoint == wanted.endpoint && kept::half_done(cx).is_none();
+        let is_metadata = same_rights && !syncs && !prior.has_drifted();
         if is_metadata || (same_rights && !link.enabled) {
             // Nothing that the warehouse would have to be asked for, or that may be asked.
             place::still_there(data, &link, wanted.endpoint.as_deref()).map_err(|error| explain(data, &error, cx))?;
-            for observed in ["missing", "connected", "catalog"] {
+            for observed in ["missing", "surplus", "connected", "catalog"] {
                 cx.set(observed, cx.prior().at(observed).clone());
             }
             return Ok(());
@@ -123,50 +131,57 @@ impl Resource for Datastore {
         let warehouse = place::to_update(data, &link, wanted.made_before(&prior), cx.cancelled())
             .await
             .map_err(|error| explain(data, &error, cx))?;
-        let catalog = match syncs {
-            true => Some(read_catalog(&warehouse, &wanted, cx).await.map_err(|error| explain(data, &error, cx))?),
-            false => None,
+        let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
+        let mark = kept::mark(cx);
+        let others = data.datastores().beside(&warehouse.access().endpoint, Some(&mark));
+        let rights = with_role(&warehouse, rights, others, cx).await.map_err(|error| explain(data, &error, cx))?;
+        let catalog = catalog_before(&warehouse, &wanted, syncs, data, cx).await?;
+        let before = Before {
+            // A copy of the warehouse may have been made before somebody planted a role there.
+            elsewhere: prior.namespace.is_some() && prior.namespace != facts.namespace,
+            ..kept::before(prior.rights(), cx)
         };
-        let made = made(cx);
-        match datastore::apply(&warehouse, &rights, &made, cx.cancelled()).await {
-            Ok(applied) => record(&rights, &applied, cx),
-            Err(failed) => {
-                keep_made(&failed.made, cx);
-                return Err(explain_rights(data, &failed.error, &rights, cx).into());
+        match datastore::apply(&warehouse, &rights, &before, others, cx.cancelled()).await {
+            Ok(applied) => {
+                data.datastores().note(&mark, &warehouse.access().endpoint, &applied.wanted, true);
+                record(&rights, applied, cx);
+            }
+            Err(NotApplied { error, half_done, .. }) => {
+                if half_done.is_some() {
+                    kept::keep_half_done(half_done.as_ref(), cx);
+                }
+                return Err(explain_rights(data, &error, &rights, cx).into());
             }
         }
         if cx.planned().at("endpoint").is_unknown() {
-            let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
             cx.set("endpoint", warehouse.access().endpoint.to_string());
             cx.set("namespace", facts.namespace.clone());
         }
-        cx.set("grant_role", model::role_of(&rights));
+        set_role(&rights, cx);
         cx.set("connected", true);
-        match &catalog {
-            Some(catalog) => set_catalog(Some(catalog), cx),
-            None => cx.set("catalog", cx.prior().at("catalog").clone()),
+        if syncs {
+            set_catalog(catalog.as_ref(), cx);
+        } else {
+            cx.set("catalog", cx.prior().at("catalog").clone());
         }
         Ok(())
     }
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let hints = data.hints();
+        let (mark, before) = (kept::known_mark(cx), kept::before(state.rights(), cx));
         let removed = match place::made_in(data, &link::known(cx.prior())?, state.made(), cx.cancelled()).await {
-            Ok(warehouse) => datastore::remove(&warehouse, &state.rights(), &made(cx), cx.cancelled()).await,
+            Ok(warehouse) => {
+                let others = data.datastores().beside(&warehouse.access().endpoint, mark.as_deref());
+                datastore::remove(&warehouse, &state.rights(), &before, others, cx.cancelled()).await
+            }
             Err(error) => Err(error),
         };
-        removed.map_err(|error| errors::diagnostic(&error, &hints))?;
-        if let Some(grantee) = state.unrecorded_grantee(&made(cx)) {
-            cx.warn(Diagnostic::warning(
-                "No grant was taken back",
-                format!(
-                    "No grant is on record as made for this datastore, so what {grantee} holds on schema \"{}\" of database \"{}\" \
-                     stays. That is so after an import, and where the datastore is replaced because it was tainted: Terraform does not \
-                     hand the record to the destroy then. Revoke by hand what is not wanted.",
-                    state.schema, state.database
-                ),
-            ));
+        let warnings = removed.map_err(|error| errors::diagnostic(&error, &hints))?;
+        if let Some(mark) = mark {
+            data.datastores().forget(&mark);
         }
+        warnings.into_iter().for_each(|warning| warn(warning, cx));
         Ok(())
     }
 
@@ -175,16 +190,66 @@ impl Resource for Datastore {
     }
 }
 
-/// What is lacked, with a warning about what the login cannot see. A catalogue that is to be refreshed is read again once
-/// it is too old; that it cannot be read hides nothing else.
+/// The rights with the name of their role, where the plan could not choose it: the warehouse could not be read then.
+async fn with_role(
+    warehouse: &Warehouse,
+    mut rights: Wanted,
+    others: Others<'_>,
+    cx: &mut Change<'_>,
+) -> Result<Wanted, Error> {
+    if model::lacks_role_name(&rights) {
+        let chosen = choose_role(warehouse, &rights, &|role| others.know_role(role), cx.cancelled()).await?;
+        rights.through = datastore::Through::Role(chosen.name);
+        // That one is taken over is said when it is done.
+        chosen.passed_over.into_iter().for_each(|warning| warn(warning, cx));
+    }
+    Ok(rights)
+}
+
+/// Sets the role, and the script if it waited for the role's name.
+fn set_role(rights: &Wanted, cx: &mut Change<'_>) {
+    cx.set("grant_role", model::role_of(rights));
+    if let (true, Some(role), Ok(scripted)) =
+        (cx.planned().at("script").is_unknown(), rights.role(), cx.planned().decode::<Scripted>())
+    {
+        cx.set("script", datastore::script(&scripted.through(role)));
+    }
+}
+
+/// The catalogue, if it is to be read. That it cannot be read is a warning, and no reason to grant nothing.
+async fn catalog_before(
+    warehouse: &Warehouse,
+    wanted: &Model,
+    syncs: bool,
+    data: &Configured,
+    cx: &mut Change<'_>,
+) -> Result<Option<Summary>, Diagnostics> {
+    if !syncs {
+        return Ok(None);
+    }
+    match read_catalog(warehouse, wanted, cx).await {
+        Ok(catalog) => Ok(Some(catalog)),
+        Err(Error::Cancelled) => Err(explain(data, &Error::Cancelled, cx).into()),
+        Err(error) => {
+            cx.warn(errors::warning(&error, &data.hints()));
+            Ok(None)
+        }
+    }
+}
+
+/// What is lacked and what is too much, with a warning about what the login cannot see. A catalogue that is to be
+/// refreshed is read again once it is too old; that it cannot be read hides nothing else.
 async fn look(
     warehouse: &Warehouse,
     state: &Model,
     data: &Configured,
     cx: &mut Change<'_>,
-) -> Result<Vec<String>, Error> {
+) -> Result<(Vec<String>, Vec<String>), Error> {
     let rights = state.rights();
-    let found = datastore::found(warehouse, &rights, &made(cx), cx.cancelled()).await?;
+    let mark = kept::mark(cx);
+    data.datastores().note(&mark, &warehouse.access().endpoint, &rights, true);
+    let found = datastore::found(warehouse, &rights, &kept::before(rights.clone(), cx), cx.cancelled()).await?;
+    kept::keep_ids(&found.ids, cx);
     unseen_warning(&found, &rights).into_iter().for_each(|warning| warn(warning, cx));
     if found.schema.is_none() {
         let gone = format!("Schema \"{}\" does not exist in database \"{}\"", state.schema, state.database);
@@ -197,7 +262,7 @@ async fn look(
             Err(error) => cx.warn(errors::warning(&error, &data.hints())),
         }
     }
-    Ok(datastore::missing(&found, &rights))
+    Ok((datastore::missing(&found, &rights), surplus(&found, &rights)))
 }
 
 async fn read_catalog(warehouse: &Warehouse, wanted: &Model, cx: &Change<'_>) -> Result<Summary, Error> {
@@ -222,26 +287,26 @@ fn set_catalog(catalog: Option<&Summary>, cx: &mut Change<'_>) {
 }
 
 /// Puts what an apply came to into state.
-fn record(rights: &Wanted, applied: &Applied, cx: &mut Change<'_>) {
-    keep_made(&applied.made, cx);
+fn record(rights: &Wanted, applied: Applied, cx: &mut Change<'_>) {
+    kept::keep_ids(&applied.ids, cx);
+    kept::keep_half_done(None, cx);
     cx.set("missing", Vec::<String>::new());
+    cx.set("surplus", Vec::<String>::new());
+    keep_owners(rights, Some(&applied.wanted), cx);
+    let told = kept::take_told(cx);
+    let is_told = |warning: &Warning| told.as_ref() == Some(&warning.summary);
+    applied.warnings.into_iter().filter(|warning| !is_told(warning)).for_each(|warning| warn(warning, cx));
+}
+
+fn keep_owners(rights: &Wanted, came_to: Option<&Wanted>, cx: &mut Change<'_>) {
     if cx.planned().at("default_privileges_owners").is_unknown() {
-        cx.set("default_privileges_owners", model::covers_owners(rights).then(|| applied.owners.clone()));
+        let owners = || came_to.map(|wanted| wanted.owners().to_vec());
+        cx.set("default_privileges_owners", model::covers_owners(rights).then(owners).flatten());
     }
-    applied.warnings.iter().cloned().for_each(|warning| warn(warning, cx));
 }
 
 fn warn(warning: Warning, cx: &mut Change<'_>) {
     cx.warn(Diagnostic::warning(warning.summary, warning.detail));
-}
-
-fn made(cx: &Change<'_>) -> Made {
-    cx.private(MADE).and_then(|made| serde_json::from_value(made).ok()).unwrap_or_default()
-}
-
-fn keep_made(made: &Made, cx: &mut Change<'_>) {
-    let made = if made.is_empty() { serde_json::Value::Null } else { serde_json::json!(made) };
-    cx.set_private(MADE, made);
 }
 
 fn explain(data: &Configured, error: &Error, cx: &Change<'_>) -> Diagnostic {

@@ -72,7 +72,8 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>)
         data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
     }
     // Whatever is updated now may find out only then where it leads.
-    let updates = changes || matches!(plan.prior().at("missing"), Value::List(missing) if !missing.is_empty());
+    let has_drifted = |name: &str| matches!(plan.prior().at(name), Value::List(lines) if !lines.is_empty());
+    let updates = changes || has_drifted("missing") || has_drifted("surplus");
     let configured = match data.endpoint(&link.settings) {
         // Where a name leads is asked anew, so that a cluster that was moved is noticed.
         Ok(Settled::LookUp(_)) if !plan.is_create() && link.enabled => {

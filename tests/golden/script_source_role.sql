@@ -1,12 +1,12 @@
--- grant_role stands for this datastore's own role: the provider gives it a random name when it makes it (attribute grant_role).
+-- "tfds_0123456789" is this datastore's own role (attribute grant_role).
 -- Schema "sales" of database "dev" as a source (read only) for user "svc". Run it in that database.
 -- The role. Leave this line out if it is there.
-CREATE ROLE "grant_role";
+CREATE ROLE "tfds_0123456789";
 -- The schema.
-GRANT USAGE ON SCHEMA "sales" TO ROLE "grant_role";
+GRANT USAGE ON SCHEMA "sales" TO ROLE "tfds_0123456789";
 -- The tables and views that are there.
-GRANT SELECT ON ALL TABLES IN SCHEMA "sales" TO ROLE "grant_role";
+GRANT SELECT ON ALL TABLES IN SCHEMA "sales" TO ROLE "tfds_0123456789";
 -- Tables that these users will make.
-ALTER DEFAULT PRIVILEGES FOR USER "etl", "owner" IN SCHEMA "sales" GRANT SELECT ON TABLES TO ROLE "grant_role";
+ALTER DEFAULT PRIVILEGES FOR USER "etl", "owner" IN SCHEMA "sales" GRANT SELECT ON TABLES TO ROLE "tfds_0123456789";
 -- The role for user "svc".
-GRANT ROLE "grant_role" TO "svc";
+GRANT ROLE "tfds_0123456789" TO "svc";

@@ -1,10 +1,10 @@
--- grant_role stands for this datastore's own role: the provider gives it a random name when it makes it (attribute grant_role).
+-- "tfds_0123456789" is this datastore's own role (attribute grant_role).
 -- Schema "sales" of database "dev" as an enrichment store (read and write) for user "svc". Run it in that database.
 -- The role. Leave this line out if it is there.
-CREATE ROLE "grant_role";
+CREATE ROLE "tfds_0123456789";
 -- The schema.
-GRANT USAGE, CREATE ON SCHEMA "sales" TO ROLE "grant_role";
+GRANT USAGE, CREATE ON SCHEMA "sales" TO ROLE "tfds_0123456789";
 -- All tables, present and future, whoever makes them.
-GRANT SELECT, INSERT, UPDATE, DELETE FOR TABLES IN SCHEMA "sales" DATABASE "dev" TO ROLE "grant_role";
+GRANT SELECT, INSERT, UPDATE, DELETE FOR TABLES IN SCHEMA "sales" DATABASE "dev" TO ROLE "tfds_0123456789";
 -- The role for user "svc".
-GRANT ROLE "grant_role" TO "svc";
+GRANT ROLE "tfds_0123456789" TO "svc";

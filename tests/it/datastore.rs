@@ -166,15 +166,17 @@ fn the_plan_shows_the_sql() {
     workspace.write(&source());
     let plan = workspace.plan();
     let script = plan.change("redshift_datastore.sales")["after"]["script"].as_str().unwrap_or_default().to_owned();
+    let role = plan.change("redshift_datastore.sales")["after"]["grant_role"].as_str().expect("is known").to_owned();
     for line in [
-        "GRANT USAGE ON SCHEMA \"sales\" TO ROLE \"grant_role\"",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA \"sales\" TO ROLE \"grant_role\"",
-        "GRANT ROLE \"grant_role\" TO \"tool\"",
+        format!("GRANT USAGE ON SCHEMA \"sales\" TO ROLE \"{role}\""),
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA \"sales\" TO ROLE \"{role}\""),
+        format!("GRANT ROLE \"{role}\" TO \"tool\""),
     ] {
-        assert!(script.contains(line), "{line} is not in\n{script}");
+        assert!(script.contains(&line), "{line} is not in\n{script}");
     }
     workspace.apply();
-    assert_eq!(workspace.values("redshift_datastore.sales")["script"], json!(script));
+    let values = workspace.values("redshift_datastore.sales");
+    assert_eq!((&values["script"], &values["grant_role"]), (&json!(script), &json!(role)));
 }
 
 #[test]
@@ -358,11 +360,12 @@ fn import_of_an_unchanged_warehouse_sends_no_ddl() {
     }
 }
 
-/// What stood there before is not ours to take.
+/// What is declared is owned, whoever gave it: create says which rights were there, and destroy takes them.
 #[test]
-fn direct_grants_that_were_found_survive_destroy() {
+fn direct_grants_that_were_found_are_told_and_go_with_the_datastore() {
     let warehouse = warehouse();
     warehouse.sql("dev", "CREATE USER tool PASSWORD 'Tool-secret-1'");
+    let clean = warehouse.dump("dev");
     warehouse.sql("dev", "GRANT USAGE ON SCHEMA sales TO tool");
     warehouse.sql("dev", "GRANT SELECT ON TABLE sales.customers TO tool");
     let workspace = Workspace::on(&warehouse);
@@ -380,13 +383,15 @@ resource "redshift_datastore" "sales" {
 }
 "#,
     );
-    let before = warehouse.dump("dev");
-    workspace.apply();
+    let told = workspace.apply_problems();
+    let warning = told.iter().find(|told| told.summary.contains("were there before")).expect("says so");
+    assert!(warning.detail.contains("USAGE on schema sales") && warning.detail.contains("SELECT on customers"));
+    assert!(warning.detail.contains("destroy will revoke"), "{warning:?}");
     tool(&warehouse, "SELECT id FROM sales.orders").expect("reads");
     assert_eq!(workspace.values("redshift_datastore.sales")["grant_role"], json!(null));
     assert!(!warehouse.statements().iter().any(|sql| sql.contains("CREATE ROLE")));
     workspace.destroy();
-    assert_eq!(warehouse.dump("dev"), before);
+    assert_eq!(warehouse.dump("dev"), clean);
 }
 
 /// Proves: Q22
@@ -618,7 +623,10 @@ resource "redshift_datastore" "sales" {
 fn two_datastores_on_one_user_do_not_take_rights_from_each_other() {
     let warehouse = warehouse();
     let workspace = Workspace::on(&warehouse);
-    let twin = SOURCE.replace("\"sales\" {", "\"twin\" {").replace("\"Sales\"", "\"Twin\"");
+    // On the same schema and user, in another mode: a role of its own.
+    let twin = SOURCE
+        .replace("\"sales\" {", "\"twin\" {")
+        .replace("name     = \"Sales\"", "name = \"Twin\"\n  enrichment_only = true");
     workspace.write(&format!("{USER}{SOURCE}{twin}"));
     workspace.apply();
     workspace.write(&source());

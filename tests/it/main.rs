@@ -12,6 +12,8 @@ mod codec_differential;
 mod connections;
 mod data_sources;
 mod datastore;
+mod datastore_killed;
+mod datastore_roles;
 mod examples;
 mod golden;
 mod grants;

@@ -251,7 +251,7 @@ fn nothing_yet(spec: &Spec) -> Found {
     }]);
     let database = DatabaseFound { owner: 0, acl: (!spec.create_database).then_some(acl) };
     let relation = Relation { oid: 0, name: text::LOCK.to_owned(), kind: RelationKind::Table, owner: 0, acl: None };
-    let lock = Schema { name: spec.lock(), owner: 0, acl: None, relations: vec![relation] };
+    let lock = Schema { oid: 0, name: spec.lock(), owner: 0, acl: None, relations: vec![relation] };
     Found {
         world: World::default(),
         whose: Whose::default(),
@@ -294,8 +294,13 @@ fn as_made(spec: &Spec) -> Found {
         acl: Some(Acl(acl)),
     };
     let usage = rights(&[Privilege::Usage]);
-    let schema =
-        |name: String, owner, acl: Vec<Entry>, relations| Schema { name, owner, acl: Some(Acl(acl)), relations };
+    let schema = |name: String, owner, acl: Vec<Entry>, relations| Schema {
+        oid: 0,
+        name,
+        owner,
+        acl: Some(Acl(acl)),
+        relations,
+    };
     let marker_owner = if spec.marker_owner.is_some() { LOGIN } else { 0 };
     let mut relations = vec![
         relation("integration", RelationKind::Table, marker_owner, vec![]),
@@ -338,7 +343,8 @@ fn as_made(spec: &Spec) -> Found {
     let mut users = vec![user(SYSTEM, &spec.system_user)];
     users.extend(spec.marker_owner.iter().map(|name| user(LOGIN, name)));
     let is_group = |kind: ActorKind| spec.impersonation.iter().filter(move |actors| actors.kind == kind);
-    let groups = is_group(ActorKind::Group).map(|it| Group { name: it.name.clone(), members: Vec::new() }).collect();
+    let groups =
+        is_group(ActorKind::Group).map(|it| Group { name: it.name.clone(), id: 0, members: Vec::new() }).collect();
     let roles = Roles { names: is_group(ActorKind::Role).map(|it| it.name.clone()).collect(), ..Roles::default() };
     let database = vec![
         to(system_user(), rights(&[Privilege::Create, Privilege::Temp])),

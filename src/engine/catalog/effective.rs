@@ -17,12 +17,12 @@ use crate::engine::names::same_name;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::session::{Row, Session};
-use crate::engine::sql::{Sql, ident};
+use crate::engine::sql::{Sql, ident, sql};
 
 // The functions stand in the select list, never in a WHERE clause: there the leader runs them on every row of the
 // whole catalogue.
-fn tables() -> String {
-    format!(
+fn tables() -> Sql {
+    sql!(
         "SELECT x.nspname, x.relname, has_table_privilege(x.oid, 'select'), has_table_privilege(x.oid, 'insert'), \
          has_table_privilege(x.oid, 'update'), has_table_privilege(x.oid, 'delete') \
          FROM (SELECT c.oid, c.relname::varchar, n.nspname::varchar FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -31,8 +31,8 @@ fn tables() -> String {
     )
 }
 
-fn schemas() -> String {
-    format!(
+fn schemas() -> Sql {
+    sql!(
         "SELECT x.nspname, has_schema_privilege(x.nspname, 'usage'), has_schema_privilege(x.nspname, 'create') \
          FROM (SELECT n.nspname::varchar FROM pg_namespace n WHERE {}) x",
         no_system_schemas()
@@ -54,14 +54,14 @@ pub struct Lacking {
     /// One line per right.
     pub missing: Vec<String>,
     /// The statements that give them, each without a semicolon.
-    pub grants: Vec<String>,
+    pub grants: Vec<Sql>,
 }
 
 /// Reads the login's rights on everything in the database.
 pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Effective, Error>> {
     Box::pin(async move {
-        let schemas = session.query(&Sql::from(schemas())).await?;
-        let tables = session.query(&Sql::from(tables())).await?;
+        let schemas = session.query(&schemas()).await?;
+        let tables = session.query(&tables()).await?;
         read(&schemas, &tables)
     })
 }
@@ -119,7 +119,7 @@ impl Effective {
         let on_schema = wanted.schema_rights().without(held);
         lacking.missing.extend(on_schema.iter().map(|privilege| format!("{} on schema {schema}", privilege.name())));
         if !on_schema.is_empty() {
-            lacking.grants.push(format!("GRANT {on_schema} ON SCHEMA {on} TO {to}"));
+            lacking.grants.push(sql!("GRANT {} ON SCHEMA {} TO {}", on_schema, on, to));
         }
         if external {
             return lacking;
@@ -151,7 +151,7 @@ impl Effective {
             }
         }
         if !all.is_empty() {
-            lacking.grants.push(format!("GRANT {all} ON ALL TABLES IN SCHEMA {on} TO {to}"));
+            lacking.grants.push(sql!("GRANT {} ON ALL TABLES IN SCHEMA {} TO {}", all, on, to));
         }
         lacking
     }
@@ -161,6 +161,10 @@ impl Effective {
 mod tests {
     use super::*;
     use crate::engine::datastore::wanted::{FutureTables, Through};
+
+    fn grants(lacking: &Lacking) -> Vec<String> {
+        lacking.grants.iter().map(Sql::to_string).collect()
+    }
 
     #[test]
     fn what_is_lacked_comes_with_the_statements_that_give_it() {
@@ -185,7 +189,7 @@ mod tests {
         let tables = [("a", true), ("b", true), ("v", false)];
         let lacking = effective.lacking("me".into(), &source, "s", &tables, false);
         assert_eq!(lacking.missing, ["SELECT on 1 of 3 tables (v)"]);
-        assert_eq!(lacking.grants, ["GRANT SELECT ON ALL TABLES IN SCHEMA \"s\" TO \"me\""]);
+        assert_eq!(grants(&lacking), ["GRANT SELECT ON ALL TABLES IN SCHEMA \"s\" TO \"me\""]);
         let store = Wanted { write: true, ..source.clone() };
         let lacking = effective.lacking("me".into(), &store, "s", &tables, false);
         assert_eq!(
@@ -198,14 +202,14 @@ mod tests {
             ]
         );
         assert_eq!(
-            lacking.grants,
+            grants(&lacking),
             [
                 "GRANT CREATE ON SCHEMA \"s\" TO \"me\"",
                 "GRANT SELECT, INSERT, DELETE ON ALL TABLES IN SCHEMA \"s\" TO \"me\""
             ]
         );
         let lacking = effective.lacking("me".into(), &source, "closed", &[], true);
-        assert_eq!(lacking.grants, ["GRANT USAGE ON SCHEMA \"closed\" TO \"me\""]);
+        assert_eq!(grants(&lacking), ["GRANT USAGE ON SCHEMA \"closed\" TO \"me\""]);
         assert_eq!(effective.lacking("me".into(), &source, "s", &tables[..2], false).missing, [] as [&str; 0]);
     }
 }

@@ -7,10 +7,7 @@ use futures::future::BoxFuture;
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
 use crate::engine::session::{Row, Session};
-use crate::engine::sql::Sql;
-
-const USERS: &str = "SELECT usename, usesysid, usesuper, usecreatedb, valuntil FROM pg_user";
-const GROUPS: &str = "SELECT groname, grosysid, array_to_string(grolist, chr(9)) AS members FROM pg_group";
+use crate::engine::sql::sql;
 
 /// The id of `rdsdb`, the warehouse's own user, who owns `public`.
 pub const SYSTEM_USER_ID: i64 = 1;
@@ -30,6 +27,7 @@ pub struct User {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     pub name: String,
+    pub id: i64,
     pub members: Vec<i64>,
 }
 
@@ -69,9 +67,12 @@ impl Principals {
 /// Reads users and groups.
 pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Principals, Error>> {
     Box::pin(async move {
-        let users = session.query(&Sql::from(USERS)).await?;
+        let users =
+            session.query(&sql!("SELECT usename, usesysid, usesuper, usecreatedb, valuntil FROM pg_user")).await?;
         let users = users.iter().map(user).collect::<Result<Vec<User>, Error>>()?;
-        let groups = session.query(&Sql::from(GROUPS)).await?;
+        let groups = session
+            .query(&sql!("SELECT groname, grosysid, array_to_string(grolist, chr(9)) AS members FROM pg_group"))
+            .await?;
         let groups = groups.iter().map(group).collect::<Result<Vec<Group>, Error>>()?;
         Ok(Principals { users: users.into_iter().map(|user| (user.id, user)).collect(), groups })
     })
@@ -89,7 +90,8 @@ pub(super) fn user(row: &Row) -> Result<User, Error> {
 
 fn group(row: &Row) -> Result<Group, Error> {
     let members = row.get(2).unwrap_or("").split('\t').filter_map(|id| id.trim().parse().ok()).collect();
-    Ok(Group { name: row.text(0)?.to_owned(), members })
+    let id = row.get(1).and_then(|id| id.trim().parse().ok()).unwrap_or_default();
+    Ok(Group { name: row.text(0)?.to_owned(), id, members })
 }
 
 /// Whether a boolean column says yes: `t` on the leader, `true`, `True` or `1` from a view of the compute nodes.

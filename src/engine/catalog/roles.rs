@@ -7,30 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures::future::BoxFuture;
 
+use crate::engine::catalog::principals::is_true;
 use crate::engine::catalog::snapshot::Login;
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::session::{Row, Session};
-use crate::engine::sql::Sql;
-
-const ROLES: &str = "SELECT role_name FROM svv_roles";
-const USER_GRANTS: &str = "SELECT user_name, role_name FROM svv_user_grants";
-const ROLE_GRANTS: &str = "SELECT role_name, granted_role_name FROM svv_role_grants";
-const SYSTEM_RIGHTS: &str =
-    "SELECT system_privilege, identity_name FROM svv_system_privileges WHERE identity_type = 'role'";
-const RELATION_RIGHTS: &str = "\
-SELECT namespace_name, relation_name, privilege_type, identity_name, admin_option FROM svv_relation_privileges \
-WHERE identity_type = 'role' AND identity_name NOT LIKE 'ds:%' AND identity_name NOT LIKE 'sys:%'";
-const SCHEMA_RIGHTS: &str = "\
-SELECT namespace_name, privilege_type, identity_name, admin_option, privilege_scope FROM svv_schema_privileges \
-WHERE identity_type = 'role' AND identity_name NOT LIKE 'ds:%' AND identity_name NOT LIKE 'sys:%'";
-const DEFAULT_RIGHTS: &str = "\
-SELECT schema_name, object_type, owner_name, privilege_type, grantee_name, grantee_type FROM svv_default_privileges \
-WHERE grantee_type = 'role'";
-const USER_SCOPES: &str = "\
-SELECT namespace_name, privilege_type, identity_name, admin_option, privilege_scope FROM svv_schema_privileges \
-WHERE identity_type = 'user'";
+use crate::engine::sql::sql;
 
 /// Roles of the warehouse that the login sees, and the memberships that it sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +23,10 @@ pub struct Roles {
     pub of_users: Vec<(String, String)>,
     /// Role, and the role it holds.
     pub of_roles: Vec<(String, String)>,
+    /// Who owns each role, and its id.
+    pub owners: BTreeMap<String, (String, i64)>,
+    /// Users who may pass on a role that they hold.
+    pub admins: BTreeSet<(String, String)>,
 }
 
 /// System permissions, by role.
@@ -71,7 +58,14 @@ pub struct UserScopes(pub BTreeMap<(String, String), Rights>);
 impl Roles {
     /// Whether the role is there, as far as the login sees.
     pub fn has(&self, role: &str, case_sensitive: bool) -> bool {
-        self.names.iter().any(|name| same_name(name, role, case_sensitive))
+        // As a rule it is spelt as it is here: a thousand datastores ask.
+        self.names.contains(role) || self.names.iter().any(|name| same_name(name, role, case_sensitive))
+    }
+
+    /// The owner of a role and its id, as far as the login sees the role.
+    pub fn owner(&self, role: &str, case_sensitive: bool) -> Option<&(String, i64)> {
+        let otherwise = || self.owners.iter().find(|(name, _)| same_name(name, role, case_sensitive));
+        self.owners.get(role).or_else(|| otherwise().map(|(_, owner)| owner))
     }
 
     /// The roles that a user holds, directly or through other roles.
@@ -137,32 +131,66 @@ impl RoleRights {
 /// Reads roles and memberships.
 pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Roles, Error>> {
     Box::pin(async move {
-        let names = session.query(&Sql::from(ROLES)).await?;
-        let of_users = pairs(&session.query(&Sql::from(USER_GRANTS)).await?)?;
-        let of_roles = pairs(&session.query(&Sql::from(ROLE_GRANTS)).await?)?;
-        let names = names.iter().map(|row| text(row, 0)).collect::<Result<_, _>>()?;
-        Ok(Roles { names, of_users, of_roles })
+        let names = session.query(&sql!("SELECT role_name, role_owner, role_id FROM svv_roles")).await?;
+        let of_users = session.query(&sql!("SELECT user_name, role_name, admin_option FROM svv_user_grants")).await?;
+        let of_roles = session.query(&sql!("SELECT role_name, granted_role_name FROM svv_role_grants")).await?;
+        let mut roles = Roles { of_users: pairs(&of_users)?, of_roles: pairs(&of_roles)?, ..Roles::default() };
+        for row in &names {
+            let name = text(row, 0)?;
+            roles.names.insert(name.clone());
+            if let (Some(owner), Some(Ok(id))) = (row.get(1), row.get(2).map(str::parse)) {
+                roles.owners.insert(name, (owner.trim_end().to_owned(), id));
+            }
+        }
+        for row in of_users.iter().filter(|row| is_true(row.get(2))) {
+            roles.admins.insert((text(row, 0)?, text(row, 1)?));
+        }
+        Ok(roles)
     })
 }
 
 /// Reads the system permissions of roles.
 pub fn load_system_rights(session: &mut Session) -> BoxFuture<'_, Result<SystemRights, Error>> {
-    Box::pin(async move { pairs(&session.query(&Sql::from(SYSTEM_RIGHTS)).await?).map(SystemRights) })
+    Box::pin(async move {
+        let query =
+            sql!("SELECT system_privilege, identity_name FROM svv_system_privileges WHERE identity_type = 'role'");
+        pairs(&session.query(&query).await?).map(SystemRights)
+    })
 }
 
 /// Reads what roles hold in the database.
 pub fn load_rights(session: &mut Session) -> BoxFuture<'_, Result<RoleRights, Error>> {
     Box::pin(async move {
-        let relations = session.query(&Sql::from(RELATION_RIGHTS)).await?;
-        let schemas = session.query(&Sql::from(SCHEMA_RIGHTS)).await?;
-        let defaults = session.query(&Sql::from(DEFAULT_RIGHTS)).await?;
+        let relations = sql!(
+            "SELECT namespace_name, relation_name, privilege_type, identity_name, admin_option \
+             FROM svv_relation_privileges \
+             WHERE identity_type = 'role' AND identity_name NOT LIKE 'ds:%' AND identity_name NOT LIKE 'sys:%'"
+        );
+        let relations = session.query(&relations).await?;
+        let schemas = sql!(
+            "SELECT namespace_name, privilege_type, identity_name, admin_option, privilege_scope \
+             FROM svv_schema_privileges \
+             WHERE identity_type = 'role' AND identity_name NOT LIKE 'ds:%' AND identity_name NOT LIKE 'sys:%'"
+        );
+        let schemas = session.query(&schemas).await?;
+        let defaults = sql!(
+            "SELECT schema_name, object_type, owner_name, privilege_type, grantee_name, grantee_type \
+             FROM svv_default_privileges WHERE grantee_type = 'role'"
+        );
+        let defaults = session.query(&defaults).await?;
         role_rights(&relations, &schemas, &defaults)
     })
 }
 
 /// Reads the scoped rights of users in the database.
 pub fn load_user_scopes(session: &mut Session) -> BoxFuture<'_, Result<UserScopes, Error>> {
-    Box::pin(async move { user_scopes(&session.query(&Sql::from(USER_SCOPES)).await?) })
+    Box::pin(async move {
+        let query = sql!(
+            "SELECT namespace_name, privilege_type, identity_name, admin_option, privilege_scope \
+             FROM svv_schema_privileges WHERE identity_type = 'user'"
+        );
+        user_scopes(&session.query(&query).await?)
+    })
 }
 
 fn role_rights(relations: &[Row], schemas: &[Row], defaults: &[Row]) -> Result<RoleRights, Error> {
@@ -245,6 +273,7 @@ mod tests {
             names: ["analyst".to_owned(), "Reader".to_owned()].into(),
             of_users: vec![pair("alice", "analyst"), pair("bob", "sys:monitor"), pair("eve", "sys:superuser")],
             of_roles: vec![pair("analyst", "reader"), pair("reader", "maker"), pair("maker", "analyst")],
+            ..Roles::default()
         }
     }
 

@@ -10,23 +10,11 @@ use crate::engine::error::Error;
 use crate::engine::names::{fold_ascii, same_name};
 use crate::engine::rights::Rights;
 use crate::engine::session::{Row, Session};
-use crate::engine::sql::{Sql, literal};
+use crate::engine::sql::{Sql, literal, sql};
 
 /// The schemas that are the warehouse's own, beside those whose names begin with `pg_`: nobody's data is in them, though
 /// some hold tables and views.
 pub const SYSTEM_SCHEMAS: [&str; 2] = ["information_schema", "catalog_history"];
-
-const SNAPSHOT: &str = "\
-SELECT n.nspname::varchar, n.nspowner, array_to_string(n.nspacl, chr(9)) AS nspacl, \
-c.oid, c.relname::varchar, c.relkind::varchar, c.relowner, array_to_string(c.relacl, chr(9)) AS relacl \
-FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r','v','m') \
-WHERE ";
-
-const DEFAULTS: &str = "\
-SELECT d.defacluser, n.nspname::varchar, d.defaclobjtype::varchar, array_to_string(d.defaclacl, chr(9)) \
-FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace";
-
-const EXTERNAL: &str = "SELECT schemaname, eskind FROM svv_external_schemas";
 
 /// Who is signed in, as far as what he can see depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +35,7 @@ pub struct Snapshot {
 /// A schema that is no system schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schema {
+    pub oid: u64,
     pub name: String,
     /// User id of the owner.
     pub owner: i64,
@@ -160,9 +149,9 @@ impl Defaults {
 pub struct ExternalSchemas(pub Vec<String>);
 
 /// The condition on `n`, which is pg_namespace, that leaves the warehouse's own schemas out.
-pub(super) fn no_system_schemas() -> String {
-    let names: Vec<_> = SYSTEM_SCHEMAS.iter().map(|name| literal(name)).collect();
-    format!("n.nspname NOT LIKE 'pg\\\\_%' AND n.nspname NOT IN ({})", names.join(","))
+pub(super) fn no_system_schemas() -> Sql {
+    let names = Sql::join(",", SYSTEM_SCHEMAS.map(literal));
+    sql!(r"n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ({})", names)
 }
 
 /// Reads schemas and relations.
@@ -171,15 +160,26 @@ pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Snapshot, Error>> {
         let facts = session.facts();
         let login =
             Login { name: facts.user.clone(), superuser: facts.superuser, case_sensitive: facts.case_sensitive };
-        let sql = format!("{SNAPSHOT}{}", no_system_schemas());
-        snapshot(login, &session.query(&Sql::from(sql)).await?)
+        let query = sql!(
+            "SELECT n.nspname::varchar, n.nspowner, array_to_string(n.nspacl, chr(9)) AS nspacl, \
+             c.oid, c.relname::varchar, c.relkind::varchar, c.relowner, array_to_string(c.relacl, chr(9)) AS relacl, \
+             n.oid AS nspoid \
+             FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r','v','m') \
+             WHERE {}",
+            no_system_schemas()
+        );
+        snapshot(login, &session.query(&query).await?)
     })
 }
 
 /// Reads the default privileges.
 pub fn load_defaults(session: &mut Session) -> BoxFuture<'_, Result<Defaults, Error>> {
     Box::pin(async move {
-        let rows = session.query(&Sql::from(DEFAULTS)).await?;
+        let query = sql!(
+            "SELECT d.defacluser, n.nspname::varchar, d.defaclobjtype::varchar, array_to_string(d.defaclacl, chr(9)) \
+             FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace"
+        );
+        let rows = session.query(&query).await?;
         rows.iter().map(default_acl).collect::<Result<Vec<_>, _>>().map(Defaults::new)
     })
 }
@@ -187,7 +187,7 @@ pub fn load_defaults(session: &mut Session) -> BoxFuture<'_, Result<Defaults, Er
 /// Reads which schemas are external.
 pub fn load_external(session: &mut Session) -> BoxFuture<'_, Result<ExternalSchemas, Error>> {
     Box::pin(async move {
-        let rows = session.query(&Sql::from(EXTERNAL)).await?;
+        let rows = session.query(&sql!("SELECT schemaname, eskind FROM svv_external_schemas")).await?;
         rows.iter().map(|row| Ok(row.text(0)?.trim_end().to_owned())).collect::<Result<_, Error>>().map(ExternalSchemas)
     })
 }
@@ -201,6 +201,7 @@ fn snapshot(login: Login, rows: &[Row]) -> Result<Snapshot, Error> {
             Some(place) => *place,
             None => {
                 schemas.push(Schema {
+                    oid: row.get(8).and_then(|oid| oid.trim().parse().ok()).unwrap_or_default(),
                     name: name.into(),
                     owner: row.parse(1)?,
                     acl: acl(row.get(2)),

@@ -16,7 +16,7 @@ use crate::engine::names::{check_name, same_name};
 use crate::engine::session::Session;
 use crate::engine::session::row::Row;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{Sql, literal};
+use crate::engine::sql::{Sql, literal, sql};
 
 /// A table or view as the catalogue shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -198,13 +198,14 @@ pub type Columns = Arc<HashMap<u64, Vec<Column>>>;
 
 /// Reads the columns of several schemas in one query: who waits for the same database shares it.
 pub(super) async fn load_columns(session: &mut Session, schemas: &[String]) -> Result<Columns, Error> {
-    let names = schemas.iter().map(|name| literal(name)).collect::<Vec<_>>().join(",");
-    let sql = format!(
+    let names = Sql::join(",", schemas.iter().map(|name| literal(name)));
+    let query = sql!(
         "SELECT a.attrelid, a.attnum, a.attname::varchar, format_type(a.atttypid, a.atttypmod), a.attnotnull \
          FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
-         WHERE n.nspname IN ({names}) AND c.relkind IN ('r','v','m') AND a.attnum > 0 AND NOT a.attisdropped"
+         WHERE n.nspname IN ({}) AND c.relkind IN ('r','v','m') AND a.attnum > 0 AND NOT a.attisdropped",
+        names
     );
-    columns(&session.query(&Sql::from(sql)).await?)
+    columns(&session.query(&query).await?)
 }
 
 fn columns(rows: &[Row]) -> Result<Columns, Error> {
@@ -220,22 +221,26 @@ fn columns(rows: &[Row]) -> Result<Columns, Error> {
     Ok(Arc::new(numbered.into_iter().map(|(oid, columns)| (oid, columns.into_values().collect())).collect()))
 }
 
-const COLUMNS_OF_VIEWS: &str = "SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length, \
-    numeric_precision, numeric_scale, is_nullable FROM svv_columns WHERE table_schema = ";
+fn columns_of_views(schema: &str) -> Sql {
+    sql!(
+        "SELECT table_name, ordinal_position, column_name, data_type, character_maximum_length, \
+         numeric_precision, numeric_scale, is_nullable FROM svv_columns WHERE table_schema = {}",
+        literal(schema)
+    )
+}
 
 /// Late-binding views have no rows in `pg_attribute`.
 async fn late_binding_columns(at: At<'_>, schema: &str, views: &[&str]) -> Result<HashMap<String, Vec<Column>>, Error> {
-    let names = views.iter().map(|name| literal(name)).collect::<Vec<_>>().join(",");
-    let sql = format!("{COLUMNS_OF_VIEWS}{} AND table_name IN ({names})", literal(schema));
+    let names = Sql::join(",", views.iter().map(|name| literal(name)));
+    let query = sql!("{} AND table_name IN ({})", columns_of_views(schema), names);
     let mut session = at.warehouse.session(at.database, at.cancel).await?;
-    described(&session.query(&Sql::from(sql)).await?)
+    described(&session.query(&query).await?)
 }
 
 /// The tables of an external schema. This asks whatever lies behind it, so it is asked for this schema alone.
 async fn external_tables(at: At<'_>, schema: &str, owner: &str, wanted: &Datasets) -> Result<Vec<Table>, Error> {
-    let sql = format!("{COLUMNS_OF_VIEWS}{}", literal(schema));
     let mut session = at.warehouse.session(at.database, at.cancel).await?;
-    let found = described(&session.query(&Sql::from(sql)).await?)?;
+    let found = described(&session.query(&columns_of_views(schema)).await?)?;
     let mut tables: Vec<Table> = found
         .into_iter()
         .filter(|(name, _)| wanted.include(name))

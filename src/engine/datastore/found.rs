@@ -9,12 +9,13 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::catalog::principals::is_true;
 use crate::engine::catalog::roles::RoleHeld;
 use crate::engine::catalog::snapshot::Login;
+use crate::engine::datastore::declared::{Before, Ids, same_grantee};
 use crate::engine::datastore::view::View;
-use crate::engine::datastore::wanted::{Grantee, GranteeKind, Made, Wanted};
+use crate::engine::datastore::wanted::{Grantee, GranteeKind, Wanted};
 use crate::engine::error::Error;
 use crate::engine::rights::Rights;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{Sql, literal};
+use crate::engine::sql::{literal, sql};
 
 /// Rights as far as they are seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,16 +38,26 @@ pub struct Found {
     pub other_kinds: Vec<GranteeKind>,
     /// What the holder of the rights has.
     pub held: Option<Held>,
-    /// What earlier holders still have (an earlier role, an earlier grantee).
+    /// What earlier holders still have (an earlier role, an earlier grantee, by whatever name he goes now).
     pub earlier: Vec<Held>,
-    /// Everything the datastore's role holds in this database, in whatever schema.
+    /// The datastore's role: the one that is wanted, else an earlier one.
+    pub own_role: Option<String>,
+    /// Everything that role holds in this database, in whatever schema.
     pub role: Option<RoleHeld>,
+    /// The roles that it holds.
+    pub role_holds: Vec<String>,
+    /// Its system permissions.
+    pub role_system: Vec<String>,
+    /// Roles that have the datastore's names and were made by somebody else, with their owners.
+    pub foreign_roles: BTreeMap<String, String>,
     /// Who holds the datastore's role, as far as that is seen.
     pub members: Vec<Grantee>,
     /// Whether all members would be seen.
     pub members_complete: bool,
-    /// Who was recorded as holding the role, and is no user or role any more.
-    pub members_gone: Vec<Grantee>,
+    /// Members who may pass the role on.
+    pub admins: Vec<Grantee>,
+    /// Who is declared to get rights, or was, and is no user, group or role any more.
+    pub gone: Vec<Grantee>,
     /// Whether the grantee may make temporary tables, which queries on external tables need; looked at for external
     /// schemas only.
     pub temp: Option<bool>,
@@ -54,6 +65,8 @@ pub struct Found {
     pub may_create_roles: bool,
     /// Whether the login sees the rights of all; else some of what is asked here is unknown.
     pub sees_all: bool,
+    /// The ids of what was found.
+    pub ids: Ids,
 }
 
 /// The datastore's schema.
@@ -72,7 +85,18 @@ pub struct SchemaFound {
     pub owners: BTreeSet<String>,
     /// Whether users may create there, for all who have to do with default privileges here; who is not in it is no
     /// user.
-    pub may_create: BTreeMap<String, Option<bool>>,
+    pub may_create: BTreeMap<String, MayCreate>,
+}
+
+/// Whether a user may create in a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayCreate {
+    Yes,
+    No,
+    /// Not by a right of his own, of his groups or of everybody; whether by a role was not looked at or is not seen.
+    PerhapsByRole,
+    /// The schema's list of rights could not be read.
+    Unknown,
 }
 
 /// A table or view of the schema.
@@ -92,6 +116,8 @@ pub struct RelationFound {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     pub holder: Grantee,
+    /// The names under which declarations know the holder: his own, and an earlier one if he was renamed.
+    pub names: Vec<Grantee>,
     /// Whether the holder is there at all; `None` if that cannot be seen.
     pub exists: Option<bool>,
     pub schema: Seen,
@@ -101,6 +127,15 @@ pub struct Held {
     pub defaults: BTreeMap<String, Seen>,
     /// On tables of the schema, present and future.
     pub scoped: Seen,
+    /// TEMP on the database, given to the holder himself; looked at for external schemas only.
+    pub temp: Option<bool>,
+}
+
+impl Found {
+    /// Whether somebody holds the datastore's role, as far as that is seen.
+    pub fn holds_role(&self, holder: &Grantee) -> bool {
+        self.members.iter().any(|member| same_grantee(member, holder, self.login.case_sensitive))
+    }
 }
 
 impl Seen {
@@ -124,11 +159,32 @@ impl Seen {
 pub async fn found(
     warehouse: &Warehouse,
     wanted: &Wanted,
-    made: &Made,
+    before: &Before,
     cancel: &CancellationToken,
 ) -> Result<Found, Error> {
-    let view = View::load(warehouse, wanted, made, cancel).await.map_err(|error| missing_database(error, wanted))?;
-    let mut found = view.found(wanted, made);
+    look(warehouse, wanted, before, false, cancel).await
+}
+
+/// The same for what is to be removed: a schema that is not there by its name is looked for by its id.
+pub async fn found_by_id(
+    warehouse: &Warehouse,
+    declared: &Wanted,
+    before: &Before,
+    cancel: &CancellationToken,
+) -> Result<Found, Error> {
+    look(warehouse, declared, before, true, cancel).await
+}
+
+async fn look(
+    warehouse: &Warehouse,
+    wanted: &Wanted,
+    before: &Before,
+    by_id: bool,
+    cancel: &CancellationToken,
+) -> Result<Found, Error> {
+    let view =
+        View::load(warehouse, wanted, before, by_id, cancel).await.map_err(|error| missing_database(error, wanted))?;
+    let mut found = view.found(wanted, before);
     let is_external = found.schema.as_ref().is_some_and(|schema| schema.external);
     if let (true, Some(grantee), Some(true)) = (is_external, &wanted.grantee, found.grantee)
         && grantee.kind == GranteeKind::User
@@ -153,8 +209,7 @@ async fn may_make_temporary_tables(
     cancel: &CancellationToken,
 ) -> Result<bool, Error> {
     let mut session = warehouse.session(&wanted.database, cancel).await?;
-    let sql =
-        format!("SELECT has_database_privilege({}, {}, 'temp')", literal(user), literal(&session.facts().database));
-    let rows = session.query(&Sql::from(sql)).await?;
+    let database = literal(&session.facts().database);
+    let rows = session.query(&sql!("SELECT has_database_privilege({}, {}, 'temp')", literal(user), database)).await?;
     Ok(rows.first().is_some_and(|row| is_true(row.get(0))))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::sql::ident;
+use crate::engine::sql::{Sql, ident, sql};
 
 /// What kind of name a grantee is: Redshift keeps the three apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,12 +53,12 @@ impl Grantee {
     }
 
     /// How GRANT and REVOKE name him: `"u"`, `GROUP "g"`, `ROLE "r"`.
-    pub fn sql(&self) -> String {
+    pub fn sql(&self) -> Sql {
         let name = ident(&self.name);
         match self.kind {
-            GranteeKind::User => name.into(),
-            GranteeKind::Group => format!("GROUP {name}"),
-            GranteeKind::Role => format!("ROLE {name}"),
+            GranteeKind::User => sql!("{}", name),
+            GranteeKind::Group => sql!("GROUP {}", name),
+            GranteeKind::Role => sql!("ROLE {}", name),
         }
     }
 }

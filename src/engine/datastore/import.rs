@@ -6,9 +6,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
 use crate::engine::catalog::roles::RoleHeld;
+use crate::engine::datastore::declared::Before;
 use crate::engine::datastore::found::{Found, found};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
-use crate::engine::datastore::wanted::{FutureTables, Made, Through, Wanted, is_role_name};
+use crate::engine::datastore::role::{is_role_name, is_trusted};
+use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
 use crate::engine::rights::{Privilege, Rights};
@@ -23,8 +25,6 @@ pub struct Imported {
     /// Whether what is held is what an enrichment store has.
     pub write: bool,
     pub future: FutureTables,
-    /// Nothing but the datastore's own role counts as made.
-    pub made: Made,
 }
 
 /// Whether a role of that name is in the warehouse; `None` if the login would not see it. The datastore's role is how
@@ -70,19 +70,12 @@ pub async fn import_lookup(
         future: FutureTables::None,
     };
     wanted.check()?;
-    let nothing = Made::default();
-    let there = found(warehouse, &wanted, &nothing, cancel).await?;
+    let there = found(warehouse, &wanted, &Before::default(), cancel).await?;
     let Some(schema_found) = &there.schema else {
         return Err(crate::engine::datastore::refusal::no_schema(schema, database, &there.login));
     };
     let Some((name, kind)) = grantee else {
-        return Ok(Imported {
-            grantee: None,
-            through: Through::Direct,
-            write: false,
-            future: FutureTables::None,
-            made: nothing,
-        });
+        return Ok(Imported { grantee: None, through: Through::Direct, write: false, future: FutureTables::None });
     };
     let at = At::new(warehouse, database, cancel);
     let grantee = Grantee { name: name.to_owned(), kind: kind_of(at, name, kind, &there).await? };
@@ -97,10 +90,16 @@ pub async fn import_lookup(
                 GranteeKind::User => holder == grantee.name,
                 _ => same_name(holder, &grantee.name, case_sensitive),
             };
+            let principals = warehouse.catalog().principals(at).await?;
+            // Whoever may make roles can make one of our shape and give it to the grantee.
+            let is_ours = |role: &str| match roles.owner(role, case_sensitive) {
+                Some((owner, _)) => is_trusted(owner, &there.login, &principals),
+                None => true,
+            };
             let memberships = if grantee.kind == GranteeKind::User { &roles.of_users } else { &roles.of_roles };
             let mut candidates: Vec<&str> = memberships
                 .iter()
-                .filter(|(holder, role)| holds(holder) && is_role_name(role))
+                .filter(|(holder, role)| holds(holder) && is_role_name(role) && is_ours(role))
                 .map(|(_, role)| role.as_str())
                 .filter(|role| {
                     rights
@@ -157,36 +156,23 @@ async fn kind_of(at: At<'_>, name: &str, kind: Option<GranteeKind>, there: &Foun
 async fn read_back(warehouse: &Warehouse, wanted: Wanted, cancel: &CancellationToken) -> Result<Imported, Error> {
     // The scoped rights of a user are read only where they matter: here they do.
     let asked = Wanted { future: scoped_too(&wanted), ..wanted.clone() };
-    let there = found(warehouse, &asked, &Made::default(), cancel).await?;
+    let there = found(warehouse, &asked, &Before::of(&asked), cancel).await?;
     if let (Through::Role(role), Some(Some(false))) = (&wanted.through, there.held.as_ref().map(|held| held.exists)) {
         return Err(Error::refused(
             format!("Role {} does not exist", ident(role)),
             "The import id names it as the datastore's role. Without &grant_role=NAME the role is looked for.",
         ));
     }
-    crate::engine::datastore::refusal::check(
-        &there,
-        &Wanted { future: FutureTables::None, ..wanted.clone() },
-        &claimed(&wanted),
-    )?;
+    let as_it_is = Wanted { future: FutureTables::None, ..wanted.clone() };
+    crate::engine::datastore::refusal::check(&there, &as_it_is, &Before::of(&wanted))?;
     let (write, future) = shown(&there);
-    Ok(Imported { made: claimed(&wanted), grantee: wanted.grantee, through: wanted.through, write, future })
+    Ok(Imported { grantee: wanted.grantee, through: wanted.through, write, future })
 }
 
 fn scoped_too(wanted: &Wanted) -> FutureTables {
     match wanted.holder() {
         Some(holder) if holder.kind == GranteeKind::User => FutureTables::Schema,
         _ => FutureTables::None,
-    }
-}
-
-/// A role of our own is ours again, with the membership that it has; of direct rights nothing is.
-fn claimed(wanted: &Wanted) -> Made {
-    match (&wanted.through, &wanted.grantee) {
-        (Through::Role(role), Some(grantee)) if is_role_name(role) => {
-            Made { role: Some(role.clone()), members: vec![grantee.clone()], given: Vec::new() }
-        }
-        _ => Made::default(),
     }
 }
 
@@ -232,9 +218,8 @@ mod tests {
         let owners = |names: &[&str]| FutureTables::Owners(names.iter().map(|name| (*name).to_owned()).collect());
         let settings = |wanted: &Wanted| {
             let mut world = World::sample();
-            let nothing = Made::default();
-            let plan = steps(&world.found(wanted, &nothing), wanted, &nothing);
-            world.run(&plan.steps);
+            let nothing = Before::default();
+            world.run(&steps(&world.found(wanted, &nothing), wanted, &nothing, &[]));
             let asked = Wanted { write: false, future: scoped_too(wanted), ..wanted.clone() };
             shown(&world.found(&asked, &nothing))
         };
@@ -247,18 +232,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(shown(&World::sample().found(&direct(), &Made::default())), (false, FutureTables::None));
-    }
-
-    #[test]
-    fn only_a_role_of_our_own_is_claimed() {
-        let claim = claimed(&by_role());
-        assert_eq!(
-            (claim.role.as_deref(), claim.members.as_slice()),
-            (Some("tfds_0123456789"), &[Grantee::user("svc")][..])
-        );
-        assert!(claimed(&direct()).is_empty());
-        assert!(claimed(&Wanted { through: Through::Role("analysts".into()), ..direct() }).is_empty());
+        assert_eq!(shown(&World::sample().found(&direct(), &Before::default())), (false, FutureTables::None));
     }
 
     #[test]

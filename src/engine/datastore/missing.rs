@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::engine::datastore::found::{Found, Held, RelationFound, SchemaFound};
-use crate::engine::datastore::grantee::{Grantee, GranteeKind};
 use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::ident;
@@ -132,18 +131,7 @@ pub fn is_dropped_owner(schema: &SchemaFound, wanted: &Wanted, owner: &str) -> b
 
 /// Whether the grantee holds the datastore's role, as far as that is seen.
 pub fn is_member(found: &Found, wanted: &Wanted) -> bool {
-    wanted.grantee.as_ref().is_some_and(|grantee| holds_role(found, grantee))
-}
-
-/// Whether somebody holds the datastore's role, as far as that is seen.
-pub fn holds_role(found: &Found, holder: &Grantee) -> bool {
-    found.members.iter().any(|member| {
-        member.kind == holder.kind
-            && match holder.kind {
-                GranteeKind::User => member.name == holder.name,
-                _ => crate::engine::names::same_name(&member.name, &holder.name, found.login.case_sensitive),
-            }
-    })
+    wanted.grantee.as_ref().is_some_and(|grantee| found.holds_role(grantee))
 }
 
 /// One line per right that the datastore's holder lacks. What the login cannot see is not among them.
@@ -236,12 +224,13 @@ pub fn unseen_in_words(found: &Found, wanted: &Wanted) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::datastore::declared::Before;
+    use crate::engine::datastore::grantee::Grantee;
     use crate::engine::datastore::steps::steps;
-    use crate::engine::datastore::wanted::Made;
     use crate::engine::datastore::world::{World, by_role, direct};
 
     fn lines(world: &World, wanted: &Wanted) -> Vec<String> {
-        missing(&world.found(wanted, &Made::default()), wanted)
+        missing(&world.found(wanted, &Before::default()), wanted)
     }
 
     #[test]
@@ -288,8 +277,7 @@ mod tests {
     fn some_tables_do_not_count() {
         let mut world = World::sample();
         let wanted = Wanted { future: FutureTables::None, ..direct() };
-        let plan = steps(&world.found(&wanted, &Made::default()), &wanted, &Made::default());
-        world.run(&plan.steps);
+        world.run(&steps(&world.found(&wanted, &Before::default()), &wanted, &Before::default(), &[]));
         assert_eq!(lines(&world, &wanted), [] as [&str; 0]);
         world.add_table("own", "svc");
         world.add_table("mv_tbl__m__0", "owner");
@@ -298,7 +286,7 @@ mod tests {
         world.add_table("new", "owner");
         assert_eq!(lines(&world, &wanted), ["SELECT on 1 of 4 tables (new)"]);
         // The service user's own table does not count for his role, either.
-        let found = world.found(&by_role(), &Made::default());
+        let found = world.found(&by_role(), &Before::default());
         assert_eq!(lacks(&found, &by_role()).tables.len(), 4);
     }
 
@@ -318,8 +306,7 @@ mod tests {
     #[test]
     fn the_role_is_held_by_users_of_this_very_name_and_by_roles_in_any_case() {
         let mut world = World::sample();
-        let plan = steps(&world.found(&by_role(), &Made::default()), &by_role(), &Made::default());
-        world.run(&plan.steps);
+        world.run(&steps(&world.found(&by_role(), &Before::default()), &by_role(), &Before::default(), &[]));
         let to_role = Wanted { grantee: Some(Grantee::role("analysts")), ..by_role() };
         for (member, wanted, lacking) in [
             (Grantee::user("svc"), by_role(), None),
@@ -359,7 +346,7 @@ mod tests {
     fn what_the_login_cannot_see_is_unknown_and_not_missing() {
         let mut world = World::sample();
         world.sign_in("owner", &["CREATE ROLE"]);
-        let found = world.found(&by_role(), &Made::default());
+        let found = world.found(&by_role(), &Before::default());
         let lacking = lacks(&found, &by_role());
         assert!(lacking.is_empty() && lacking.unseen.role && lacking.unseen.member, "{lacking:?}");
         assert_eq!(missing(&found, &by_role()), [] as [&str; 0]);
@@ -367,7 +354,7 @@ mod tests {
         assert!(words.contains("the rights of role tfds_0123456789"), "{words}");
 
         // Lists on schemas and tables are for all to read; default privileges of others are not.
-        let found = world.found(&direct(), &Made::default());
+        let found = world.found(&direct(), &Before::default());
         assert_eq!(
             missing(&found, &direct()),
             [
@@ -380,7 +367,7 @@ mod tests {
 
         let mut sees_all = World::sample();
         sees_all.sign_in("owner", &["CREATE ROLE", "ACCESS SYSTEM TABLE"]);
-        let found = sees_all.found(&by_role(), &Made::default());
+        let found = sees_all.found(&by_role(), &Before::default());
         assert!(!lacks(&found, &by_role()).is_empty());
         assert!(missing(&found, &by_role()).contains(&"role tfds_0123456789".to_owned()));
         assert_eq!(unseen_in_words(&found, &by_role()), None);
@@ -390,7 +377,7 @@ mod tests {
     fn one_kind_of_rights_that_is_not_seen_is_enough_to_say_so() {
         let scoped = Wanted { future: FutureTables::Schema, ..direct() };
         for (what, wanted) in [("schema", direct()), ("a table", direct()), ("scope", scoped)] {
-            let mut found = World::sample().found(&wanted, &Made::default());
+            let mut found = World::sample().found(&wanted, &Before::default());
             assert_eq!(unseen_in_words(&found, &wanted), None);
             let held = found.held.as_mut().expect("a holder");
             match what {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::engine::datastore::found::{Found, SchemaFound};
+use crate::engine::datastore::declared::{Before, Declared, kept_for_others};
+use crate::engine::datastore::found::{Found, MayCreate, SchemaFound};
 use crate::engine::datastore::grantee::Grantee;
 use crate::engine::datastore::missing::{is_dropped_owner, some_of};
 use crate::engine::datastore::wanted::{FutureTables, Wanted};
@@ -45,7 +46,7 @@ pub fn derive(found: &Found, wanted: &Wanted) -> (Vec<String>, Vec<Warning>) {
 }
 
 fn candidates<'a>(schema: &'a SchemaFound, wanted: &Wanted) -> BTreeSet<&'a str> {
-    let may_create = schema.owners.iter().filter(|name| schema.may_create.get(*name) != Some(&Some(false)));
+    let may_create = schema.owners.iter().filter(|name| schema.may_create.get(*name) != Some(&MayCreate::No));
     may_create.map(String::as_str).filter(|name| wanted.grantee != Some(Grantee::user(*name))).collect()
 }
 
@@ -141,13 +142,93 @@ pub fn warnings(found: &Found, wanted: &Wanted) -> Vec<Warning> {
     all.into_iter().flatten().collect()
 }
 
+/// Says which of the rights that are declared anew were there already, given directly: a destroy revokes them too.
+pub fn there_before(found: &Found, wanted: &Wanted, before: &Before, others: &[Wanted]) -> Option<Warning> {
+    let (schema, held) = (found.schema.as_ref()?, found.held.as_ref()?);
+    if wanted.role().is_some() || held.exists == Some(false) {
+        return None;
+    }
+    let known = before.declared_for(&held.names, schema.external);
+    let kept = kept_for_others(others, wanted, &held.names, schema.external, found.login.case_sensitive);
+    let (declared, known) = (Declared::of(wanted, schema.external), known.and(kept));
+    let mut lines = Vec::new();
+    for privilege in held.schema.rights.common(declared.schema).without(known.schema).iter() {
+        lines.push(format!("{} on schema {}", privilege.name(), schema.name));
+    }
+    for privilege in declared.tables.without(known.tables).iter() {
+        let tables = schema.relations.iter().zip(&held.relations).filter(|(relation, _)| relation.counts);
+        let names: Vec<&str> = tables
+            .filter(|(_, rights)| rights.is_some_and(|rights| rights.has(privilege)))
+            .map(|(relation, _)| relation.name.as_str())
+            .collect();
+        if !names.is_empty() {
+            lines.push(format!("{} on {}", privilege.name(), some_of(&names)));
+        }
+    }
+    for (owner, seen) in &held.defaults {
+        let rights = seen.rights.common(declared.on_future_of(owner)).without(known.on_future_of(owner));
+        lines.extend(rights.iter().map(|privilege| format!("{} on future tables of {owner}", privilege.name())));
+    }
+    for privilege in held.scoped.rights.common(declared.scoped).without(known.scoped).iter() {
+        lines.push(format!("{} for tables in schema {}, present and future", privilege.name(), schema.name));
+    }
+    if declared.temp && !known.temp && held.temp == Some(true) {
+        lines.push(format!("TEMP on database {}", found.database));
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    Some(Warning::new(
+        format!("Rights of {} on schema {} were there before", held.holder, ident(&schema.name)),
+        format!(
+            "What a datastore declares is its own, whoever gave it: destroy will revoke these too.\n- {}\nTo let them be, \
+             take the datastore out of state without revoking: removed {{ lifecycle {{ destroy = false }} }}.",
+            lines.join("\n- ")
+        ),
+    ))
+}
+
+/// Says what may stay where a name of state leads to nothing: renamed or dropped, which only an id would tell.
+pub fn renamed_away(found: &Found, declared: &Wanted, before: &Before) -> Vec<Warning> {
+    let mut warnings: Vec<Warning> = found.foreign_roles.iter().map(|(role, owner)| left_role(role, owner)).collect();
+    // What a role of our own holds is found wherever it is.
+    let Some(grantee) = declared.grantee.as_ref().filter(|_| declared.role().is_none()) else { return warnings };
+    if found.schema.is_none() && before.ids.schema.is_none() {
+        warnings.push(Warning::new(
+            format!("Schema {} is not there any more", ident(&declared.schema)),
+            format!(
+                "If it was dropped, its rights went with it. If it was renamed, {grantee} keeps there what this datastore \
+                 declared: revoke it by hand.",
+            ),
+        ));
+    }
+    if found.gone.contains(grantee) && before.ids.grantee.is_none() {
+        warnings.push(Warning::new(
+            format!("There is no {grantee} any more"),
+            format!(
+                "If that name was dropped, its rights went with it. If it was renamed, the new name keeps what this \
+                 datastore declared on schema {} of database {}: revoke it by hand.",
+                ident(&declared.schema),
+                ident(&declared.database)
+            ),
+        ));
+    }
+    warnings
+}
+
+fn left_role(role: &str, owner: &str) -> Warning {
+    Warning::new(
+        format!("Role {} was left as it is", ident(role)),
+        format!("It has the name of this datastore's role, but somebody made it anew: user {} owns it.", ident(owner)),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::engine::datastore::missing::missing;
     use crate::engine::datastore::refusal::check;
     use crate::engine::datastore::steps::steps;
-    use crate::engine::datastore::wanted::Made;
     use crate::engine::datastore::world::{World, by_role, direct};
     use crate::engine::rights::Privilege;
 
@@ -156,7 +237,7 @@ mod tests {
     }
 
     fn derive_in(world: &World, wanted: &Wanted) -> (Vec<String>, Vec<Warning>) {
-        derive(&world.found(wanted, &Made::default()), wanted)
+        derive(&world.found(wanted, &Before::default()), wanted)
     }
 
     #[test]
@@ -201,9 +282,9 @@ mod tests {
     fn a_new_owner_is_told_with_the_line_to_write() {
         let world = World::sample();
         let wanted = Wanted { future: FutureTables::Owners(vec!["owner".into()]), ..direct() };
-        let warning = uncovered_owners(&world.found(&wanted, &Made::default()), &wanted).expect("warns");
+        let warning = uncovered_owners(&world.found(&wanted, &Before::default()), &wanted).expect("warns");
         assert!(warning.summary.contains("etl") && warning.detail.contains("[\"owner\", \"etl\"]"), "{warning:?}");
-        assert_eq!(uncovered_owners(&world.found(&direct(), &Made::default()), &direct()), None);
+        assert_eq!(uncovered_owners(&world.found(&direct(), &Before::default()), &direct()), None);
     }
 
     #[test]
@@ -212,7 +293,7 @@ mod tests {
         for through in [direct(), by_role()] {
             let named = Wanted { future: FutureTables::Owners(owners.clone()), ..through };
             let pinned = Wanted { future: FutureTables::Pinned(owners.clone()), ..named.clone() };
-            let nothing = Made::default();
+            let nothing = Before::default();
             let mut world = World::sample();
             let whole = world.found(&pinned, &nothing);
             assert_eq!(dropped_owners(&whole, &pinned), None);
@@ -228,15 +309,15 @@ mod tests {
             let warning = dropped_owners(&found, &pinned).expect("warns");
             assert!(warnings(&found, &pinned).contains(&warning));
             assert!(warning.summary.starts_with("etl is no user any more; tables of owner"), "{warning:?}");
-            let plan = steps(&found, &pinned, &nothing);
-            world.run(&plan.steps);
-            let again = world.found(&pinned, &plan.made);
+            world.run(&steps(&found, &pinned, &nothing, &[]));
+            let before = Before::of(&pinned);
+            let again = world.found(&pinned, &before);
             assert_eq!(missing(&again, &pinned), [] as [&str; 0]);
-            assert!(steps(&again, &pinned, &plan.made).steps.is_empty());
+            assert!(steps(&again, &pinned, &before, &[]).is_empty());
             // The line that a new owner asks for leaves him out.
             world.add_table("more", "other");
             world.execute("GRANT CREATE ON SCHEMA \"sales\" TO \"other\"");
-            let warning = uncovered_owners(&world.found(&pinned, &plan.made), &pinned).expect("warns");
+            let warning = uncovered_owners(&world.found(&pinned, &before), &pinned).expect("warns");
             assert!(warning.detail.contains("[\"owner\", \"other\"]"), "{warning:?}");
         }
     }
@@ -244,7 +325,7 @@ mod tests {
     #[test]
     fn an_open_schema_is_told_with_the_statement_that_closes_it() {
         let world = World::sample();
-        let found = world.found(&direct(), &Made::default());
+        let found = world.found(&direct(), &Before::default());
         assert_eq!(public_create_warning(&found, &direct()), None);
         let mut open = found;
         open.schema.as_mut().expect("schema").public_creates = true;
@@ -257,11 +338,11 @@ mod tests {
     #[test]
     fn what_is_not_seen_is_told_with_the_permission_that_shows_it() {
         let mut world = World::sample();
-        assert_eq!(unseen_warning(&world.found(&by_role(), &Made::default()), &by_role()), None);
+        assert_eq!(unseen_warning(&world.found(&by_role(), &Before::default()), &by_role()), None);
         world.sign_in("owner", &[]);
-        let warning = unseen_warning(&world.found(&by_role(), &Made::default()), &by_role()).expect("warns");
+        let warning = unseen_warning(&world.found(&by_role(), &Before::default()), &by_role()).expect("warns");
         assert!(warning.detail.contains("GRANT ACCESS SYSTEM TABLE TO ROLE"), "{warning:?}");
-        assert!(warnings(&world.found(&by_role(), &Made::default()), &by_role()).contains(&warning));
+        assert!(warnings(&world.found(&by_role(), &Before::default()), &by_role()).contains(&warning));
         world.schemas.get_mut("sales").expect("schema").1.insert(Grantee::group("readers"), Privilege::Usage.into());
     }
 }

@@ -3,20 +3,24 @@
 use std::collections::BTreeMap;
 
 use crate::engine::catalog::snapshot::Login;
-use crate::engine::datastore::found::{Found, SchemaFound};
+use crate::engine::datastore::declared::Before;
+use crate::engine::datastore::found::{Found, MayCreate, SchemaFound};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
 use crate::engine::datastore::missing::{Lacks, lacks};
+use crate::engine::datastore::owners::Warning;
+use crate::engine::datastore::role::not_ours;
 use crate::engine::datastore::steps::{default_privileges, scope, table};
-use crate::engine::datastore::wanted::{Made, Through, Wanted};
+use crate::engine::datastore::wanted::{Through, Wanted};
 use crate::engine::error::Error;
 use crate::engine::rights::Rights;
-use crate::engine::sql::ident;
+use crate::engine::sql::{Sql, ident, sql};
+use crate::engine::step::Step;
 
 /// At most this many tables are written into one proposed statement.
 const TABLES: usize = 20;
 
 /// Checks that what is wanted can be done at all; nothing was changed yet.
-pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
+pub fn check(found: &Found, wanted: &Wanted, before: &Before) -> Result<(), Error> {
     let Some(schema) = &found.schema else {
         return Err(no_schema(&wanted.schema, &wanted.database, &found.login));
     };
@@ -41,9 +45,12 @@ pub fn check(found: &Found, wanted: &Wanted, made: &Made) -> Result<(), Error> {
     }
     let lacks = lacks(found, wanted);
     let makes_role = match &wanted.through {
-        Through::Role(role) => lacks.role || (lacks.unseen.role && made.role.as_ref() != Some(role)),
+        Through::Role(role) => lacks.role || (lacks.unseen.role && !before.has_role(role)),
         Through::Direct => false,
     };
+    if let Some((role, owner)) = wanted.role().and_then(|role| found.foreign_roles.get_key_value(role)) {
+        return Err(not_ours(role, &[format!("user {} owns it", ident(owner))]));
+    }
     if makes_role && !found.may_create_roles {
         return Err(no_roles(found, grantee));
     }
@@ -85,7 +92,7 @@ fn check_owner(found: &Found, schema: &SchemaFound, lacks: &Lacks, owner: &str) 
             "default_privileges_for names users (never groups or roles) whose future tables are to be covered. \
              Redshift keeps the case of user names.",
         )),
-        Some(Some(false)) => Err(Error::refused(
+        Some(MayCreate::No) => Err(Error::refused(
             format!("User {} may not create in schema {}", ident(owner), ident(&schema.name)),
             format!(
                 "Redshift takes default privileges only for users who have CREATE on the schema. Leave {owner} out of \
@@ -160,6 +167,13 @@ pub fn explain(error: Error, found: &Found, wanted: &Wanted) -> Error {
     {
         return no_roles(found, grantee);
     }
+    if let (Error::Server(refused), Some(role), false) = (&error, wanted.role(), found.sees_all)
+        && refused.sqlstate == "42710"
+        && refused.statement.starts_with("CREATE ROLE ")
+    {
+        let why = format!("user {} does not see it, so it may be anybody's", ident(&found.login.name));
+        return not_ours(role, &[why]);
+    }
     let is_refusal = match &error {
         Error::Refused { summary, .. } => summary == crate::engine::run::NOTHING_GRANTED,
         other => other.sqlstate() == Some("42501"),
@@ -183,11 +197,12 @@ pub fn explain(error: Error, found: &Found, wanted: &Wanted) -> Error {
 fn others_must_run(found: &Found, wanted: &Wanted) -> Vec<String> {
     let Some(schema) = &found.schema else { return Vec::new() };
     let lacks = lacks(found, wanted);
-    let to = format!("{} WITH GRANT OPTION", ident(&found.login.name));
+    let to = sql!("{} WITH GRANT OPTION", ident(&found.login.name));
     let mut lines = Vec::new();
     let on_schema = lacks.schema.and(lacks.unseen.schema);
     if !schema.may_grant && !on_schema.is_empty() {
-        lines.push(format!("{}: GRANT {on_schema} ON SCHEMA {} TO {to};", schema.owner, ident(&schema.name)));
+        let grant = sql!("GRANT {} ON SCHEMA {} TO {}", on_schema, ident(&schema.name), to);
+        lines.push(format!("{}: {grant};", schema.owner));
     }
     let tables: Vec<(usize, Rights)> =
         lacks.tables.iter().copied().filter(|(index, _)| !schema.relations[*index].may_grant).collect();
@@ -195,7 +210,7 @@ fn others_must_run(found: &Found, wanted: &Wanted) -> Vec<String> {
     let defaults = lacks.defaults.iter().chain(&lacks.unseen.defaults);
     for (owner, rights) in defaults.filter(|(owner, _)| **owner != found.login.name) {
         if let Some(held) = found.held.as_ref().filter(|held| held.exists != Some(false)) {
-            let grant = format!("GRANT {rights} ON TABLES TO {}", held.holder.sql());
+            let grant = sql!("GRANT {} ON TABLES TO {}", *rights, held.holder.sql());
             lines.push(format!("{owner}: {};", default_privileges(&[owner], &schema.name, &grant)));
         } else {
             lines.push(format!(
@@ -207,13 +222,13 @@ fn others_must_run(found: &Found, wanted: &Wanted) -> Vec<String> {
     if !lacks.scoped.is_empty() || !lacks.unseen.scoped.is_empty() {
         let rights = lacks.scoped.and(lacks.unseen.scoped);
         let scope = scope(&schema.name, &wanted.database);
-        lines.push(format!("a superuser: GRANT {rights} FOR TABLES IN {scope} TO {to};"));
+        lines.push(format!("a superuser: {};", sql!("GRANT {} FOR TABLES IN {} TO {}", rights, scope, to)));
     }
     lines
 }
 
 /// One statement for each owner of tables.
-fn by_owner(schema: &SchemaFound, tables: &[(usize, Rights)], to: &str) -> Vec<String> {
+fn by_owner(schema: &SchemaFound, tables: &[(usize, Rights)], to: &Sql) -> Vec<String> {
     let mut owners: BTreeMap<&str, (Rights, Vec<&str>)> = BTreeMap::new();
     for (index, rights) in tables {
         let relation = &schema.relations[*index];
@@ -225,9 +240,9 @@ fn by_owner(schema: &SchemaFound, tables: &[(usize, Rights)], to: &str) -> Vec<S
         .into_iter()
         .map(|(owner, (rights, names))| {
             let more = names.len().saturating_sub(TABLES);
-            let list = names.iter().take(TABLES).map(|name| table(&schema.name, name)).collect::<Vec<_>>().join(", ");
+            let list = Sql::join(", ", names.iter().take(TABLES).map(|name| table(&schema.name, name)));
             let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
-            format!("{owner}: GRANT {rights} ON TABLE {list} TO {to};{rest}")
+            format!("{owner}: {};{rest}", sql!("GRANT {} ON TABLE {} TO {}", rights, list, *to))
         })
         .collect()
 }
@@ -240,11 +255,12 @@ pub fn not_read_back(found: &Found, wanted: &Wanted, missing: &[String]) -> Erro
         let to = held.holder.sql();
         let mut lines = Vec::new();
         if !lacks.schema.is_empty() {
-            lines.push(format!("{}: GRANT {} ON SCHEMA {} TO {to};", schema.owner, lacks.schema, ident(&schema.name)));
+            let grant = sql!("GRANT {} ON SCHEMA {} TO {}", lacks.schema, ident(&schema.name), to);
+            lines.push(format!("{}: {grant};", schema.owner));
         }
         lines.extend(by_owner(schema, &lacks.tables, &to));
         for (owner, rights) in &lacks.defaults {
-            let grant = format!("GRANT {rights} ON TABLES TO {to}");
+            let grant = sql!("GRANT {} ON TABLES TO {}", *rights, to);
             lines.push(format!("{owner}: {};", default_privileges(&[owner], &schema.name, &grant)));
         }
         if !lines.is_empty() {
@@ -255,6 +271,28 @@ pub fn not_read_back(found: &Found, wanted: &Wanted, missing: &[String]) -> Erro
     Error::refused(format!("Rights on schema {} were not granted", ident(&wanted.schema)), detail)
 }
 
+/// What would still have to be taken back after the commit. From a role of our own that is an error. What a grantee
+/// keeps was given by somebody who may pass it on: only he can take it back.
+pub fn left_behind(left: &[Step], declared: &Wanted) -> Result<Option<Warning>, Error> {
+    if left.is_empty() {
+        return Ok(None);
+    }
+    let summary = format!("Rights on schema {} were not taken back", ident(&declared.schema));
+    let statements = left.iter().map(|step| format!("{};", step.sql)).collect::<Vec<_>>().join("\n");
+    if declared.role().is_some() {
+        return Err(Error::refused(
+            summary,
+            format!("After the commit these statements would still have something to do:\n{statements}"),
+        ));
+    }
+    let detail = format!(
+        "They were given by somebody else who may pass them on, and a REVOKE takes back what the object's owner gave. Let \
+         who gave them run, in database {}:\n{statements}",
+        ident(&declared.database)
+    );
+    Ok(Some(Warning { summary, detail }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,7 +301,7 @@ mod tests {
     use crate::engine::error::ServerError;
 
     fn refused(world: &World, wanted: &Wanted) -> String {
-        match check(&world.found(wanted, &Made::default()), wanted, &Made::default()) {
+        match check(&world.found(wanted, &Before::default()), wanted, &Before::default()) {
             Ok(()) => String::new(),
             Err(error) => error.to_string(),
         }
@@ -313,8 +351,8 @@ mod tests {
         assert_eq!(refused(&world, &by_role()), "");
         // A role that was made before needs no right to make one.
         world.sign_in("owner", &[]);
-        let made = Made { role: Some("tfds_0123456789".into()), ..Made::default() };
-        assert!(check(&world.found(&by_role(), &made), &by_role(), &made).is_ok());
+        let before = Before::of(&by_role());
+        assert!(check(&world.found(&by_role(), &before), &by_role(), &before).is_ok());
     }
 
     #[test]
@@ -322,7 +360,7 @@ mod tests {
         let mut world = World::sample();
         world.sign_in("etl", &["CREATE ROLE"]);
         let wanted = direct();
-        let found = world.found(&wanted, &Made::default());
+        let found = world.found(&wanted, &Before::default());
         let denied = Error::from(ServerError::new("42501", "permission denied for schema sales"));
         let error = explain(denied, &found, &wanted);
         let text = error.to_string();
@@ -344,7 +382,7 @@ mod tests {
         let statement = "CREATE ROLE \"tfds_0123456789\"".to_owned();
         let denied = Error::from(ServerError { statement, ..ServerError::new("42501", "permission denied") });
         assert!(explain(denied, &found, &wanted).to_string().contains("grant_through = \"direct\""));
-        let all = World::sample().found(&wanted, &Made::default());
+        let all = World::sample().found(&wanted, &Before::default());
         let denied = Error::from(ServerError::new("42501", "x"));
         assert_eq!(explain(denied.clone(), &all, &wanted), denied, "a superuser is told what the warehouse said");
     }
@@ -352,7 +390,7 @@ mod tests {
     #[test]
     fn what_does_not_read_back_is_told_with_owner_and_statement() {
         let world = World::sample();
-        let found = world.found(&direct(), &Made::default());
+        let found = world.found(&direct(), &Before::default());
         let missing = crate::engine::datastore::missing::missing(&found, &direct());
         let text = not_read_back(&found, &direct(), &missing).to_string();
         assert!(text.contains("SELECT on 3 of 3 tables"), "{text}");
@@ -365,7 +403,7 @@ mod tests {
         for number in 0..30 {
             world.add_table(&format!("t{number:02}"), "owner");
         }
-        let found = world.found(&direct(), &Made::default());
+        let found = world.found(&direct(), &Before::default());
         let text = not_read_back(&found, &direct(), &[]).to_string();
         assert!(text.contains("(and 12 more)"), "{text}");
     }

@@ -4,10 +4,24 @@ use crate::engine::datastore::grantee::Grantee;
 use crate::engine::datastore::steps::{create_role, default_privileges, grant_role, scope};
 use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
 use crate::engine::rights::Rights;
-use crate::engine::sql::ident;
+use crate::engine::sql::{Sql, ident, sql};
 
-/// The name under which the script writes the datastore's role, which is not known before it is made.
+/// The name under which the script writes the datastore's role where it is not known yet.
 pub const ROLE: &str = "grant_role";
+
+/// A comment, and the statements under it.
+struct Part {
+    comment: String,
+    statements: Vec<Sql>,
+    /// What a person has to complete before it can run: a comment too.
+    example: Option<Sql>,
+}
+
+impl Part {
+    fn new(comment: impl Into<String>, statement: Sql) -> Part {
+        Part { comment: comment.into(), statements: vec![statement], example: None }
+    }
+}
 
 /// Everything the datastore wants, as statements that can be run again and again, each with a comment. What an apply
 /// runs is this, less what is there.
@@ -22,17 +36,20 @@ pub fn script(wanted: &Wanted) -> String {
     let Some(grantee) = &wanted.grantee else {
         lines.push("-- grant_role is not used: without service_user nothing is granted.".to_owned());
         lines.push(format!("-- Schema {schema} of database {database} is {mode}. The connection's own user needs:"));
-        let statements = statements(wanted, "<user>", None);
-        let statements = statements.into_iter().flatten().filter(|line| !line.starts_with("--"));
-        lines.extend(statements.map(|statement| format!("-- {statement}")));
+        // Only comments, so nobody can run it with the word that stands for the user.
+        let parts = parts(wanted, &sql!("<user>"), None);
+        let statements = parts.iter().flat_map(|part| &part.statements);
+        lines.extend(statements.map(|statement| format!("-- {statement};")));
         return lines.join("\n") + "\n";
     };
     let (holder, role) = match &wanted.through {
-        Through::Role(_) => {
-            lines.push(format!(
-                "-- {ROLE} stands for this datastore's own role: the provider gives it a random name when it makes it (attribute {ROLE})."
-            ));
-            (Grantee::role(ROLE), Some(grantee))
+        Through::Role(role) => {
+            lines.push(if role == ROLE {
+                format!("-- {ROLE} stands for this datastore's own role (attribute {ROLE}).")
+            } else {
+                format!("-- {} is this datastore's own role (attribute {ROLE}).", ident(role))
+            });
+            (Grantee::role(role), Some((role.as_str(), grantee)))
         }
         Through::Direct => {
             lines.push("-- The rights are granted directly: there is no role (grant_role is empty).".to_owned());
@@ -44,66 +61,59 @@ pub fn script(wanted: &Wanted) -> String {
         grantee.kind,
         ident(&grantee.name)
     ));
-    let all = statements(wanted, &holder.sql(), role);
-    lines.extend(all.into_iter().map(|lines| lines.join("\n")));
+    for part in parts(wanted, &holder.sql(), role) {
+        lines.push(format!("-- {}", part.comment));
+        lines.extend(part.statements.iter().map(|statement| format!("{statement};")));
+        lines.extend(part.example.iter().map(|statement| format!("-- {statement};")));
+    }
     lines.join("\n") + "\n"
 }
 
-/// Each a comment with its statements.
-fn statements(wanted: &Wanted, to: &str, role: Option<&Grantee>) -> Vec<Vec<String>> {
-    let mut parts: Vec<Vec<String>> = Vec::new();
-    let on = ident(&wanted.schema);
-    let rights = wanted.table_rights();
-    if role.is_some() {
-        parts.push(vec![
-            "-- The role. Leave this line out if it is there.".to_owned(),
-            format!("{};", create_role(ROLE)),
-        ]);
+fn parts(wanted: &Wanted, to: &Sql, role: Option<(&str, &Grantee)>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let (on, rights) = (ident(&wanted.schema), wanted.table_rights());
+    if let Some((role, _)) = role {
+        parts.push(Part::new("The role. Leave this line out if it is there.", create_role(role)));
     }
-    let mut part = vec!["-- The schema.".to_owned()];
-    part.push(format!("GRANT {} ON SCHEMA {on} TO {to};", wanted.schema_rights()));
-    parts.push(part);
+    let on_schema = sql!("GRANT {} ON SCHEMA {} TO {}", wanted.schema_rights(), on, *to);
+    parts.push(Part::new("The schema.", on_schema));
+    let on_tables = || {
+        let grant = sql!("GRANT {} ON ALL TABLES IN SCHEMA {} TO {}", rights, on, *to);
+        Part::new("The tables and views that are there.", grant)
+    };
     match &wanted.future {
         FutureTables::Schema => {
-            parts.push(vec![
-                "-- All tables, present and future, whoever makes them.".to_owned(),
-                format!("GRANT {rights} FOR TABLES IN {} TO {to};", scope(&wanted.schema, &wanted.database)),
-            ]);
+            let scope = scope(&wanted.schema, &wanted.database);
+            let grant = sql!("GRANT {} FOR TABLES IN {} TO {}", rights, scope, *to);
+            parts.push(Part::new("All tables, present and future, whoever makes them.", grant));
         }
-        FutureTables::None => parts.push(on_tables(rights, &on, to)),
+        FutureTables::None => parts.push(on_tables()),
         FutureTables::Owners(owners) | FutureTables::Pinned(owners) => {
-            parts.push(on_tables(rights, &on, to));
+            parts.push(on_tables());
             parts.push(future_tables(owners, wanted, rights, to));
         }
     }
-    if let Some(grantee) = role {
-        parts.push(vec![
-            format!("-- The role for {} {}.", grantee.kind, ident(&grantee.name)),
-            format!("{};", grant_role(ROLE, grantee)),
-        ]);
+    if let Some((role, grantee)) = role {
+        let comment = format!("The role for {} {}.", grantee.kind, ident(&grantee.name));
+        parts.push(Part::new(comment, grant_role(role, grantee)));
     }
     parts
 }
 
-fn on_tables(rights: Rights, on: &str, to: &str) -> Vec<String> {
-    vec![
-        "-- The tables and views that are there.".to_owned(),
-        format!("GRANT {rights} ON ALL TABLES IN SCHEMA {on} TO {to};"),
-    ]
-}
-
-fn future_tables(owners: &[String], wanted: &Wanted, rights: Rights, to: &str) -> Vec<String> {
-    let line = |owners: &[&str]| {
-        format!("{};", default_privileges(owners, &wanted.schema, &format!("GRANT {rights} ON TABLES TO {to}")))
-    };
+fn future_tables(owners: &[String], wanted: &Wanted, rights: Rights, to: &Sql) -> Part {
+    let grant = sql!("GRANT {} ON TABLES TO {}", rights, *to);
     if owners.is_empty() {
-        return vec![
-            "-- Tables to come: one such line for each user who makes tables there (the schema's owner, the owners of its tables).".to_owned(),
-            format!("-- {}", line(&["owner"])),
-        ];
+        return Part {
+            comment:
+                "Tables to come: one such line for each user who makes tables there (the schema's owner, the owners \
+                      of its tables)."
+                    .to_owned(),
+            statements: Vec::new(),
+            example: Some(default_privileges(&["owner"], &wanted.schema, &grant)),
+        };
     }
     let owners: Vec<&str> = owners.iter().map(String::as_str).collect();
-    vec!["-- Tables that these users will make.".to_owned(), line(&owners)]
+    Part::new("Tables that these users will make.", default_privileges(&owners, &wanted.schema, &grant))
 }
 
 #[cfg(test)]
@@ -125,13 +135,12 @@ mod tests {
     }
 
     #[test]
-    fn the_roles_own_name_is_not_in_the_script() {
-        assert_eq!(
-            script(&by_role()),
-            script(&Wanted { through: Through::Role("tfds_ffffffffff".into()), ..by_role() })
-        );
-        let first = script(&by_role()).lines().next().map(str::to_owned).unwrap_or_default();
+    fn a_role_whose_name_is_not_known_yet_has_a_word_in_its_place() {
+        let unknown = script(&Wanted { through: Through::Role(ROLE.into()), ..by_role() });
+        let first = unknown.lines().next().map(str::to_owned).unwrap_or_default();
         assert!(first.starts_with("-- grant_role stands for"), "{first}");
+        assert!(unknown.contains("CREATE ROLE \"grant_role\";"), "{unknown}");
+        assert!(script(&by_role()).contains("CREATE ROLE \"tfds_0123456789\";"));
     }
 
     #[test]

@@ -2,250 +2,213 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::datastore::found::{Found, Held, SchemaFound, Seen};
+use crate::engine::datastore::declared::Declared;
+use crate::engine::datastore::found::{Held, MayCreate, SchemaFound, Seen};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
-use crate::engine::datastore::missing::{holds_role, is_member, plain_table_rights, rights_on, scoped_rights};
+use crate::engine::datastore::missing::rights_on;
 use crate::engine::datastore::steps::{Work, by_rights, default_privileges, future_tables_of, idents, scope, table};
-use crate::engine::datastore::wanted::{Given, Made, Through, Wanted};
+use crate::engine::datastore::surplus::{Beyond, beyond, system_permission};
+use crate::engine::datastore::wanted::Through;
 use crate::engine::rights::{Privilege, Rights};
-use crate::engine::sql::ident;
+use crate::engine::sql::{Sql, ident, sql};
 
-/// What may stay.
-#[derive(Default)]
-struct Keep {
-    schema: Rights,
-    tables: Rights,
-    defaults: BTreeMap<String, Rights>,
-    scoped: Rights,
-    temp: bool,
-}
-
-/// The record without those who are gone, whom no statement can name any more.
-///
-/// A user or group that was renamed kept what it had, so its record goes on under the wanted name if that one holds
-/// the same and nothing is recorded for it.
-pub(super) fn as_it_is_now(found: &Found, wanted: &Wanted, made: &Made) -> Made {
-    let mut made = made.clone();
-    if let (Through::Role(_), Some(grantee)) = (&wanted.through, &wanted.grantee) {
-        let recorded = made.members.len();
-        made.members.retain(|member| {
-            holds_role(found, member) || !found.members_complete && !found.members_gone.contains(member)
-        });
-        let is_renamed = made.members.len() < recorded && is_member(found, wanted);
-        if is_renamed && !made.members.contains(grantee) {
-            made.members.push(grantee.clone());
-        }
-    }
-    if let (Some(held), Some(schema)) = (&found.held, &found.schema)
-        && held.holder.kind != GranteeKind::Role
-        && made.given_to(&held.holder).is_none()
-    {
-        let is_gone = |given: &Given| {
-            let is_earlier = |earlier: &Held| earlier.holder == given.to && earlier.exists == Some(false);
-            given.to.kind == held.holder.kind && found.earlier.iter().any(is_earlier)
-        };
-        if let Some(given) = made.given.iter_mut().find(|given| is_gone(given) && holds_what(held, schema, given)) {
-            given.to = held.holder.clone();
-        }
-    }
-    made
-}
-
-/// Whether the holder has what somebody else was given: of tables, which come and go, only some.
-fn holds_what(held: &Held, schema: &SchemaFound, given: &Given) -> bool {
-    let on_tables = given.tables.iter().all(|(privilege, which)| {
-        let concerned = schema.relations.iter().zip(&held.relations).filter(|(relation, _)| {
-            relation.counts && which.has(&relation.name) && !rights_on(relation, (*privilege).into()).is_empty()
-        });
-        let mut seen = concerned.map(|(_, rights)| rights.is_none_or(|rights| rights.has(*privilege))).peekable();
-        seen.peek().is_none() || seen.any(|has| has)
-    });
-    let on_future = given.defaults.iter().all(|(owner, rights)| {
-        // No row of this owner is seen, or he is gone too.
-        held.defaults.get(owner).is_none_or(|seen| seen.lacks(*rights).is_empty())
-    });
-    let on_all = held.scoped.lacks(given.scoped).is_empty();
-    held.schema.lacks(given.schema).is_empty() && on_tables && on_future && on_all
-}
+/// At most this many tables are named in one statement.
+const TABLES: usize = 100;
 
 impl Work<'_> {
     /// Takes back what the holder of the rights has beyond what is wanted.
     pub(super) fn take_back_extras(&mut self, held: &Held, schema: &SchemaFound) {
-        let keep = Keep {
-            schema: self.wanted.schema_rights(),
-            tables: plain_table_rights(self.wanted, schema.external),
-            defaults: if schema.external {
-                BTreeMap::new()
-            } else {
-                self.wanted.owners().iter().map(|owner| (owner.clone(), self.wanted.table_rights())).collect()
-            },
-            scoped: scoped_rights(self.wanted, schema.external),
-            temp: schema.external,
-        };
         // A role that is made just now has nothing more than it was given.
-        if held.exists != Some(false) {
+        if held.exists == Some(false) {
+            return;
+        }
+        let keep = Declared::of(self.wanted, schema.external);
+        if self.is_ours(&held.holder) && held.exists == Some(true) {
+            // What it holds in its own schema is seen best in the schema's own lists.
+            let mut extras = beyond(self.found, Some(self.wanted));
+            extras.schemas.remove(&schema.name);
+            extras.tables.remove(&schema.name);
+            extras.scoped.remove(&schema.name);
+            extras.defaults.remove(&Some(schema.name.clone()));
+            self.take_back(held, schema, &keep);
+            self.take_back_from_role(held, &extras, false);
+            self.take_back_memberships(&held.holder.name, &extras);
+        } else {
             self.take_back(held, schema, &keep);
         }
-        if let (Through::Role(role), Some(grantee)) = (&self.wanted.through, &self.wanted.grantee) {
-            let former: Vec<Grantee> =
-                self.plan.made.members.iter().filter(|member| *member != grantee).cloned().collect();
-            for member in former {
-                self.revoke_membership(role, &member);
-            }
-            self.plan.made.members.retain(|member| member == grantee);
+        if let Through::Role(role) = &self.wanted.through {
+            self.revoke_former_memberships(role);
         }
     }
 
     /// Takes back everything from a holder who is to have nothing any more, and drops him if he is our role.
     pub(super) fn take_back_all(&mut self, held: &Held) {
         if self.is_ours(&held.holder) {
-            self.drop_role(held);
+            if !self.is_of_others(&held.holder.name) && !self.found.foreign_roles.contains_key(&held.holder.name) {
+                self.drop_role(held);
+            }
             return;
         }
-        if let Some(schema) = &self.found.schema {
-            self.take_back(held, schema, &Keep::default());
+        if let (Some(schema), true) = (&self.found.schema, held.exists != Some(false)) {
+            self.take_back(held, schema, &Declared::default());
         }
-        if let Through::Role(role) = &self.wanted.through {
-            // Somebody else's role, which was named at import: only the memberships that we gave.
-            if held.holder.name == *role {
-                for member in std::mem::take(&mut self.plan.made.members) {
-                    self.revoke_membership(role, &member);
+        if self.is_through(&held.holder) && held.exists != Some(false) {
+            // Somebody else's role, which was named at import: only the memberships that are declared.
+            for member in self.declared_members(&held.holder.name) {
+                if !self.is_of_others(&held.holder.name) && self.may_hold(&held.holder.name, &member) {
+                    self.revoke_membership(&held.holder.name, &member);
                 }
             }
         }
-        self.plan.made.given.retain(|given| given.to != held.holder);
     }
 
-    /// Takes back what is held beyond `keep`. What a role of ours holds is ours; from others only what was recorded
-    /// goes, as far as it is still there.
-    fn take_back(&mut self, held: &Held, schema: &SchemaFound, keep: &Keep) {
-        let holder = &held.holder;
-        let from = holder.sql();
-        let is_ours = self.is_ours(holder);
-        let recorded = self.plan.made.given_to(holder).cloned().unwrap_or_else(|| Given::none(holder.clone()));
-        if held.exists == Some(false) {
-            self.plan.made.given.retain(|given| given.to != *holder);
-            return;
+    fn declared_members(&self, role: &str) -> Vec<Grantee> {
+        let of_role = self.before.declared.iter().filter(|declared| declared.role() == Some(role));
+        let mut members: Vec<Grantee> = of_role.filter_map(|declared| declared.grantee.clone()).collect();
+        members.dedup();
+        members
+    }
+
+    /// Whether somebody holds a role of ours, or may hold it unseen.
+    fn may_hold(&self, role: &str, member: &Grantee) -> bool {
+        let is_looked_at = self.found.own_role.as_deref() == Some(role);
+        is_looked_at && (self.found.holds_role(member) || !self.found.members_complete)
+    }
+
+    /// Who was declared to hold the role, and is not any more. Those who are seen to hold it are taken with the rest.
+    fn revoke_former_memberships(&mut self, role: &str) {
+        let former: Vec<Grantee> = self
+            .declared_members(role)
+            .into_iter()
+            .filter(|member| Some(member) != self.wanted.grantee.as_ref())
+            .filter(|member| self.may_hold(role, member) && !self.found.gone.contains(member))
+            .filter(|member| !self.found.members.contains(member) || !self.is_ours(&Grantee::role(role)))
+            .collect();
+        for member in former {
+            self.revoke_membership(role, &member);
         }
-        // Of what is seen: ours. Of what is not seen: as recorded.
-        let ours = |seen: Seen, recorded: Rights, kinds: Rights| {
-            let there = if seen.complete { seen.rights } else { seen.rights.and(recorded) };
-            if is_ours { there.common(kinds) } else { there.common(recorded) }
+    }
+
+    /// Takes back what is held beyond `keep`: from a role of ours whatever it holds, from others what is declared, as far
+    /// as it is still there and no other datastore declares it.
+    fn take_back(&mut self, held: &Held, schema: &SchemaFound, keep: &Declared) {
+        let from = held.holder.sql();
+        let is_ours = self.is_ours(&held.holder);
+        let (declared, kept) = (self.declared(held), self.kept(held));
+        // Of what is seen: ours. Of what is not seen: as declared.
+        let ours = |seen: Seen, declared: Rights, kept: Rights, kinds: Rights| {
+            let there = if seen.complete { seen.rights } else { seen.rights.and(declared) };
+            if is_ours { there.common(kinds) } else { there.common(declared).without(kept) }
         };
         let on_schema = Rights::from(Privilege::Usage).and(Privilege::Create.into());
-        let beyond = ours(held.schema, recorded.schema, on_schema).without(keep.schema);
+        let beyond = ours(held.schema, declared.schema, kept.schema, on_schema).without(keep.schema);
         if !beyond.is_empty() {
             let on = ident(&schema.name);
-            let revoke = format!("REVOKE {beyond} ON SCHEMA {on} FROM {from}");
-            let undo = format!("GRANT {beyond} ON SCHEMA {on} TO {from}");
+            let revoke = sql!("REVOKE {} ON SCHEMA {} FROM {}", beyond, on, from);
+            let undo = sql!("GRANT {} ON SCHEMA {} TO {}", beyond, on, from);
             self.push_on_schema(schema.external, revoke, undo, "the schema itself");
         }
 
-        self.take_back_tables(held, schema, &recorded, is_ours, keep.tables);
+        let kinds = if is_ours { Rights::all() } else { declared.tables.without(kept.tables) };
+        self.take_back_tables(held, schema, &declared, is_ours, kinds.without(keep.tables));
 
         let mut defaults: BTreeMap<String, Seen> = held.defaults.clone();
-        for owner in recorded.defaults.keys() {
+        for owner in &declared.owners {
             // No row of this owner is seen. Superusers would see it.
             defaults.entry(owner.clone()).or_insert(Seen { rights: Rights::NONE, complete: self.found.sees_all });
         }
         let mut beyond: BTreeMap<String, Rights> = BTreeMap::new();
         for (owner, seen) in defaults {
-            let recorded = recorded.defaults.get(&owner).copied().unwrap_or_default();
-            let kept = keep.defaults.get(&owner).copied().unwrap_or_default();
-            beyond.insert(owner, ours(seen, recorded, Rights::READ_WRITE).without(kept));
+            let (declared, kept) = (declared.on_future_of(&owner), kept.on_future_of(&owner));
+            let ours = ours(seen, declared, kept, Rights::all());
+            beyond.insert(owner.clone(), ours.without(keep.on_future_of(&owner)));
         }
         self.take_back_defaults(&schema.name, &beyond, &from);
 
-        let beyond = ours(held.scoped, recorded.scoped, Rights::READ_WRITE).without(keep.scoped);
+        let beyond = ours(held.scoped, declared.scoped, kept.scoped, Rights::all()).without(keep.scoped);
         if !beyond.is_empty() {
+            let scope = scope(&schema.name, &self.wanted.database);
             self.push(
-                format!("REVOKE {beyond} FOR TABLES IN {} FROM {from}", scope(&schema.name, &self.wanted.database)),
+                sql!("REVOKE {} FOR TABLES IN {} FROM {}", beyond, scope, from),
                 "all tables of the schema, present and future",
             );
         }
-        // What was found is about the grantee who is wanted now, not about an earlier one.
-        let is_gone = self.found.temp == Some(false) && self.wanted.grantee.as_ref() == Some(holder);
-        let takes_temp = recorded.temp && !keep.temp && !is_gone;
-        if takes_temp {
+        if (declared.temp || is_ours) && !keep.temp && !kept.temp && held.temp == Some(true) {
             let on = ident(&self.wanted.database);
-            self.push_shared(format!("REVOKE TEMP ON DATABASE {on} FROM {from}"), "temporary tables");
+            self.push_shared(sql!("REVOKE TEMP ON DATABASE {} FROM {}", on, from), "temporary tables");
         }
-
-        let record = self.plan.made.record(holder);
-        record.schema = record.schema.common(keep.schema);
-        record.tables.retain(|privilege, _| keep.tables.has(*privilege));
-        record.defaults.retain(|owner, rights| {
-            *rights = rights.common(keep.defaults.get(owner).copied().unwrap_or_default());
-            !rights.is_empty()
-        });
-        record.scoped = record.scoped.common(keep.scoped);
-        record.temp &= keep.temp;
     }
 
     /// Redshift takes default privileges only for users who may create in the schema, and nothing says that it revokes
     /// them from others. So an owner who may not any more is lent the right, in the same transaction.
-    fn take_back_defaults(&mut self, schema: &str, owners: &BTreeMap<String, Rights>, from: &str) {
+    fn take_back_defaults(&mut self, schema: &str, owners: &BTreeMap<String, Rights>, from: &Sql) {
         let here = self.found.schema.as_ref().filter(|found| found.name == schema);
         let mut owners = owners.clone();
         // Who is no user any more has no default privileges that a statement could name.
         if let Some(here) = here {
             owners.retain(|owner, _| here.may_create.contains_key(owner));
         }
-        let lent: Vec<String> = owners
-            .iter()
-            .filter(|(owner, rights)| {
-                !rights.is_empty() && here.is_some_and(|here| here.may_create.get(*owner) == Some(&Some(false)))
+        // By a role he may have it too: lending and taking back what he has not himself changes nothing.
+        let is_lent = |owner: &String| {
+            here.is_some_and(|here| {
+                matches!(here.may_create.get(owner), Some(MayCreate::No | MayCreate::PerhapsByRole))
             })
-            .map(|(owner, _)| ident(owner).into())
+        };
+        let lent: Vec<_> = owners
+            .iter()
+            .filter(|(owner, rights)| !rights.is_empty() && is_lent(owner))
+            .map(|(owner, _)| ident(owner))
             .collect();
         let on = ident(schema);
         for owner in &lent {
-            self.push(format!("GRANT CREATE ON SCHEMA {on} TO {owner}"), "lent for the next statement");
+            self.push(sql!("GRANT CREATE ON SCHEMA {} TO {}", on, *owner), "lent for the next statement");
         }
         for (rights, owners) in by_rights(&owners) {
-            let revoke = format!("REVOKE {rights} ON TABLES FROM {from}");
+            let revoke = sql!("REVOKE {} ON TABLES FROM {}", rights, *from);
             self.push(default_privileges(&owners, schema, &revoke), future_tables_of(&owners));
         }
         for owner in &lent {
-            self.push(format!("REVOKE CREATE ON SCHEMA {on} FROM {owner}"), "what was lent");
+            self.push(sql!("REVOKE CREATE ON SCHEMA {} FROM {}", on, *owner), "what was lent");
         }
     }
 
-    fn take_back_tables(&mut self, held: &Held, schema: &SchemaFound, recorded: &Given, is_ours: bool, keep: Rights) {
+    fn take_back_tables(
+        &mut self,
+        held: &Held,
+        schema: &SchemaFound,
+        declared: &Declared,
+        is_ours: bool,
+        kinds: Rights,
+    ) {
         let from = held.holder.sql();
+        let is_own = |owner: &str| held.holder == Grantee::user(owner);
         let (mut everywhere, mut singly) = (Rights::NONE, Vec::new());
-        for privilege in Rights::READ_WRITE.without(keep).iter() {
-            // One table after the other: does he hold the right there, and is it ours?
-            let on: Vec<&str> = schema
+        for privilege in kinds.iter() {
+            let there: Vec<bool> = schema
                 .relations
                 .iter()
                 .enumerate()
-                .filter(|(index, relation)| {
-                    let seen = held.relations.get(*index).copied().flatten();
-                    let is_recorded = recorded.tables.get(&privilege).is_some_and(|which| which.has(&relation.name));
-                    let is_there = match seen {
-                        Some(rights) => rights.has(privilege),
-                        None => is_recorded && !rights_on(relation, privilege.into()).is_empty(),
-                    };
-                    is_there && (is_ours || is_recorded)
+                .map(|(index, relation)| match held.relations.get(index).copied().flatten() {
+                    Some(rights) => rights.has(privilege),
+                    None => declared.tables.has(privilege) && !rights_on(relation, privilege.into()).is_empty(),
                 })
-                .map(|(_, relation)| relation.name.as_str())
                 .collect();
-            let all_that_hold =
-                held.relations.iter().filter(|rights| rights.is_none_or(|rights| rights.has(privilege))).count();
-            if on.is_empty() {
+            // What he has on a table of his own is not ours, and a statement for all tables would take it.
+            let own = schema.relations.iter().any(|relation| is_own(&relation.owner));
+            if !there.contains(&true) {
                 continue;
             }
-            if is_ours || on.len() == all_that_hold {
+            if is_ours || !own {
                 everywhere.insert(privilege);
             } else {
-                singly.extend(on.into_iter().map(|name| (name, privilege)));
+                let others = schema.relations.iter().zip(&there).filter(|(it, there)| **there && !is_own(&it.owner));
+                singly.extend(others.map(|(relation, _)| (relation.name.as_str(), privilege)));
             }
         }
         if !everywhere.is_empty() {
             let on = ident(&schema.name);
             self.push(
-                format!("REVOKE {everywhere} ON ALL TABLES IN SCHEMA {on} FROM {from}"),
+                sql!("REVOKE {} ON ALL TABLES IN SCHEMA {} FROM {}", everywhere, on, from),
                 "the tables that are there",
             );
         }
@@ -253,105 +216,124 @@ impl Work<'_> {
         for (name, privilege) in singly {
             by_table.entry(name).or_default().insert(privilege);
         }
+        let mut alike: BTreeMap<Rights, Vec<&str>> = BTreeMap::new();
         for (name, rights) in by_table {
-            let table = table(&schema.name, name);
-            self.push(format!("REVOKE {rights} ON TABLE {table} FROM {from}"), "a table that was granted by us");
+            alike.entry(rights).or_default().push(name);
+        }
+        for (rights, names) in alike {
+            for names in names.chunks(TABLES) {
+                let tables = Sql::join(", ", names.iter().map(|name| table(&schema.name, name)));
+                self.push(sql!("REVOKE {} ON TABLE {} FROM {}", rights, tables, from), "tables that are not his own");
+            }
         }
     }
 
     /// Takes back everything that our role holds, wherever in this database, and drops it.
     fn drop_role(&mut self, held: &Held) {
-        let (role, from) = (held.holder.name.as_str(), held.holder.sql());
+        let role = held.holder.name.as_str();
         if held.exists == Some(false) {
-            self.forget_role(role);
             return;
         }
-        let mut on_tables: BTreeMap<String, Rights> = BTreeMap::new();
-        let (mut on_schemas, mut scoped, mut defaults) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        if let Some(all) = &self.found.role {
-            for ((schema, _), rights) in &all.relations {
-                let there = on_tables.entry(schema.clone()).or_default();
-                *there = there.and(*rights);
-            }
-            on_schemas = all.schemas.clone();
-            scoped = all.scoped.clone();
-            defaults = all.defaults.clone();
-        }
-        // What cannot be seen goes by the record.
-        if let (Some(schema), Some(given)) = (&self.found.schema, self.plan.made.given_to(&held.holder)) {
+        let is_looked_at = self.found.own_role.as_deref() == Some(role);
+        let mut all = if is_looked_at { beyond(self.found, None) } else { Beyond::default() };
+        // What cannot be seen goes by what is declared.
+        if let Some(schema) = &self.found.schema {
+            let declared = self.declared(held);
             if held.exists.is_none() {
-                on_tables.insert(schema.name.clone(), given.tables.keys().copied().collect());
-                on_schemas.insert(schema.name.clone(), given.schema);
-                scoped.insert(schema.name.clone(), given.scoped);
+                let on_tables = [(String::new(), declared.tables)];
+                all.tables.insert(schema.name.clone(), on_tables.into());
+                all.schemas.insert(schema.name.clone(), declared.schema);
+                all.scoped.insert(schema.name.clone(), declared.scoped);
             }
             if !self.found.sees_all {
-                for (owner, rights) in &given.defaults {
-                    defaults.insert((Some(schema.name.clone()), owner.clone()), *rights);
+                let owners = all.defaults.entry(Some(schema.name.clone())).or_default();
+                for owner in &declared.owners {
+                    owners.insert(owner.clone(), declared.on_future_of(owner));
                 }
             }
         }
-        let mut by_schema: BTreeMap<Option<String>, BTreeMap<String, Rights>> = BTreeMap::new();
-        for ((schema, owner), rights) in defaults {
-            by_schema.entry(schema).or_default().insert(owner, rights);
+        self.take_back_from_role(held, &all, true);
+        if held.temp == Some(true) {
+            let on = ident(&self.wanted.database);
+            let from = held.holder.sql();
+            self.push_shared(sql!("REVOKE TEMP ON DATABASE {} FROM {}", on, from), "temporary tables");
         }
-        for (schema, owners) in by_schema {
-            match &schema {
-                Some(schema) => self.take_back_defaults(schema, &owners, &from),
+        // FORCE takes the role from all who hold it; a regular login could not even list them.
+        self.push_shared(sql!("DROP ROLE {} FORCE", ident(role)), "the role itself, and who holds it");
+    }
+
+    /// Takes these rights from our role.
+    fn take_back_from_role(&mut self, held: &Held, all: &Beyond, is_dropped: bool) {
+        let from = held.holder.sql();
+        for (schema, owners) in &all.defaults {
+            match schema {
+                Some(schema) => self.take_back_defaults(schema, owners, &from),
                 None => {
-                    for (rights, owners) in by_rights(&owners) {
-                        let sql = format!(
-                            "ALTER DEFAULT PRIVILEGES FOR USER {} REVOKE {rights} ON TABLES FROM {from}",
-                            idents(&owners)
+                    for (rights, owners) in by_rights(owners) {
+                        let sql = sql!(
+                            "ALTER DEFAULT PRIVILEGES FOR USER {} REVOKE {} ON TABLES FROM {}",
+                            idents(&owners),
+                            rights,
+                            from
                         );
                         self.push(sql, future_tables_of(&owners));
                     }
                 }
             }
         }
-        for (schema, rights) in scoped.into_iter().filter(|(_, rights)| !rights.is_empty()) {
-            let scope = scope(&schema, &self.wanted.database);
-            self.push(format!("REVOKE {rights} FOR TABLES IN {scope} FROM {from}"), "tables, present and future");
+        for (schema, rights) in all.scoped.iter().filter(|(_, rights)| !rights.is_empty()) {
+            let scope = scope(schema, &self.wanted.database);
+            self.push(sql!("REVOKE {} FOR TABLES IN {} FROM {}", *rights, scope, from), "tables, present and future");
         }
-        for (schema, rights) in on_tables.into_iter().filter(|(_, rights)| !rights.is_empty()) {
-            let what = listed_or_all(rights, Rights::READ_WRITE);
-            self.push(format!("REVOKE {what} ON ALL TABLES IN SCHEMA {} FROM {from}", ident(&schema)), "tables");
+        for (schema, tables) in &all.tables {
+            let rights = tables.values().fold(Rights::NONE, |all, rights| all.and(*rights));
+            if !rights.is_empty() {
+                let what = listed_or_all(rights, Rights::READ_WRITE, is_dropped);
+                self.push(sql!("REVOKE {} ON ALL TABLES IN SCHEMA {} FROM {}", what, ident(schema), from), "tables");
+            }
         }
-        for (schema, rights) in on_schemas.into_iter().filter(|(_, rights)| !rights.is_empty()) {
-            let external = self.found.schema.as_ref().is_some_and(|found| found.name == schema && found.external);
+        for (schema, rights) in all.schemas.iter().filter(|(_, rights)| !rights.is_empty()) {
+            let external = self.found.schema.as_ref().is_some_and(|found| found.name == *schema && found.external);
             let kinds = Rights::from(Privilege::Usage).and(Privilege::Create.into());
-            let on = ident(&schema);
-            let what = listed_or_all(rights, kinds);
-            let undo = format!("GRANT {what} ON SCHEMA {on} TO {from}");
-            self.push_on_schema(external, format!("REVOKE {what} ON SCHEMA {on} FROM {from}"), undo, "a schema");
+            let (on, what) = (ident(schema), listed_or_all(*rights, kinds, is_dropped));
+            let undo = sql!("GRANT {} ON SCHEMA {} TO {}", what, on, from);
+            self.push_on_schema(external, sql!("REVOKE {} ON SCHEMA {} FROM {}", what, on, from), undo, "a schema");
         }
-        if self.plan.made.given_to(&held.holder).is_some_and(|given| given.temp) {
-            let on = ident(&self.wanted.database);
-            self.push_shared(format!("REVOKE TEMP ON DATABASE {on} FROM {from}"), "temporary tables");
-        }
-        // FORCE takes the role from all who hold it; a regular login could not even list them.
-        self.push_shared(format!("DROP ROLE {} FORCE", ident(role)), "the role itself, and who holds it");
-        self.forget_role(role);
     }
 
-    fn forget_role(&mut self, role: &str) {
-        let holder = Grantee::role(role);
-        let made = &mut self.plan.made;
-        made.given.retain(|given| given.to != holder);
-        if made.role.as_deref() == Some(role) {
-            made.role = None;
-            made.members.clear();
+    /// Takes our role from all but the grantee, and from it what it holds itself.
+    fn take_back_memberships(&mut self, role: &str, extras: &Beyond) {
+        for member in &extras.holders {
+            self.revoke_membership(role, member);
+        }
+        if let Some(member) = &extras.admin {
+            let sql = sql!("REVOKE ADMIN OPTION FOR ROLE {} FROM {}", ident(role), member_sql(member));
+            self.push_shared(sql, format!("{member} may not pass the role on"));
+        }
+        for held in &extras.holds {
+            let sql = sql!("REVOKE ROLE {} FROM ROLE {}", ident(held), ident(role));
+            self.push_shared(sql, "a role that this one holds");
+        }
+        for permission in extras.system.iter().filter_map(|name| system_permission(name)) {
+            self.push_shared(sql!("REVOKE {} FROM ROLE {}", permission, ident(role)), "a system permission");
         }
     }
 
     fn revoke_membership(&mut self, role: &str, member: &Grantee) {
-        let from = match member.kind {
-            GranteeKind::Role => member.sql(),
-            GranteeKind::User | GranteeKind::Group => ident(&member.name).into(),
-        };
-        self.push_shared(format!("REVOKE ROLE {} FROM {from}", ident(role)), format!("the role of {member}"));
+        let sql = sql!("REVOKE ROLE {} FROM {}", ident(role), member_sql(member));
+        self.push_shared(sql, format!("the role of {member}"));
     }
 }
-/// The rights by name, or ALL if there are some of another kind: newer kinds may not be revoked one by one.
-fn listed_or_all(rights: Rights, kinds: Rights) -> String {
-    if kinds.covers(rights) { rights.to_string() } else { "ALL".to_owned() }
+
+fn member_sql(member: &Grantee) -> Sql {
+    match member.kind {
+        GranteeKind::Role => member.sql(),
+        GranteeKind::User | GranteeKind::Group => sql!("{}", ident(&member.name)),
+    }
+}
+
+/// The rights by name; or ALL if there are some of another kind and none is to stay: newer kinds may not be revoked one
+/// by one.
+fn listed_or_all(rights: Rights, kinds: Rights, all: bool) -> Sql {
+    if !all || kinds.covers(rights) { sql!("{}", rights) } else { sql!("ALL") }
 }

@@ -10,13 +10,16 @@ use crate::engine::catalog::acl::{self, Acl};
 use crate::engine::catalog::principals::{Principals, SYSTEM_USER_ID};
 use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
 use crate::engine::catalog::snapshot::{Defaults, RelationKind, Schema, Snapshot};
-use crate::engine::datastore::found::{Found, Held, RelationFound, SchemaFound, Seen};
+use crate::engine::datastore::declared::{Before, Ids};
+use crate::engine::datastore::found::{Found, Held, MayCreate, RelationFound, SchemaFound, Seen};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
-use crate::engine::datastore::wanted::{FutureTables, Made, Through, Wanted};
+use crate::engine::datastore::role::{is_role_name, is_trusted};
+use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::session::warehouse::Warehouse;
+use crate::engine::sql::{literal, sql};
 
 /// Everything that was read, before it is laid out for one datastore.
 pub(super) struct View {
@@ -24,10 +27,21 @@ pub(super) struct View {
     pub(super) defaults: Arc<Defaults>,
     pub(super) principals: Arc<Principals>,
     pub(super) external: bool,
+    /// Whether a schema that is not there by its name is looked for by its id.
+    pub(super) by_id: bool,
     pub(super) roles: Option<Arc<Roles>>,
     pub(super) role_rights: Option<Arc<RoleRights>>,
     pub(super) system: Option<Arc<SystemRights>>,
     pub(super) scopes: Option<Arc<UserScopes>>,
+    /// For external schemas only.
+    pub(super) database: Option<DatabaseRights>,
+}
+
+/// Rights on the database itself.
+pub(super) struct DatabaseRights {
+    pub(super) acl: Option<Acl>,
+    /// Who may make temporary tables, of roles.
+    pub(super) temp: BTreeSet<String>,
 }
 
 impl View {
@@ -35,7 +49,8 @@ impl View {
     pub(super) async fn load(
         warehouse: &Warehouse,
         wanted: &Wanted,
-        made: &Made,
+        before: &Before,
+        by_id: bool,
         cancel: &CancellationToken,
     ) -> Result<View, Error> {
         let at = At::new(warehouse, &wanted.database, cancel);
@@ -45,70 +60,146 @@ impl View {
         let principals = catalog.principals(at).await?;
         let defaults = catalog.defaults(at, name).await?;
         // Local schemas have relations as a rule, external ones never have any.
-        let external = match snapshot.schema(&wanted.schema) {
+        let external = match schema_of(&snapshot, wanted, before, by_id) {
             Some(schema) if schema.relations.is_empty() => {
                 let all = catalog.external_schemas(at).await?;
                 all.0.iter().any(|name| same_name(name, &schema.name, snapshot.login.case_sensitive))
             }
             _ => false,
         };
+        let is_role = |grantee: &Grantee| grantee.kind == GranteeKind::Role;
         let uses_roles = matches!(wanted.through, Through::Role(_))
-            || made.role.is_some()
-            || made.given.iter().any(|given| given.to.kind == GranteeKind::Role)
-            || wanted.grantee.as_ref().is_some_and(|grantee| grantee.kind == GranteeKind::Role);
-        let role = own_role(wanted, made);
+            || before.holders().iter().any(is_role)
+            || wanted.grantee.as_ref().is_some_and(is_role);
         // A regular user may see more by his roles. Only changes of this datastore's role make a read stale.
+        let role = own_role(wanted, before);
         let (roles, system) = if uses_roles || !snapshot.login.superuser {
             (Some(catalog.roles(at, role.or(Some(""))).await?), Some(catalog.system_rights(at).await?))
         } else {
             (None, None)
         };
         let role_rights = if uses_roles { Some(catalog.role_rights(at, name).await?) } else { None };
-        let needs_scopes = |given: Rights| !given.is_empty();
-        let scopes = if wanted.holder().is_some_and(|holder| holder.kind == GranteeKind::User)
-            && wanted.future == FutureTables::Schema
-            || made.given.iter().any(|given| given.to.kind == GranteeKind::User && needs_scopes(given.scoped))
-        {
+        let of_user = |wanted: &Wanted| {
+            wanted.future == FutureTables::Schema
+                && wanted.holder().is_some_and(|holder| holder.kind == GranteeKind::User)
+        };
+        let scopes = if of_user(wanted) || before.declared.iter().any(of_user) {
             Some(catalog.user_scopes(at, name).await?)
         } else {
             None
         };
-        Ok(View { snapshot, defaults, principals, external, roles, role_rights, system, scopes })
+        let database = if external { Some(database_rights(at).await?) } else { None };
+        Ok(View { snapshot, defaults, principals, external, by_id, roles, role_rights, system, scopes, database })
     }
 
     /// Lays it out for one datastore.
-    pub(super) fn found(&self, wanted: &Wanted, made: &Made) -> Found {
+    pub(super) fn found(&self, wanted: &Wanted, before: &Before) -> Found {
         let login = &self.snapshot.login;
-        let schema = self.snapshot.schema(&wanted.schema);
-        let held = wanted.holder().map(|holder| self.held(&holder, schema, wanted));
-        let role = own_role(wanted, made);
-        // What an earlier role was given is taken back with the role.
-        let mut earlier_holders: Vec<Grantee> = Vec::new();
-        let recorded = made.given.iter().map(|given| given.to.clone());
-        for earlier in made.role.iter().map(Grantee::role).chain(recorded) {
-            if wanted.holder().as_ref() != Some(&earlier) && !earlier_holders.contains(&earlier) {
-                earlier_holders.push(earlier);
+        let schema = schema_of(&self.snapshot, wanted, before, self.by_id);
+        let role = own_role(wanted, before);
+        let mut names: Vec<Grantee> = wanted.holder().into_iter().collect();
+        let mut earlier: Vec<(Grantee, Vec<Grantee>)> = Vec::new();
+        for declared in before.holders() {
+            let now = self.by_its_id(&declared, before);
+            if wanted.holder().as_ref() == Some(&now) {
+                if !names.contains(&declared) {
+                    names.push(declared);
+                }
+                continue;
+            }
+            match earlier.iter_mut().find(|(holder, _)| *holder == now) {
+                Some((_, names)) => names.push(declared),
+                None if now == declared => earlier.push((now, vec![declared])),
+                None => earlier.push((now.clone(), vec![now, declared])),
             }
         }
+        let held = wanted.holder().map(|holder| self.held(&holder, names, schema, wanted));
+        let earlier: Vec<Held> =
+            earlier.into_iter().map(|(holder, names)| self.held(&holder, names, schema, wanted)).collect();
+        let same = |name: &str| role.is_some_and(|role| same_name(name, role, login.case_sensitive));
+        let holds = self.roles.iter().flat_map(|roles| &roles.of_roles).filter(|(holder, _)| same(holder));
+        let system = self.system.iter().flat_map(|system| &system.0).filter(|(_, holder)| same(holder));
+        let of_state = before.declared.iter().filter_map(|declared| declared.grantee.as_ref());
         Found {
             login: login.clone(),
             database: wanted.database.clone(),
-            schema: schema.map(|schema| self.schema(schema, wanted, made)),
+            schema: schema.map(|schema| self.schema(schema, wanted, before)),
             grantee: wanted.grantee.as_ref().and_then(|grantee| self.exists(grantee)),
             other_kinds: wanted.grantee.as_ref().map(|grantee| self.other_kinds(grantee)).unwrap_or_default(),
             held,
-            earlier: earlier_holders.iter().map(|holder| self.held(holder, schema, wanted)).collect(),
+            earlier,
+            own_role: role.map(str::to_owned),
             role: role.and_then(|role| self.role_rights.as_ref()?.of(role, login.case_sensitive)).cloned(),
+            role_holds: holds.map(|(_, held)| held.clone()).collect(),
+            role_system: system.map(|(permission, _)| permission.clone()).collect(),
+            foreign_roles: self.foreign_roles(wanted, before),
             members: role.map(|role| self.members(role)).unwrap_or_default(),
             members_complete: self.sees_all(),
-            members_gone: made.members.iter().filter(|member| self.exists(member) == Some(false)).cloned().collect(),
+            admins: role.map(|role| self.admins(role)).unwrap_or_default(),
+            gone: of_state.filter(|grantee| self.exists(grantee) == Some(false)).cloned().collect(),
             temp: None,
             may_create_roles: self.may("CREATE ROLE"),
             sees_all: self.sees_all(),
+            ids: self.ids(wanted, before),
         }
     }
 
-    fn schema(&self, schema: &Schema, wanted: &Wanted, made: &Made) -> SchemaFound {
+    /// The roles of state or plan that somebody else made: not the login, nor for a superuser another one, nor who owned
+    /// it when the datastore was made.
+    fn foreign_roles(&self, wanted: &Wanted, before: &Before) -> BTreeMap<String, String> {
+        let login = &self.snapshot.login;
+        let Some(roles) = &self.roles else { return BTreeMap::new() };
+        let names = wanted.role().into_iter().chain(before.roles()).filter(|name| is_role_name(name));
+        names
+            .filter_map(|name| Some((name, &roles.owner(name, login.case_sensitive)?.0)))
+            .filter(|(_, owner)| !is_trusted(owner, login, &self.principals))
+            // A state of an earlier release says nothing of the owner.
+            .filter(|(name, owner)| match &before.ids.role_owner {
+                Some(known) => known != *owner,
+                None => !before.has_role(name),
+            })
+            .map(|(name, owner)| (name.to_owned(), owner.clone()))
+            .collect()
+    }
+
+    fn ids(&self, wanted: &Wanted, before: &Before) -> Ids {
+        let login = &self.snapshot.login;
+        let owner = || self.roles.as_ref()?.owner(wanted.role()?, login.case_sensitive);
+        Ids {
+            schema: self.snapshot.schema(&wanted.schema).map(|schema| schema.oid).filter(|oid| *oid > 0),
+            grantee: wanted.grantee.as_ref().and_then(|grantee| self.id_of(grantee)),
+            role_owner: before.ids.role_owner.clone().or_else(|| owner().map(|(owner, _)| owner.clone())),
+        }
+    }
+
+    fn id_of(&self, grantee: &Grantee) -> Option<i64> {
+        let case_sensitive = self.snapshot.login.case_sensitive;
+        match grantee.kind {
+            GranteeKind::User => self.principals.user(&grantee.name).map(|user| user.id),
+            GranteeKind::Group => self.principals.group(&grantee.name, case_sensitive).map(|group| group.id),
+            GranteeKind::Role => self.roles.as_ref()?.owner(&grantee.name, case_sensitive).map(|(_, id)| *id),
+        }
+    }
+
+    /// The same holder under the name that he has now, if he was renamed.
+    fn by_its_id(&self, holder: &Grantee, before: &Before) -> Grantee {
+        let is_grantee = before.declared.first().is_some_and(|declared| declared.grantee.as_ref() == Some(holder));
+        let (true, Some(id), Some(false)) = (is_grantee, before.ids.grantee, self.exists(holder)) else {
+            return holder.clone();
+        };
+        let name = match holder.kind {
+            GranteeKind::User => self.principals.users.get(&id).map(|user| user.name.clone()),
+            GranteeKind::Group => {
+                self.principals.groups.iter().find(|group| group.id == id).map(|group| group.name.clone())
+            }
+            GranteeKind::Role => self.roles.as_ref().and_then(|roles| {
+                roles.owners.iter().find(|(_, (_, other))| *other == id).map(|(name, _)| name.clone())
+            }),
+        };
+        name.map_or_else(|| holder.clone(), |name| Grantee { name, kind: holder.kind })
+    }
+
+    fn schema(&self, schema: &Schema, wanted: &Wanted, before: &Before) -> SchemaFound {
         let login = &self.snapshot.login;
         let me = acl::Grantee::User(login.name.clone());
         let may_grant = |owner: i64, acl: &Option<Acl>, rights: Rights| {
@@ -147,10 +238,10 @@ impl View {
             .map(|user| user.name.clone())
             .collect();
         let mut concerned: BTreeSet<String> = owners.iter().chain(wanted.owners()).cloned().collect();
-        concerned.extend(made.given.iter().flat_map(|given| given.defaults.keys().cloned()));
+        concerned.extend(before.declared.iter().flat_map(|declared| declared.owners().iter().cloned()));
         concerned.extend(self.defaults.owners().map(|owner| self.principals.name_of(owner)));
         if let Some(held) =
-            own_role(wanted, made).and_then(|role| self.role_rights.as_ref()?.of(role, login.case_sensitive))
+            own_role(wanted, before).and_then(|role| self.role_rights.as_ref()?.of(role, login.case_sensitive))
         {
             concerned.extend(held.defaults.keys().map(|(_, owner)| owner.clone()));
         }
@@ -176,48 +267,67 @@ impl View {
 
     /// Whether a user may create in the schema: as its owner, a superuser, by a right of his own, of his groups, of
     /// PUBLIC or of a role.
-    fn may_create_in(&self, name: &str, schema: &Schema) -> Option<bool> {
-        let user = self.principals.user(name)?;
+    fn may_create_in(&self, name: &str, schema: &Schema) -> MayCreate {
+        let Some(user) = self.principals.user(name) else { return MayCreate::Unknown };
         if user.superuser || user.id == schema.owner {
-            return Some(true);
+            return MayCreate::Yes;
         }
-        let acl = schema.acl.as_ref()?;
+        let Some(acl) = &schema.acl else { return MayCreate::Unknown };
         let case_sensitive = self.snapshot.login.case_sensitive;
         let groups = self.principals.groups_of(user.id).map(|group| acl::Grantee::Group(group.name.clone()));
         let own = [acl::Grantee::Public, acl::Grantee::User(user.name.clone())].into_iter();
         if own.chain(groups).any(|grantee| acl.of(&grantee).has(Privilege::Create)) {
-            return Some(true);
+            return MayCreate::Yes;
         }
-        let (Some(roles), Some(rights)) = (&self.roles, &self.role_rights) else {
-            // Roles were not looked at. The warehouse decides.
-            return None;
-        };
+        // Roles are not looked at for direct grants.
+        let (Some(roles), Some(rights)) = (&self.roles, &self.role_rights) else { return MayCreate::PerhapsByRole };
         let by_role = roles.held_by(name).into_iter().filter_map(|role| rights.of(role, case_sensitive)).any(|held| {
             held.schemas
                 .iter()
                 .any(|(name, rights)| same_name(name, &schema.name, case_sensitive) && rights.has(Privilege::Create))
         });
         if by_role {
-            Some(true)
+            MayCreate::Yes
         } else if self.sees_all() {
-            Some(false)
+            MayCreate::No
         } else {
-            None
+            MayCreate::PerhapsByRole
         }
     }
 
-    fn held(&self, holder: &Grantee, schema: Option<&Schema>, wanted: &Wanted) -> Held {
+    fn held(&self, holder: &Grantee, names: Vec<Grantee>, schema: Option<&Schema>, wanted: &Wanted) -> Held {
+        Held { names, temp: self.temp(holder), ..self.held_in(holder, schema, wanted) }
+    }
+
+    /// Whether TEMP on the database was given to the holder himself.
+    fn temp(&self, holder: &Grantee) -> Option<bool> {
+        let database = self.database.as_ref()?;
+        match holder.kind {
+            GranteeKind::Role => {
+                Some(database.temp.iter().any(|role| same_name(role, &holder.name, self.snapshot.login.case_sensitive)))
+            }
+            GranteeKind::User | GranteeKind::Group => {
+                let rights =
+                    of_grantee(database.acl.as_ref()?, &self.in_acl(holder), self.snapshot.login.case_sensitive);
+                Some(rights.has(Privilege::Temp))
+            }
+        }
+    }
+
+    fn held_in(&self, holder: &Grantee, schema: Option<&Schema>, wanted: &Wanted) -> Held {
         let exists = self.exists(holder);
         let case_sensitive = self.snapshot.login.case_sensitive;
         let Some(schema) = schema else {
             let nothing = Seen::all(Rights::NONE);
             return Held {
                 holder: holder.clone(),
+                names: Vec::new(),
                 exists,
                 schema: nothing,
                 relations: Vec::new(),
                 defaults: BTreeMap::new(),
                 scoped: nothing,
+                temp: None,
             };
         };
         match holder.kind {
@@ -228,11 +338,13 @@ impl View {
                 let on_schema = of(&schema.acl);
                 Held {
                     holder: holder.clone(),
+                    names: Vec::new(),
                     exists,
                     schema: Seen { rights: on_schema.unwrap_or_default(), complete: on_schema.is_some() },
                     relations: schema.relations.iter().map(|relation| of(&relation.acl)).collect(),
                     defaults: self.defaults_of(&in_acl, schema, wanted),
                     scoped: self.scoped(holder, schema),
+                    temp: None,
                 }
             }
         }
@@ -268,6 +380,7 @@ impl View {
         }
         Held {
             holder: holder.clone(),
+            names: Vec::new(),
             exists,
             schema: Seen { rights: rights.map(|held| of_schema(&held.schemas)).unwrap_or_default(), complete },
             relations: schema
@@ -280,6 +393,7 @@ impl View {
                 .collect(),
             defaults,
             scoped: Seen { rights: rights.map(|held| of_schema(&held.scoped)).unwrap_or_default(), complete },
+            temp: None,
         }
     }
 
@@ -329,6 +443,12 @@ impl View {
         let users = roles.of_users.iter().filter(|(_, held)| same(held)).map(|(user, _)| Grantee::user(user));
         let holders = roles.of_roles.iter().filter(|(_, held)| same(held)).map(|(holder, _)| Grantee::role(holder));
         users.chain(holders).collect()
+    }
+
+    fn admins(&self, role: &str) -> Vec<Grantee> {
+        let Some(roles) = &self.roles else { return Vec::new() };
+        let same = |name: &str| same_name(name, role, self.snapshot.login.case_sensitive);
+        roles.admins.iter().filter(|(_, held)| same(held)).map(|(user, _)| Grantee::user(user)).collect()
     }
 
     fn exists(&self, grantee: &Grantee) -> Option<bool> {
@@ -391,9 +511,32 @@ fn of_grantee(acl: &Acl, grantee: &acl::Grantee, case_sensitive: bool) -> Rights
 }
 
 /// The role that the datastore has now, or had.
-fn own_role<'a>(wanted: &'a Wanted, made: &'a Made) -> Option<&'a str> {
-    match (&wanted.through, &wanted.grantee) {
-        (Through::Role(role), Some(_)) => Some(role),
-        _ => made.role.as_deref(),
-    }
+fn own_role<'a>(wanted: &'a Wanted, before: &'a Before) -> Option<&'a str> {
+    wanted.role().or_else(|| before.roles().next())
+}
+
+/// The datastore's schema; `by_id`: under another name, if it is not there by its own.
+fn schema_of<'a>(snapshot: &'a Snapshot, wanted: &Wanted, before: &Before, by_id: bool) -> Option<&'a Schema> {
+    let renamed = || {
+        let id = before.ids.schema.filter(|_| by_id)?;
+        snapshot.schemas.iter().find(|schema| schema.oid == id)
+    };
+    snapshot.schema(&wanted.schema).or_else(renamed)
+}
+
+async fn database_rights(at: At<'_>) -> Result<DatabaseRights, Error> {
+    let mut session = at.warehouse.session(at.database, at.cancel).await?;
+    let name = literal(&session.facts().database);
+    let query = sql!("SELECT array_to_string(d.datacl, chr(9)) FROM pg_database d WHERE d.datname = {}", name);
+    let acl = session.query(&query).await?.first().map(|row| Acl::parse(row.get(0).unwrap_or_default()));
+    let query = sql!(
+        "SELECT identity_name, privilege_type FROM svv_database_privileges \
+         WHERE identity_type = 'role' AND database_name = {}",
+        name
+    );
+    let rows = session.query(&query).await?;
+    let is_temp =
+        |row: &&crate::engine::session::Row| row.get(1).and_then(Privilege::from_name) == Some(Privilege::Temp);
+    let temp = rows.iter().filter(is_temp).filter_map(|row| Some(row.get(0)?.trim_end().to_owned())).collect();
+    Ok(DatabaseRights { acl: acl.and_then(Result::ok), temp })
 }

@@ -8,10 +8,11 @@ use crate::engine::catalog::acl::{self, Acl, Entry};
 use crate::engine::catalog::principals::{Group, Principals, User};
 use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
 use crate::engine::catalog::snapshot::{DefaultAcl, Defaults, Login, Relation, RelationKind, Schema, Snapshot};
+use crate::engine::datastore::declared::Before;
 use crate::engine::datastore::found::Found;
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
-use crate::engine::datastore::view::View;
-use crate::engine::datastore::wanted::{FutureTables, Made, Through, Wanted};
+use crate::engine::datastore::view::{DatabaseRights, View};
+use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
 use crate::engine::rights::Rights;
 use crate::engine::step::Step;
 
@@ -37,6 +38,10 @@ pub struct World {
     pub system: Vec<(String, String)>,
     /// Roles that a regular login made or holds, so that it sees them.
     pub visible_roles: BTreeSet<String>,
+    /// Owners of roles, where it is not who is signed in.
+    pub role_owners: BTreeMap<String, String>,
+    /// Ids of schemas.
+    pub oids: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -54,7 +59,7 @@ impl World {
         let mut world = World {
             login: Login { name: "admin".into(), superuser: true, case_sensitive: false },
             users: users.collect(),
-            groups: vec![Group { name: "readers".into(), members: vec![104] }],
+            groups: vec![Group { name: "readers".into(), id: 7, members: vec![104] }],
             roles: BTreeSet::new(),
             members: BTreeSet::new(),
             schemas: BTreeMap::new(),
@@ -65,6 +70,8 @@ impl World {
             external: BTreeSet::new(),
             system: Vec::new(),
             visible_roles: BTreeSet::new(),
+            role_owners: BTreeMap::new(),
+            oids: [("sales".to_owned(), 5001)].into(),
         };
         let etl_creates = [(Grantee::user("etl"), "USAGE, CREATE".parse().expect("rights"))].into();
         world.schemas.insert("sales".into(), ("owner".into(), etl_creates));
@@ -114,6 +121,24 @@ impl World {
         }
     }
 
+    /// Renames a schema: what it holds stays in it.
+    pub fn rename_schema(&mut self, from: &str, to: &str) {
+        let schema = self.schemas.remove(from).expect("is there");
+        self.schemas.insert(to.into(), schema);
+        let oid = self.oids.remove(from).expect("has an id");
+        self.oids.insert(to.into(), oid);
+        let in_schema = self.tables.keys().filter(|(schema, _)| schema == from).cloned().collect::<Vec<_>>();
+        for key in in_schema {
+            let table = self.tables.remove(&key).expect("is there");
+            self.tables.insert((to.into(), key.1), table);
+        }
+        let defaults = self.defaults.keys().filter(|(_, schema)| schema == from).cloned().collect::<Vec<_>>();
+        for key in defaults {
+            let held = self.defaults.remove(&key).expect("is there");
+            self.defaults.insert((key.0, to.into()), held);
+        }
+    }
+
     /// Whoever a statement names must be there.
     fn check_there(&self, grantee: &Grantee, sql: &str) {
         let is_there = match grantee.kind {
@@ -129,10 +154,20 @@ impl World {
     }
 
     /// What a session would read for this datastore.
-    pub fn found(&self, wanted: &Wanted, made: &Made) -> Found {
+    pub fn found(&self, wanted: &Wanted, before: &Before) -> Found {
+        self.look(wanted, before, false)
+    }
+
+    /// The same for what is to be removed.
+    pub fn found_by_id(&self, wanted: &Wanted, before: &Before) -> Found {
+        self.look(wanted, before, true)
+    }
+
+    fn look(&self, wanted: &Wanted, before: &Before, by_id: bool) -> Found {
         let all = self.login.superuser || self.system.iter().any(|(permission, _)| permission == "ACCESS SYSTEM TABLE");
         let sees = |role: &str| all || self.visible_roles.contains(role);
         let schemas = self.schemas.iter().map(|(name, (owner, held))| Schema {
+            oid: self.oids.get(name).copied().unwrap_or_default(),
             name: name.clone(),
             owner: self.id(owner),
             acl: Some(acl(held, owner)),
@@ -180,6 +215,10 @@ impl World {
         }
         let mut roles =
             Roles { names: self.roles.iter().filter(|role| sees(role)).cloned().collect(), ..Roles::default() };
+        for (role, id) in self.roles.iter().zip(900..).filter(|(role, _)| sees(role)) {
+            let owner = self.role_owners.get(role).unwrap_or(&self.login.name).clone();
+            roles.owners.insert(role.clone(), (owner, id));
+        }
         for (role, member) in &self.members {
             let pair = (member.name.clone(), role.clone());
             match member.kind {
@@ -205,8 +244,17 @@ impl World {
             role_rights: Some(Arc::new(rights)),
             system: Some(Arc::new(SystemRights(self.system.clone()))),
             scopes: Some(Arc::new(UserScopes(user_scopes.collect()))),
+            by_id,
+            database: self.external.contains(&wanted.schema).then(|| {
+                let entry = |grantee: &Grantee| (grantee.clone(), Rights::from(crate::engine::rights::Privilege::Temp));
+                let of_roles = self.temp.iter().filter(|grantee| grantee.kind == GranteeKind::Role);
+                DatabaseRights {
+                    acl: Some(acl(&self.temp.iter().map(entry).collect(), "admin")),
+                    temp: of_roles.map(|role| role.name.clone()).collect(),
+                }
+            }),
         };
-        let mut found = view.found(wanted, made);
+        let mut found = view.found(wanted, before);
         if let (true, Some(grantee)) = (self.external.contains(&wanted.schema), &wanted.grantee) {
             let by_role = wanted.holder().is_some_and(|holder| self.temp.contains(&holder));
             found.temp = Some(by_role || self.temp.contains(grantee));
@@ -243,6 +291,7 @@ impl World {
                 self.defaults.retain(|(owner, _), _| names.contains(&owner.as_str()));
                 assert!(!self.holds_anything(&Grantee::role(&role)), "role {role} still holds something");
                 self.visible_roles.remove(&role);
+                self.role_owners.remove(&role);
             }
             "ALTER" => self.alter_default_privileges(&mut words),
             "GRANT" | "REVOKE" => self.grant(verb == "GRANT", &mut words, sql),
@@ -328,12 +377,20 @@ impl World {
                 }
             }
         } else if words.skip("TABLE ") {
-            let schema = words.name();
-            assert!(words.skip("."));
-            let name = words.name();
+            let mut tables = Vec::new();
+            loop {
+                let schema = words.name();
+                assert!(words.skip("."));
+                tables.push((schema, words.name()));
+                if !words.skip(",") {
+                    break;
+                }
+            }
             let grantee = words.grantee();
-            let (_, _, held) = self.tables.get_mut(&(schema, name)).unwrap_or_else(|| panic!("no table: {sql}"));
-            change(held, &grantee, rights, give);
+            for key in tables {
+                let (_, _, held) = self.tables.get_mut(&key).unwrap_or_else(|| panic!("no table: {sql}"));
+                change(held, &grantee, rights, give);
+            }
         } else {
             words.expect("DATABASE");
             words.name();

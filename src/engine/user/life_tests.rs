@@ -466,7 +466,7 @@ async fn an_external_schema_is_one_of_its_own() {
     assert_eq!(sync(&trial.warehouse(), "dev", "lake", &[], &trial.never).await, Ok(vec![]));
 
     let before = trial.dump("dev").await;
-    for through in [Through::Direct, Through::Role(new_role_name())] {
+    for through in [Through::Direct, Through::Role("tfds_0123456789".into())] {
         let wanted = Wanted {
             database: "dev".into(),
             schema: "lake".into(),
@@ -475,19 +475,27 @@ async fn an_external_schema_is_one_of_its_own() {
             through,
             future: FutureTables::Owners(Vec::new()),
         };
-        let applied = apply(&trial.warehouse(), &wanted, &Made::default(), &trial.never).await.expect("applies");
-        assert!(applied.owners.is_empty());
-        let again = apply(&trial.warehouse(), &wanted, &applied.made, &trial.never).await.expect("applies");
+        let applied = apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never)
+            .await
+            .expect("applies");
+        assert!(applied.wanted.owners().is_empty());
+        let before_that = Before::of(&wanted);
+        let again =
+            apply(&trial.warehouse(), &wanted, &before_that, Others::default(), &trial.never).await.expect("applies");
         assert_eq!(again.changes, 0);
-        remove(&trial.warehouse(), &wanted, &applied.made, &trial.never).await.expect("removes");
+        remove(&trial.warehouse(), &wanted, &before_that, Others::default(), &trial.never).await.expect("removes");
         assert_eq!(trial.dump("dev").await, before);
         // It fails half-way: what stood alone is taken back.
         let store = Wanted { write: true, ..wanted.clone() };
-        let failed = apply(&trial.warehouse(), &store, &Made::default(), &trial.never).await.expect_err("external");
+        let failed = apply(&trial.warehouse(), &store, &Before::default(), Others::default(), &trial.never)
+            .await
+            .expect_err("external");
         assert!(failed.nothing_done && failed.error.summary().contains("enrichment store"));
         if matches!(wanted.through, Through::Role(_)) {
             trial.standin.fault(Fault::error("GRANT ROLE", "XX000", "no"));
-            let failed = apply(&trial.warehouse(), &wanted, &Made::default(), &trial.never).await.expect_err("fails");
+            let failed = apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never)
+                .await
+                .expect_err("fails");
             assert!(failed.nothing_done, "{failed:?}");
             assert_eq!(trial.dump("dev").await, before);
         }
@@ -507,7 +515,8 @@ async fn everybody_may_create_in_public_and_that_is_told() {
         through: Through::Direct,
         future: FutureTables::Owners(Vec::new()),
     };
-    let applied = apply(&trial.warehouse(), &wanted, &Made::default(), &trial.never).await.expect("applies");
+    let applied =
+        apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never).await.expect("applies");
     let told: Vec<&str> = applied.warnings.iter().map(|warning| warning.summary.as_str()).collect();
     assert_eq!(
         told,

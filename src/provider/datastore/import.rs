@@ -3,7 +3,6 @@
 use super::super::configured::Configured;
 use super::super::errors;
 use super::super::place;
-use super::keep_made;
 use crate::engine::datastore::{FutureTables, GranteeKind, Through, import_lookup};
 use crate::engine::error::Error;
 use crate::engine::settings::id::{DatastoreId, Mode};
@@ -64,6 +63,5 @@ pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> 
     if let FutureTables::Owners(owners) | FutureTables::Pinned(owners) = &found.future {
         cx.set("default_privileges_owners", owners.clone());
     }
-    keep_made(&found.made, cx);
     Ok(())
 }

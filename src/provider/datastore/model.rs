@@ -7,8 +7,7 @@ use serde::Deserialize;
 
 use super::super::place;
 use crate::engine::datastore::script;
-use crate::engine::datastore::wanted::Made;
-use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted, new_role_name};
+use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted};
 
 /// How old a catalogue may become where no interval is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -28,6 +27,7 @@ pub struct Model {
     grant_role: Option<String>,
     default_privileges_owners: Option<Vec<String>>,
     missing: Option<Vec<String>>,
+    surplus: Option<Vec<String>>,
     catalog: Option<Catalog>,
 }
 
@@ -75,7 +75,7 @@ impl ServiceUser {
     }
 
     /// How future tables are covered; `pinned` are the owners that were found when none was named.
-    fn future(&self, pinned: Option<&[String]>) -> FutureTables {
+    pub(super) fn future(&self, pinned: Option<&[String]>) -> FutureTables {
         match (self.future_tables.as_str(), &self.default_privileges_for, pinned) {
             ("schema", _, _) => FutureTables::Schema,
             ("none", _, _) => FutureTables::None,
@@ -89,12 +89,6 @@ impl ServiceUser {
 }
 
 impl Model {
-    /// The grantee of direct grants of which none is on record.
-    pub(super) fn unrecorded_grantee(&self, made: &Made) -> Option<String> {
-        let user = self.service_user.as_ref().filter(|_| self.grant_role.is_none() && made.is_empty())?;
-        Some(user.grantee().to_string())
-    }
-
     /// Where it was made.
     pub(super) fn made(&self) -> place::Made<'_> {
         place::Made {
@@ -115,10 +109,10 @@ impl Model {
         self.rights_through(through)
     }
 
-    /// The rights of a new datastore, through a role of a new name.
+    /// The rights of a new datastore: through the role that was planned, or one whose name is still to be chosen.
     pub(super) fn rights_to_create(&self) -> Wanted {
         let role = self.service_user.as_ref().is_some_and(ServiceUser::uses_role);
-        self.rights_through(if role { Through::Role(new_role_name()) } else { Through::Direct })
+        self.rights_through(self.through(role, None))
     }
 
     /// The rights that a datastore is to have which had others: through the role it has, if it keeps one.
@@ -129,12 +123,15 @@ impl Model {
             }
             None => false,
         };
-        let through = match (role, &prior.grant_role) {
-            (true, Some(role)) => Through::Role(role.clone()),
-            (true, None) => Through::Role(new_role_name()),
-            (false, _) => Through::Direct,
-        };
-        self.rights_through(through)
+        self.rights_through(self.through(role, prior.grant_role.as_ref()))
+    }
+
+    fn through(&self, role: bool, had: Option<&String>) -> Through {
+        if !role {
+            return Through::Direct;
+        }
+        let name = had.or(self.grant_role.as_ref());
+        Through::Role(name.map_or_else(|| script::ROLE.to_owned(), Clone::clone))
     }
 
     fn rights_through(&self, through: Through) -> Wanted {
@@ -151,9 +148,9 @@ impl Model {
         }
     }
 
-    /// Whether the last read found something missing.
-    pub(super) fn lacks_something(&self) -> bool {
-        self.missing.as_ref().is_none_or(|missing| !missing.is_empty())
+    /// Whether the last read found something missing, or too much, or did not look.
+    pub(super) fn has_drifted(&self) -> bool {
+        [&self.missing, &self.surplus].into_iter().any(|lines| lines.as_ref().is_none_or(|lines| !lines.is_empty()))
     }
 
     /// Whether an update from `prior` reads the catalogue.
@@ -177,8 +174,13 @@ impl Model {
 }
 
 impl Scripted {
+    /// The rights, through a role of this name.
+    pub(super) fn through(&self, role: &str) -> Wanted {
+        Wanted { through: Through::Role(role.to_owned()), ..self.rights(Some(true)) }
+    }
+
     /// The rights, with a word in place of the role's name.
-    pub(super) fn rights(self, through_role: Option<bool>) -> Wanted {
+    pub(super) fn rights(&self, through_role: Option<bool>) -> Wanted {
         let user = self.service_user.as_ref();
         let role = through_role.unwrap_or_else(|| user.is_some_and(ServiceUser::uses_role));
         Wanted {
@@ -186,8 +188,8 @@ impl Scripted {
             grantee: user.map(ServiceUser::grantee),
             through: if role { Through::Role(script::ROLE.to_owned()) } else { Through::Direct },
             future: user.map_or(FutureTables::None, |user| user.future(None)),
-            database: self.database,
-            schema: self.schema,
+            database: self.database.clone(),
+            schema: self.schema.clone(),
         }
     }
 }
@@ -200,6 +202,11 @@ pub(super) fn keeps_role(user: &ServiceUser, prior: Option<GranteeKind>, has_rol
         None if had_a_choice && user.kind != GranteeKind::Group => has_role,
         _ => user.uses_role(),
     }
+}
+
+/// Whether the rights go through a role whose name is still to be chosen.
+pub(super) fn lacks_role_name(rights: &Wanted) -> bool {
+    rights.role() == Some(script::ROLE)
 }
 
 /// The role that rights go through.

@@ -77,7 +77,7 @@ pub(super) fn schema() -> Schema<Configured> {
                 ),
                 (
                     "default_privileges_for",
-                    set(string()).doc(
+                    set(string()).check(owners).doc(
                         "Users whose future tables are covered. Default: the schema's owner and the present owners of its tables, as \
                          they are found at creation. Redshift applies default privileges by who creates the table.",
                     ),
@@ -86,7 +86,13 @@ pub(super) fn schema() -> Schema<Configured> {
         )
         .derived("id", string().doc("Endpoint, or the connection's id, and `#DATABASE/SCHEMA?mode=…`; also the import id. `name` is not part of it."), id);
     place::attributes(schema)
-        .pinned("grant_role", string().doc("Role that carries the rights; null with direct grants."))
+        .pinned(
+            "grant_role",
+            string().doc(
+                "Role that carries the rights; null with direct grants. Its name follows from what is declared, and the plan \
+                 knows it wherever the warehouse can be read.",
+            ),
+        )
         .pinned("default_privileges_owners", list(string()).doc("Users whose future tables are covered by default privileges."))
         .constant("type", string().doc("Always `redshift`."), "redshift")
         .constant("store_type", string().doc("Always `jdbc`."), "jdbc")
@@ -95,7 +101,7 @@ pub(super) fn schema() -> Schema<Configured> {
             "script",
             string().doc(
                 "The whole wanted state as SQL, known before anything runs. What an apply sends is this less what is there already. It \
-                 writes the role as `grant_role`.",
+                 names the role of `grant_role`; only where the plan\n                 cannot know that name does the word `grant_role` stand in its place.",
             ),
             |_: &Configured, scripted: Scripted| script(&scripted.rights(None)).into(),
         )
@@ -114,10 +120,24 @@ pub(super) fn schema() -> Schema<Configured> {
             list(string()).doc("Declared rights that the grantee lacks. A plan that shows any restores them."),
             Value::List(Vec::new()),
         )
+        .drift(
+            "surplus",
+            list(string()).doc(
+                "What the role in `grant_role` has beyond what is declared, and who else holds it. A plan that shows any takes \
+                 it back. Empty with direct grants.",
+            ),
+            Value::List(Vec::new()),
+        )
 }
 
 fn name(setting: &'static str, value: &Value) -> Result<(), String> {
     check_name(value.as_str().unwrap_or_default()).map_err(|problem| format!("In {setting}: {problem}."))
+}
+
+fn owners(value: &Value) -> Result<(), String> {
+    let Value::List(names) = value else { return Ok(()) };
+    let known = names.iter().filter(|name| !name.is_unknown());
+    known.into_iter().try_for_each(|owner| name("service_user.default_privileges_for", owner))
 }
 
 fn interval(value: &Value) -> Result<(), String> {
@@ -241,8 +261,10 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
 pub(super) fn plan_without_a_call(plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
     let is_disabled = Link::read(plan.planned())?.is_some_and(|link| !link.enabled);
     if is_disabled && !plan.is_create() {
-        let missing = plan.prior().at("missing").clone();
-        plan.set("missing", missing);
+        for drift in ["missing", "surplus"] {
+            let seen = plan.prior().at(drift).clone();
+            plan.set(drift, seen);
+        }
     }
     Ok(())
 }

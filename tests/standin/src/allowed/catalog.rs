@@ -53,6 +53,8 @@ pub const RELATIONS: &[Relation] = &[
     svv("svv_role_grants", "r_SVV_ROLE_GRANTS"),
     svv("svv_relation_privileges", "r_SVV_RELATION_PRIVILEGES"),
     svv("svv_schema_privileges", "r_SVV_SCHEMA_PRIVILEGES"),
+    svv("svv_function_privileges", "r_SVV_FUNCTION_PRIVILEGES"),
+    svv("svv_language_privileges", "r_SVV_LANGUAGE_PRIVILEGES"),
     svv("svv_database_privileges", "r_SVV_DATABASE_PRIVILEGES"),
     svv("svv_default_privileges", "r_SVV_DEFAULT_PRIVILEGES"),
     svv("svv_system_privileges", "r_SVV_SYSTEM_PRIVILEGES"),

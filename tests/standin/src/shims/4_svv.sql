@@ -49,6 +49,16 @@ UNION ALL
 SELECT n.nspname::text, x.privilege, g.id, g.name, g.kind, false, 'TABLES'
 FROM rs_scoped x JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid = x.grantee;
 
+CREATE VIEW svv_function_privileges AS
+SELECT n.nspname::text AS namespace_name, p.proname::text AS function_name, pg_get_function_identity_arguments(p.oid) AS argument_types, a.privilege_type,
+       g.id AS identity_id, g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+CROSS JOIN LATERAL aclexplode(p.proacl) a JOIN rs_grantee g ON g.oid = a.grantee;
+
+CREATE VIEW svv_language_privileges AS
+SELECT l.lanname::text AS language_name, a.privilege_type, g.id AS identity_id, g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option
+FROM pg_language l CROSS JOIN LATERAL aclexplode(l.lanacl) a JOIN rs_grantee g ON g.oid = a.grantee;
+
 CREATE VIEW svv_database_privileges AS
 SELECT d.datname::text AS database_name, CASE a.privilege_type WHEN 'TEMPORARY' THEN 'TEMP' ELSE a.privilege_type END AS privilege_type, g.id AS identity_id,
        g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option, 'DATABASE'::text AS privilege_scope
