@@ -379,29 +379,6 @@ pub(in crate::engine) fn raw(text: &str) -> Sql {
     Sql { shown: text.to_owned(), sent: None }
 }
 
-// Until every statement is put together by [`sql!`].
-impl From<String> for Sql {
-    fn from(text: String) -> Self {
-        Self { shown: text, sent: None }
-    }
-}
-
-impl From<&str> for Sql {
-    fn from(text: &str) -> Self {
-        Self::from(text.to_owned())
-    }
-}
-
-impl Sql {
-    /// Until every statement is put together by [`sql!`].
-    pub fn with_secret(before: &str, hidden: &SecretString, after: &str) -> Self {
-        let mut writing = Writing { shown: before.to_owned(), sent: None };
-        secret(hidden).write(&mut writing);
-        writing.text(after);
-        writing.done()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -118,7 +118,9 @@ fn names_of_others_are_shown_escaped() {
     workspace.write(user);
     workspace.import("redshift_user.u", &format!("redshift://{}:{}#user/tool", warehouse.host(), warehouse.port()));
     told("a user that owns something", &workspace.try_destroy().failed(), &log, SHOWN);
-    let direct = datastore("sales").replace("\"tool\"\n", "\"other\"\n    grant_through = \"direct\"\n");
+    workspace.run(&["state", "rm", "redshift_user.u"]).succeeded();
+    let direct = datastore("sales")
+        .replace("\"tool\"\n", "\"other\"\n    grant_through = \"direct\"\n    future_tables = \"none\"\n");
     workspace.write(&direct);
     workspace.apply();
     warehouse.sql_behind("dev", &format!("REVOKE SELECT ON TABLE sales.\"{name}\" FROM other"));

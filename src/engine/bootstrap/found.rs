@@ -9,7 +9,7 @@ use crate::engine::catalog::acl::Acl;
 use crate::engine::catalog::principals::{self, Principals};
 use crate::engine::catalog::roles::{self, RoleRights, Roles, UserScopes};
 use crate::engine::catalog::snapshot::{self, ExternalSchemas, Relation, RelationKind, Schema, Snapshot};
-use crate::engine::error::Error;
+use crate::engine::error::{Error, shown};
 use crate::engine::names::same_name;
 use crate::engine::session::Session;
 use crate::engine::sql::{Sql, literal, sql};
@@ -264,13 +264,14 @@ impl Inside {
             let case_sensitive = self.snapshot.login.case_sensitive;
             let is_external = spec.external_schemas.keys().any(|name| same_name(name, &schema.name, case_sensitive));
             if !is_ours && !is_external && schema.owner > principals::SYSTEM_USER_ID {
-                others.push(format!("schema {}", schema.name));
+                others.push(format!("schema {}", shown(&schema.name)));
             }
             for relation in &schema.relations {
                 let known = schema.name == system && in_system.contains(&relation.name.as_str())
                     || schema.name == lock && in_lock.contains(&relation.name.as_str());
                 if !known && relation.owner > principals::SYSTEM_USER_ID {
-                    others.push(format!("{} {}.{}", relation.kind.name(), schema.name, relation.name));
+                    let (schema, name) = (shown(&schema.name), shown(&relation.name));
+                    others.push(format!("{} {schema}.{name}", relation.kind.name()));
                 }
             }
         }
@@ -280,7 +281,7 @@ impl Inside {
                 routine.is_impersonation(spec) || (routine.has_its_name(spec) && routine.argument_types().is_some());
             if !known && routine.owner > principals::SYSTEM_USER_ID {
                 let kind = if routine.is_procedure { "procedure" } else { "function" };
-                others.push(format!("{kind} {}", routine.signature));
+                others.push(format!("{kind} {}", shown(&routine.signature)));
             }
         }
         others

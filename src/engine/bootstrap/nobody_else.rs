@@ -8,6 +8,7 @@ use super::parts::{List, Place};
 use super::spec::ActorKind;
 use super::text::{self, of_system};
 use crate::engine::catalog::acl::Grantee;
+use crate::engine::error::shown;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, bare, ident, sql};
 
@@ -163,8 +164,8 @@ fn managed(relation: &str) -> Option<(&'static str, bool)> {
 fn named(grantee: &Grantee) -> (Sql, String) {
     match grantee {
         Grantee::Public => (sql!("PUBLIC"), "PUBLIC".to_owned()),
-        Grantee::User(name) => (sql!("{}", ident(name)), format!("user {name}")),
-        Grantee::Group(name) => (sql!("GROUP {}", ident(name)), format!("group {name}")),
+        Grantee::User(name) => (sql!("{}", ident(name)), format!("user {}", shown(name))),
+        Grantee::Group(name) => (sql!("GROUP {}", ident(name)), format!("group {}", shown(name))),
     }
 }
 

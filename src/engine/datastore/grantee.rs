@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::error::shown;
 use crate::engine::sql::{Sql, ident, sql};
 
 /// What kind of name a grantee is: Redshift keeps the three apart.
@@ -66,6 +67,6 @@ impl Grantee {
 /// `user svc`, for people.
 impl fmt::Display for Grantee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind, self.name)
+        write!(f, "{} {}", self.kind, shown(&self.name))
     }
 }

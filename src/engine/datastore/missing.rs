@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::datastore::found::{Found, Held, RelationFound, SchemaFound};
 use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
+use crate::engine::error::shown;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::ident;
 
@@ -193,8 +194,8 @@ fn table_line(relations: &[RelationFound], lacks: &Lacks, privilege: Privilege) 
 
 /// The first names, and that there are more.
 pub fn some_of(names: &[&str]) -> String {
-    let shown = names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
-    if names.len() > NAMES { format!("{shown}, ...") } else { shown }
+    let first = names.iter().take(NAMES).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > NAMES { format!("{first}, ...") } else { first }
 }
 
 /// What the login cannot see, in words; `None` if it sees everything that matters.

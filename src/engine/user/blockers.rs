@@ -1,7 +1,7 @@
 //! What keeps a user from being dropped, in words.
 
 use crate::engine::catalog::acl;
-use crate::engine::error::Error;
+use crate::engine::error::{Error, shown};
 use crate::engine::sql::ident;
 use crate::engine::user::handover::{on_datashare, revoke_on_database, to_hand_over};
 use crate::engine::user::inventory::{Hold, Inventory, Objects, OnDatabase, Outside, Owned};
@@ -56,24 +56,30 @@ pub(super) fn blockers(databases: &[Inventory], outside: &Outside, name: &str, f
                 row.rights,
                 objects(row.objects),
                 in_schema(&row.schema),
-                row.owner
+                shown(&row.owner)
             ));
         }
         for (schema, relation, column, privilege) in &inventory.columns {
-            lines.push(format!("{place}: holds {privilege} on column {column} of {}", table(schema, relation)));
+            lines.push(format!(
+                "{place}: holds {privilege} on column {} of {}",
+                shown(column),
+                table(schema, relation)
+            ));
         }
         for (schema, rights) in &inventory.scoped {
             lines.push(format!("{place}: holds {rights} for tables in schema {}", ident(schema)));
         }
     }
     if !force {
-        lines.extend(outside.iam.iter().map(|(arn, command)| format!("holds ASSUMEROLE on {arn} for {command}")));
+        lines.extend(
+            outside.iam.iter().map(|(arn, command)| format!("holds ASSUMEROLE on {} for {command}", shown(arn))),
+        );
     }
     let on_databases = outside.databases.iter().filter(|right| !force || revoke_on_database(right, name).is_none());
     lines.extend(on_databases.map(right_in_words));
     let on_shares = outside.datashares.iter().filter(|(_, privilege)| !force || on_datashare(privilege).is_none());
     lines.extend(on_shares.map(|(share, privilege)| format!("holds {privilege} on datashare {}", ident(share))));
-    lines.extend(outside.policies.iter().map(|policy| format!("has {policy} attached")));
+    lines.extend(outside.policies.iter().map(|policy| format!("has {} attached", shown(policy))));
     lines
 }
 
@@ -89,7 +95,7 @@ fn owned_in_words(owned: &Owned) -> String {
             let kind = if owned.kind == "mview" { "materialized view" } else { &owned.kind };
             format!("{kind} {}", table(&owned.schema, &owned.name))
         }
-        "function" | "procedure" => format!("{} {} in schema {}", owned.kind, owned.name, ident(&owned.schema)),
+        "function" | "procedure" => format!("{} {} in schema {}", owned.kind, shown(&owned.name), ident(&owned.schema)),
         kind => format!("{kind} {}", ident(&owned.name)),
     }
 }
@@ -97,13 +103,13 @@ fn owned_in_words(owned: &Owned) -> String {
 fn hold_in_words(hold: &Hold, name: &str) -> String {
     let on = match hold.kind.as_str() {
         "relation" => format!("table {}", table(&hold.schema, &hold.name)),
-        "function" | "procedure" => format!("{} {} in schema {}", hold.kind, hold.name, ident(&hold.schema)),
+        "function" | "procedure" => format!("{} {} in schema {}", hold.kind, shown(&hold.name), ident(&hold.schema)),
         kind => format!("{kind} {}", ident(&hold.name)),
     };
     // What is left of GRANT ALL when all that have names were revoked.
     let rights = if hold.rights.is_empty() { "rights without a name".to_owned() } else { hold.rights.to_string() };
     if hold.is_to(name) {
-        let grantor = hold.grantor.as_deref().unwrap_or("unknown");
+        let grantor = shown(hold.grantor.as_deref().unwrap_or("unknown"));
         format!("holds {rights} on {on} (granted by {grantor})")
     } else {
         format!("has granted {rights} on {on} to {}", grantee_in_words(&hold.to))
@@ -113,8 +119,8 @@ fn hold_in_words(hold: &Hold, name: &str) -> String {
 fn grantee_in_words(grantee: &acl::Grantee) -> String {
     match grantee {
         acl::Grantee::Public => "PUBLIC".to_owned(),
-        acl::Grantee::User(name) => format!("user {name}"),
-        acl::Grantee::Group(name) => format!("group {name}"),
+        acl::Grantee::User(name) => format!("user {}", shown(name)),
+        acl::Grantee::Group(name) => format!("group {}", shown(name)),
     }
 }
 
