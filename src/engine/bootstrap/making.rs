@@ -100,9 +100,11 @@ impl Making<'_> {
         };
         if is_unsure(&error) {
             let mut session = self.warehouse.session(&self.home(), &CancellationToken::new()).await?;
-            self.made_so_far.database = found::database(&mut session, &self.spec.database).await?.is_some();
-            self.made_database = self.made_so_far.database;
-            return if self.made_database { Ok(()) } else { Err(error) };
+            let there = found::database(&mut session, &self.spec.database).await?;
+            // Another run of this login may have made it: it is gone on with, and not dropped unseen.
+            let login = session.facts().user_id;
+            self.made_so_far.database = there.is_some_and(|database| database.owner == login);
+            return if self.made_so_far.database { Ok(()) } else { Err(error) };
         }
         self.made_so_far.database = false;
         if is_taken(&error) {

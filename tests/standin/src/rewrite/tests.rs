@@ -216,6 +216,7 @@ const CASES: &[(&str, &str, &str)] = &[
         "SELECT pg_catalog.rs_alone('CREATE EXTERNAL SCHEMA', false)~CREATE SCHEMA \"s\"~SELECT pg_catalog.rs_external('s', 'd', NULL, NULL)",
     ),
     ("create-table-as", "CREATE TABLE t DISTSTYLE ALL AS SELECT 1 AS a", "CREATE TABLE \"t\" AS SELECT 1 AS \"a\""),
+    ("create-temp-table", "CREATE TEMP TABLE t (a int)", "CREATE TEMP TABLE \"t\" (\"a\" int4)"),
     (
         "create-table",
         "CREATE TABLE t (a varchar(max) ENCODE lzo NOT NULL, b char, c decimal(4,2) DEFAULT 1, PRIMARY KEY (a)) DISTKEY (a) COMPOUND SORTKEY (a, b)",
