@@ -331,9 +331,9 @@ impl Login {
         };
         let mut live =
             Live { wired, facts: Arc::new(unknown), access: access.clone(), tls, statements: self.statements.clone() };
-        live.opening(&sql!("SET statement_timeout TO {}", access.statement_timeout.as_millis())).await?;
-        let rows = live.opening(&opening()).await?;
-        let namespace = match live.opening(&namespace()).await {
+        live.opening(sql!("SET statement_timeout TO {}", access.statement_timeout.as_millis())).await?;
+        let rows = live.opening(opening()).await?;
+        let namespace = match live.opening(namespace()).await {
             Ok(rows) => rows.first().and_then(|row| row.get(0)).map(str::to_owned),
             Err(Error::Server(_)) => None,
             Err(error) => return Err(error),
@@ -356,8 +356,8 @@ impl Login {
 
 impl Live {
     /// One of the statements that open a session.
-    async fn opening(&mut self, sql: &Sql) -> Result<Vec<crate::engine::session::row::Row>, Error> {
-        match self.ask(sql).await {
+    async fn opening(&mut self, sql: Sql) -> Result<Vec<crate::engine::session::row::Row>, Error> {
+        match self.ask(&sql).await {
             Ok((rows, _)) => Ok(rows),
             Err(error) => match error.as_db_error() {
                 Some(db) => Err(ServerError {

@@ -308,7 +308,8 @@ fn cannot_look(error: Error, database: &str, name: &str) -> Error {
     if matches!(error, Error::Cancelled) {
         return error;
     }
-    let advice = match error.is_unreachable() {
+    let is_lost = error.sqlstate().is_some_and(|sqlstate| sqlstate.starts_with("08"));
+    let advice = match error.is_unreachable() || is_lost {
         true => "Apply again when the warehouse can be reached.",
         false => "If this database is not to be searched, name it in skip_databases.",
     };
@@ -394,4 +395,37 @@ fn is_user(kind: Option<&str>) -> bool {
 
 fn trimmed(text: &str) -> String {
     text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::error::ServerError;
+
+    #[test]
+    fn what_went_away_is_told_from_what_refuses() {
+        let server = |sqlstate: &str| Error::from(ServerError::new(sqlstate, "no"));
+        let line = |reach| Error::Unreachable { endpoint: "h:1".into(), hostaddr: None, reach };
+        let beyond = ProxyProblem::Beyond(Box::new(Reach::HungUp));
+        let lost = Error::Lost { database: "d".into(), statement: None, reason: "gone".into() };
+        for (error, away, may_be_skipped) in [
+            (server("3D000"), true, true),
+            (server("57P01"), true, false),
+            (server("08006"), true, false),
+            (lost, true, false),
+            (line(Reach::HungUp), true, false),
+            (line(Reach::Proxy { address: "p:1".into(), problem: beyond }), true, false),
+            (line(Reach::Refused), false, false),
+            (line(Reach::TimedOut(Duration::from_secs(1))), false, false),
+            (server("42501"), false, true),
+            (server("28000"), false, true),
+        ] {
+            assert_eq!(went_away(&error), away, "{error}");
+            let told = cannot_look(error.clone(), "d", "svc");
+            assert_eq!(told.detail().contains("skip_databases"), may_be_skipped, "{error}");
+        }
+        assert_eq!(cannot_look(Error::Cancelled, "d", "svc"), Error::Cancelled);
+    }
 }
