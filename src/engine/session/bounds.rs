@@ -134,7 +134,7 @@ mod tests {
     fn a_long_message_is_refused_by_its_announcement() {
         let announced = |length: u64| {
             let bytes = u32::try_from(length).expect("fits").to_be_bytes();
-            Gauge::default().take(&[&[b'D'], &bytes[..]].concat())
+            Gauge::default().take(&[b"D", &bytes[..]].concat())
         };
         assert_eq!(announced(MESSAGE), Ok(()));
         let long = Excess::Message { announced: 1 << 31, limit: MESSAGE };
