@@ -131,8 +131,12 @@ fn debug<P: Provider>() -> Result<ExitCode, Failure> {
     let prefix = leftovers::prefix(P::NAME);
     #[cfg(not(unix))]
     let prefix = format!("terraform-provider-{}", P::NAME);
-    // Made with mode 0700, which a umask can only narrow.
-    let folder = tempfile::Builder::new().prefix(&prefix).tempdir()?;
+    let mut folder = tempfile::Builder::new();
+    folder.prefix(&prefix);
+    // Made so, which a umask can only narrow.
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let folder = folder.tempdir()?;
     #[cfg(unix)]
     let listener = Listener::unix(folder.path(), &prefix)?;
     #[cfg(not(unix))]

@@ -66,7 +66,9 @@ fn lost_race(found: &mut Vec<(u8, String)>) {
     let Some((_, code, kind)) = indexes.into_iter().find(|(index, ..)| message.contains(index)) else { return };
     let detail = of(found, b'D').unwrap_or_default();
     let name = detail.split_once(")=(").and_then(|(_, rest)| rest.strip_suffix(") already exists."));
-    let text = format!("{kind} \"{}\" already exists", name.unwrap_or_default());
+    // Without it, somebody asked for an answer of just these words.
+    let Some(name) = name else { return };
+    let text = format!("{kind} \"{name}\" already exists");
     found.retain(|(kind, _)| *kind != b'D' && *kind != b'H');
     for (kind, value) in found {
         match kind {
