@@ -409,7 +409,7 @@ mod tests {
         let server = |sqlstate: &str| Error::from(ServerError::new(sqlstate, "no"));
         let line = |reach| Error::Unreachable { endpoint: "h:1".into(), hostaddr: None, reach };
         let beyond = ProxyProblem::Beyond(Box::new(Reach::HungUp));
-        let lost = Error::Lost { database: "d".into(), statement: None, reason: "gone".into() };
+        let lost = Error::Lost { database: "d".into(), statement: None, reason: "gone".into(), excess: None };
         for (error, away, may_be_skipped) in [
             (server("3D000"), true, true),
             (server("57P01"), true, false),
