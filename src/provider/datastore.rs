@@ -173,10 +173,16 @@ impl Resource for Datastore {
         let removed = match place::made_in(data, &link::known(cx.prior())?, state.made(), cx.cancelled()).await {
             Ok(warehouse) => {
                 let others = data.datastores().beside(&warehouse.access().endpoint, mark.as_deref());
+                if let Some(mark) = &mark {
+                    data.datastores().leaves(mark, true);
+                }
                 datastore::remove(&warehouse, &state.rights(), &before, others, cx.cancelled()).await
             }
             Err(error) => Err(error),
         };
+        if let (Some(mark), Err(_)) = (&mark, &removed) {
+            data.datastores().leaves(mark, false);
+        }
         let warnings = removed.map_err(|error| errors::diagnostic(&error, &hints))?;
         if let Some(mark) = mark {
             data.datastores().forget(&mark);

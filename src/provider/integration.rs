@@ -178,7 +178,9 @@ impl Resource for Integration {
             return verified(&spec, &looked, &tests, cx);
         }
         let serverless = data.resolved(&link.settings).is_some_and(|to| to.product == "redshift-serverless");
-        let new_key = prior.settings.spec("").key_version != spec.key_version;
+        let was = prior.settings.spec("");
+        // Who was allowed to read everything knows the key.
+        let new_key = was.key_version != spec.key_version || !was.allowed_readers.is_subset(&spec.allowed_readers);
         let request = Request { spec, password: secret.password, serverless, new_key };
         match bootstrap::update(&warehouse, &request, &prior.known(kept.as_ref()), cx.cancelled()).await {
             Ok(applied) => {
@@ -412,8 +414,6 @@ fn show(state: &Model, spec: &Spec, looked: &Looked, kept: &Keepsake, cx: &mut C
             format!("The login may not read {}.integration in database {}, so state stays as it was. Only changes need a login that can.", spec.system(), spec.database),
         )),
         Seen::Here(marker) => {
-            let broken = !looked.missing.is_empty() || !looked.exposed_to.is_empty();
-            let altered = broken && marker.status == bootstrap::Status::Enabled;
             let another = state.id.as_ref().is_some_and(|id| *id != marker.id);
             if another && !looked.is_known(kept) {
                 cx.warn(Diagnostic::warning(
@@ -422,9 +422,14 @@ fn show(state: &Model, spec: &Spec, looked: &Looked, kept: &Keepsake, cx: &mut C
                 ));
             }
             let mut missing = looked.missing.clone();
+            if kept.exposed && looked.exposed_to.is_empty() && spec.impersonation.is_some() {
+                missing.push("a new impersonation key: whoever was in exposed_to may know this one".to_owned());
+            }
             if another && looked.is_known(kept) {
                 missing.insert(0, format!("the marker in {}.integration (it has another id)", spec.system()));
             }
+            let broken = !missing.is_empty() || !looked.exposed_to.is_empty();
+            let altered = broken && marker.status == bootstrap::Status::Enabled;
             cx.set("missing", missing);
             cx.set("status", if altered || another { ALTERED } else { marker.status.name() });
         }
@@ -449,6 +454,11 @@ fn show_exposure(state: &Model, spec: &Spec, looked: &Looked, cx: &mut Change<'_
     let before = state.exposed_to.clone().unwrap_or_default();
     if before == looked.exposed_to {
         return;
+    }
+    // Until an apply makes another key.
+    if let Some(mut kept) = Kept::read(cx).filter(|kept| !kept.keepsake.exposed && !looked.exposed_to.is_empty()) {
+        kept.keepsake.exposed = true;
+        kept.keep(cx);
     }
     cx.set("exposed_to", looked.exposed_to.clone());
     let kept = cx.prior().at("validation_results").clone();

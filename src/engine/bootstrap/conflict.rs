@@ -280,7 +280,7 @@ pub async fn id_of(
 
 /// What is to be changed.
 pub(super) enum Own {
-    Marked(Marker),
+    Marked(Box<Marker>),
     /// It is the one that private state knows, and somebody altered its marker: what is wrong with it.
     Altered(String),
 }
@@ -306,7 +306,7 @@ pub(super) fn own_marker(found: &Found, spec: &Spec, known: &Known) -> Result<Ow
         {
             Ok(Own::Altered("it names what neither the configuration nor the last apply knows".into()))
         }
-        Seen::Here(marker) if marker.id == *id => Ok(Own::Marked((**marker).clone())),
+        Seen::Here(marker) if marker.id == *id => Ok(Own::Marked(marker.clone())),
         Seen::Here(marker) if is_known => Ok(Own::Altered(format!("it has id {} instead of {id}", marker.id))),
         Seen::Here(marker) => gone(&format!("In its place is another one, with id {} instead of {id}.", marker.id)),
         Seen::Broken(what) if is_known => Ok(Own::Altered(what.clone())),

@@ -23,9 +23,10 @@ pub struct Exposure {
     pub right: String,
 }
 
-/// The scopes that reach what is managed: its tables, and the procedure by which members act for others. (A right on all
-/// schemas to come is one on schemas, and on functions one to call what is nobody's secret.)
-const SCOPES: [&str; 2] = ["TABLES", "PROCEDURES"];
+/// The scopes that reach what is managed: its tables, the procedure by which members act for others, and its schemas, in
+/// which somebody could put something in its place or stand in front of the lock. (A right on functions is one to call
+/// what is nobody's secret.)
+const SCOPES: [&str; 3] = ["TABLES", "PROCEDURES", "SCHEMAS"];
 
 /// What is granted on all of the session's database, as far as the login sees it (AWS: SVV_DATABASE_PRIVILEGES).
 pub(super) async fn read(session: &mut Session, database: &str, world: &World) -> Result<Vec<Exposure>, Error> {
@@ -35,7 +36,7 @@ pub(super) async fn read(session: &mut Session, database: &str, world: &World) -
     );
     let mut found = BTreeSet::new();
     for row in session.query(&query).await? {
-        let (privilege, name, kind) = (row.text(0)?.trim(), row.text(1)?, row.text(2)?.trim());
+        let (privilege, name, kind) = (row.text(0)?.trim(), row.text(1)?.trim_end(), row.text(2)?.trim());
         let scope = row.text(3)?.trim();
         let is_admin = kind == "user" && world.principals.user(name).is_some_and(|user| user.superuser);
         if !SCOPES.contains(&scope) || is_admin {

@@ -1,5 +1,7 @@
 //! What is there of an integration: read from the catalogues, in its own database and in the warehouse.
 
+use std::collections::BTreeMap;
+
 use super::exposure::{self, Exposure};
 use super::marker::{self, Seen};
 use super::spec::{ActorKind, Impersonation, Spec};
@@ -99,6 +101,17 @@ fn data_type(name: &str) -> Option<Sql> {
     })
 }
 
+/// A right that stands in no list of a table's or procedure's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Narrow {
+    /// The table of `<prefix>_system`, and its column; none: EXECUTE on the procedure.
+    pub column: Option<(String, String)>,
+    pub privilege: String,
+    /// `user`, `role`, `group` or `public`, and the name.
+    pub kind: String,
+    pub name: String,
+}
+
 /// What is in the managed database.
 #[derive(Clone, Debug)]
 pub struct Inside {
@@ -109,11 +122,15 @@ pub struct Inside {
     pub role_rights: RoleRights,
     /// Scoped rights of users on the tables of a schema.
     pub user_scopes: UserScopes,
+    /// Rights on single columns of the managed tables, and what others than the list of the procedure shows may call it.
+    pub narrow: Vec<Narrow>,
     /// Rights on everything in the database.
     pub exposures: Vec<Exposure>,
     pub marker: Seen,
     /// The id of `<prefix>_system`: a schema that is made again has another.
     pub system_oid: Option<u64>,
+    /// The ids of all managed schemas that are there.
+    pub schema_oids: BTreeMap<String, u64>,
     /// The view's query, as the server prints it.
     pub view: Option<String>,
 }
@@ -189,6 +206,7 @@ impl Inside {
         let external = snapshot::load_external(session).await?;
         let role_rights = roles::load_rights(session).await?;
         let user_scopes = roles::load_user_scopes(session).await?;
+        let narrow = narrow(session, prefix).await?;
         let exposures = exposure::read(session, database, world).await?;
         let view = match snapshot.schema(&system) {
             Some(schema) if schema.relations.iter().any(|relation| relation.name == text::VIEW) => {
@@ -204,11 +222,21 @@ impl Inside {
             }
             None => Seen::Absent,
         };
-        let system_oid = match marker {
-            Seen::Absent => None,
-            _ => schema_oid(session, &system).await?,
-        };
-        Ok(Inside { snapshot, routines, external, role_rights, user_scopes, exposures, marker, system_oid, view })
+        let schema_oids = schema_oids(session, prefix).await?;
+        let system_oid = schema_oids.get(&system).copied();
+        Ok(Inside {
+            snapshot,
+            routines,
+            external,
+            role_rights,
+            user_scopes,
+            narrow,
+            exposures,
+            marker,
+            system_oid,
+            schema_oids,
+            view,
+        })
     }
 
     pub(super) fn schema(&self, name: &str) -> Option<&Schema> {
@@ -339,9 +367,36 @@ pub(super) async fn marker(
     }
 }
 
-async fn schema_oid(session: &mut Session, name: &str) -> Result<Option<u64>, Error> {
-    let rows = session.query(&sql!("SELECT oid FROM pg_namespace WHERE nspname = {}", literal(name))).await?;
-    rows.first().map(|row| row.parse(0)).transpose()
+async fn narrow(session: &mut Session, prefix: &str) -> Result<Vec<Narrow>, Error> {
+    let columns = sql!(
+        "SELECT relation_name, column_name, privilege_type, identity_type, identity_name FROM svv_column_privileges WHERE namespace_name = {}",
+        literal(&format!("{prefix}_system"))
+    );
+    let routines = sql!(
+        "SELECT '', '', privilege_type, identity_type, identity_name FROM svv_function_privileges WHERE namespace_name = {} AND function_name = 'impersonate_user'",
+        literal(&format!("{prefix}_procedures"))
+    );
+    let mut all = Vec::new();
+    for query in [columns, routines] {
+        for row in session.query(&query).await? {
+            let (table, column) = (row.text(0)?.to_owned(), row.text(1)?.to_owned());
+            all.push(Narrow {
+                column: (!table.is_empty()).then_some((table, column)),
+                privilege: row.text(2)?.trim().to_owned(),
+                kind: row.text(3)?.trim().to_owned(),
+                name: row.text(4)?.to_owned(),
+            });
+        }
+    }
+    Ok(all)
+}
+
+async fn schema_oids(session: &mut Session, prefix: &str) -> Result<BTreeMap<String, u64>, Error> {
+    let names = ["system", "functions", "procedures", "lock"].map(|name| literal(&format!("{prefix}_{name}")));
+    let query =
+        sql!("SELECT nspname::varchar, oid FROM pg_namespace WHERE nspname IN ({})", Sql::join(", ", names.iter()));
+    let rows = session.query(&query).await?;
+    rows.iter().map(|row| Ok((row.text(0)?.to_owned(), row.parse(1)?))).collect()
 }
 
 /// What search_path a procedure sets for itself. AWS says of PG_PROC_INFO only that it shows what is known of procedures;

@@ -91,7 +91,7 @@ pub async fn create(
         how: start.how(request),
         made_so_far: start.made(request),
         kept_owner: None,
-        system_user: None,
+        keepsake: Keepsake::default(),
         lock: start.lock,
         made_database: false,
         marked: start.leftover.is_some(),
@@ -234,7 +234,26 @@ pub struct Known {
     pub id: String,
     /// None: nothing was kept, and the marker says it.
     pub made: Option<Made>,
+    /// The settings that state has: all that is left to know by, where the process died at the last change (Terraform
+    /// keeps no private state then).
+    pub prior: Option<Spec>,
     pub keepsake: Keepsake,
+}
+
+impl Known {
+    /// What was made, by private state or else by what state names.
+    fn kept(&self, marker: &Made) -> Option<Made> {
+        let named = |spec: &Spec| Made {
+            database: true,
+            user: true,
+            system_user: spec.system_user.clone(),
+            actors: spec.impersonation.clone(),
+            temp_to_public: true,
+            owners: marker.owners,
+            external_schemas: spec.external_schemas.clone(),
+        };
+        self.made.clone().or_else(|| self.prior.as_ref().map(named))
+    }
 }
 
 /// Changes the integration from what is there to what is wanted, and repairs what somebody altered.
@@ -262,7 +281,7 @@ pub async fn update(
     let found = look(warehouse, spec, kept_owner, cancel).await.map_err(NotApplied::nothing)?;
     let own = conflict::own_marker(&found, spec, known).map_err(NotApplied::nothing)?;
     let made = match &own {
-        Own::Marked(marker) => Made::ours(spec, known.made.as_ref(), &marker.made),
+        Own::Marked(marker) => Made::ours(spec, known.kept(&marker.made).as_ref(), &marker.made),
         // What private state knows was seen when the last apply ended.
         Own::Altered(_) => known.made.clone().unwrap_or_default(),
     };
@@ -292,7 +311,7 @@ pub async fn update(
         },
         made_so_far: made,
         kept_owner,
-        system_user: known.keepsake.system_user,
+        keepsake: known.keepsake.clone(),
         lock: Some(lock),
         made_database: false,
         marked: true,
@@ -337,7 +356,13 @@ fn may_know_key(spec: &Spec, found: &Found, known: &Known, made: &Made) -> bool 
     // Both run as the owner of the key.
     let readers = [format!("procedure {}", spec.procedure()), format!("view {}.user_profile", spec.system())];
     let altered = missing(&parts(spec, found, &how));
-    altered.iter().any(|what| what.contains(&table) || readers.iter().any(|reader| what.starts_with(reader)))
+    let scopes: Vec<String> = spec.all_schemas().iter().map(|name| format!("for tables in schema {name} ")).collect();
+    let columns = |what: &String| what.contains(" on column ") && what.contains(&table);
+    let opened = altered.iter().any(columns)
+        || altered.iter().any(|what| scopes.iter().any(|scope| what.contains(scope.as_str())));
+    known.keepsake.exposed
+        || opened
+        || altered.iter().any(|what| what.contains(&table) || readers.iter().any(|reader| what.starts_with(reader)))
 }
 
 /// The tests of an edit: the same rights as for making it, and what it needs is there.

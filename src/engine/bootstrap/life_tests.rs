@@ -163,7 +163,12 @@ async fn make(trial: &Trial, spec: &Spec, trouble: Trouble) -> Option<Result<App
 }
 
 async fn is_whole(trial: &Trial, warehouse: &Warehouse, spec: &Spec, applied: &Applied) {
-    let known = Known { id: applied.id.clone(), made: Some(applied.made.clone()), keepsake: applied.keepsake.clone() };
+    let known = Known {
+        id: applied.id.clone(),
+        made: Some(applied.made.clone()),
+        prior: None,
+        keepsake: applied.keepsake.clone(),
+    };
     let looked = verify::verify(warehouse, spec, Some(&known), false, &trial.never).await.expect("looks");
     assert_eq!(looked.missing, [] as [&str; 0]);
     assert_eq!(looked.marker().here().map(|marker| marker.status), Some(Status::Enabled));
@@ -261,7 +266,7 @@ fn edited(spec: &Spec) -> Spec {
 }
 
 fn known(applied: &Applied) -> Known {
-    Known { id: applied.id.clone(), made: Some(applied.made.clone()), keepsake: applied.keepsake.clone() }
+    Known { id: applied.id.clone(), made: Some(applied.made.clone()), prior: None, keepsake: applied.keepsake.clone() }
 }
 
 /// Edits with a fault at step k, sees that it shows, and edits again; then back. False: there is no step k.

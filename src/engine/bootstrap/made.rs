@@ -52,6 +52,12 @@ pub struct Keepsake {
     /// The user id of the system user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system_user: Option<i64>,
+    /// Whether somebody held rights by which the key can be read, since it was made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exposed: bool,
+    /// The ids of the managed schemas: one that is made again has another.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schemas: BTreeMap<String, u64>,
     /// The id of `<prefix>_system`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<u64>,
@@ -64,6 +70,8 @@ impl Keepsake {
             view: inside.view.as_deref().map(digest),
             owner: inside.schema(&spec.system()).map(|schema| schema.owner),
             system_user: found.world.principals.user(&spec.system_user).map(|user| user.id),
+            exposed: false,
+            schemas: inside.schema_oids.clone(),
             schema: inside.system_oid,
         }
     }

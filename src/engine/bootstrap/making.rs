@@ -31,8 +31,8 @@ pub(super) struct Making<'a> {
     pub(super) made_so_far: Made,
     /// Whose word counts beside the login's, as private state has it.
     pub(super) kept_owner: Option<i64>,
-    /// The system user's id, as private state has it.
-    pub(super) system_user: Option<i64>,
+    /// What the last apply saw.
+    pub(super) keepsake: Keepsake,
     /// Held from the marker on, until everything is done or undone.
     pub(super) lock: Option<Lock>,
     /// Whether this run made the database.
@@ -98,6 +98,7 @@ impl Making<'_> {
             self.made_database = true;
             return Ok(());
         };
+        self.made_so_far.database = false;
         if is_unsure(&error) {
             let mut session = self.warehouse.session(&self.home(), &CancellationToken::new()).await?;
             let there = found::database(&mut session, &self.spec.database).await?;
@@ -106,7 +107,6 @@ impl Making<'_> {
             self.made_so_far.database = there.is_some_and(|database| database.owner == login);
             return if self.made_so_far.database { Ok(()) } else { Err(error) };
         }
-        self.made_so_far.database = false;
         if is_taken(&error) {
             return Err(conflict::just_made(self.warehouse, self.spec));
         }
@@ -217,7 +217,7 @@ impl Making<'_> {
                 marker::making(self.spec, &self.on_the_way(&wanted), &self.run)
             };
             let shared = self.warehouse.shared_turn().await;
-            let acts = acts(self.spec, &parts, last);
+            let acts = acts(self.spec, &parts, self.how.owners, last);
             let ran = transaction(self.warehouse, self.spec, &self.spec.database, &acts, self.cancel).await;
             drop(shared);
             self.warehouse.catalog().forget_principals();
@@ -411,10 +411,11 @@ fn is_unsure(error: &Error) -> bool {
     matches!(error, Error::Lost { .. } | Error::TimedOut { .. } | Error::Cancelled)
 }
 
-/// Whether there is something of that name: a database (42P04), user, group or role (42710), or the row that would stand for
+/// Whether there is something of that name: a database (42P04), schema (42P06), relation (42P07), user, group or role
+/// (42710), or the row that would stand for
 /// it, which another transaction has just put there (23505).
 fn is_taken(error: &Error) -> bool {
-    matches!(error.sqlstate(), Some("42P04" | "42710" | "23505"))
+    matches!(error.sqlstate(), Some("42P04" | "42P06" | "42P07" | "42710" | "23505"))
 }
 
 fn not_undone(error: &Error) -> Error {
@@ -425,13 +426,29 @@ fn not_undone(error: &Error) -> Error {
 }
 
 impl Making<'_> {
+    /// Managed schemas of others: with their owner, whoever he gave rights in them would keep those.
+    fn planted(&self, found: &Found) -> Vec<String> {
+        let Some(inside) = &found.inside else { return Vec::new() };
+        let system = found.world.principals.user(&self.spec.system_user).map(|user| user.id);
+        let is_ours = |name: &String, owner: i64| {
+            let known = self.keepsake.schemas.get(name);
+            found.trusts(owner) || system == Some(owner) || (known.is_some() && known == inside.schema_oids.get(name))
+        };
+        let of = |name: String| {
+            let schema = inside.schema(&name)?;
+            let owner = found.world.principals.name_of(schema.owner);
+            (!is_ours(&name, schema.owner)).then(|| format!("schema {name} (of user {owner})"))
+        };
+        self.spec.all_schemas().into_iter().skip(1).filter_map(of).collect()
+    }
+
     /// Somebody may have made a user, group, role or schema of these names since the tests: it is not taken over.
     fn refuse_what_is_not_ours(&self, found: &Found) -> Result<(), Error> {
         let (spec, made) = (self.spec, &self.how.made);
         let mut taken = Vec::new();
         match found.world.principals.user(&spec.system_user) {
             Some(_) if !made.user => taken.push(format!("user {}", spec.system_user)),
-            Some(user) if self.system_user.is_some_and(|id| id != user.id) => {
+            Some(user) if self.keepsake.system_user.is_some_and(|id| id != user.id) => {
                 taken.push(format!("user {} (another than the one that was made)", spec.system_user));
             }
             _ => {}
@@ -441,6 +458,7 @@ impl Making<'_> {
         {
             taken.push(actors.to_string());
         }
+        taken.extend(self.planted(found));
         if let Some(inside) = &found.inside {
             let wanted = spec.external_schemas.keys().filter(|name| !made.external_schemas.contains_key(*name));
             taken.extend(wanted.filter(|name| inside.has_schema(name)).map(|name| format!("schema {name}")));

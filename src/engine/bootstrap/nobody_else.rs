@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::found::Inside;
 use super::parts::{List, Place};
-use super::spec::ActorKind;
+use super::spec::{ActorKind, Impersonation};
 use super::text::{self, of_system};
 use crate::engine::catalog::acl::Grantee;
 use crate::engine::error::shown;
@@ -25,6 +25,42 @@ impl List<'_> {
         self.no_role_reaches_in(&inside);
         self.no_user_reaches_in(&inside);
         self.nobody_else_acts(&inside);
+        self.nothing_narrow(&inside);
+    }
+
+    /// No right on a single column of a managed table, and no role but ours that may call the procedure: neither stands in
+    /// the lists of table and procedure.
+    fn nothing_narrow(&mut self, inside: &Inside) {
+        for right in &inside.narrow {
+            let (from, words) = match right.kind.as_str() {
+                "role" => role(&right.name),
+                "user" if right.name != self.spec.system_user => named(&Grantee::User(right.name.clone())),
+                "public" => named(&Grantee::Public),
+                "group" => named(&Grantee::Group(right.name.clone())),
+                _ => continue,
+            };
+            let (Some(privilege), place) = (Privilege::from_name(&right.privilege), self.own()) else { continue };
+            match &right.column {
+                Some((table, column)) => {
+                    let Some((table, _)) = managed(table) else { continue };
+                    let table = of_system(self.spec, table);
+                    let revoke = sql!("REVOKE {} ({}) ON TABLE {} FROM {}", privilege, ident(column), table, from);
+                    let what = format!("no {} on column {} of {table} for {words}", privilege.name(), ident(column));
+                    self.one(place, what, false, revoke);
+                }
+                None if right.kind == "role" => {
+                    let ours = self.spec.impersonation.iter().chain(&self.how.made.actors);
+                    let is_ours = |actors: &Impersonation| actors.kind == ActorKind::Role && actors.name == right.name;
+                    if self.spec.impersonation.is_none() || ours.into_iter().any(is_ours) {
+                        continue;
+                    }
+                    let procedure = self.spec.procedure();
+                    let revoke = sql!("REVOKE EXECUTE ON PROCEDURE {} FROM {}", procedure, from);
+                    self.one(place, format!("no EXECUTE on procedure {procedure} for {words}"), false, revoke);
+                }
+                None => {}
+            }
+        }
     }
 
     fn on_tables(&mut self, inside: &Inside) {

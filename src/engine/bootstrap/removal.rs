@@ -151,6 +151,14 @@ async fn once(
 
 /// What of it is ours, and the marker that says so.
 fn ours(found: &Found, removal: &Removal, remover: &Remover<'_>) -> Result<(Made, Option<Marker>), Error> {
+    let (mut made, marker) = told(found, removal, remover)?;
+    // Another user of the name is another's.
+    let user = found.world.principals.user(&removal.spec.system_user).map(|user| user.id);
+    made.user &= removal.keepsake.system_user.is_none_or(|kept| user == Some(kept));
+    Ok((made, marker))
+}
+
+fn told(found: &Found, removal: &Removal, remover: &Remover<'_>) -> Result<(Made, Option<Marker>), Error> {
     let spec = &removal.spec;
     let kept = removal.made.clone();
     let Some(inside) = &found.inside else { return Ok((kept.unwrap_or_default(), None)) };
@@ -196,6 +204,15 @@ fn ours(found: &Found, removal: &Removal, remover: &Remover<'_>) -> Result<(Made
                 spec.database
             ),
         )),
+        // Somebody made another schema of the name: it is his, whatever is to be forced.
+        Seen::Foreign | Seen::Broken(_) if removal.keepsake.schema.is_some() && !is_known => Err(Error::refused(
+            "Another schema is in its place",
+            format!(
+                "Schema {} in database {} was made again since the last apply, and holds no marker of this integration. Nothing was changed: drop it by hand, or take the integration out of state (`terraform state rm`).",
+                spec.system(),
+                spec.database
+            ),
+        )),
         Seen::Foreign if !removal.force => Err(Error::refused(
             "The marker of the integration is gone",
             format!(
@@ -205,12 +222,16 @@ fn ours(found: &Found, removal: &Removal, remover: &Remover<'_>) -> Result<(Made
             ),
         )),
         Seen::Foreign | Seen::Absent | Seen::Broken(_) => {
-            let mut made = kept.unwrap_or_default();
+            // What only an import read is nobody's word without the marker.
+            let mut made = kept.filter(|_| !removal.imported).unwrap_or_default();
             // Without the marker, it may be another database of the same name. One that is empty and of somebody who is
             // believed was left by a run that died before it put a marker there.
             let trusted = found.database.as_ref().is_some_and(|database| found.trusts(database.owner));
             let unmarked = removal.made.is_none() && spec.create_database && trusted;
-            made.database = (made.database || unmarked) && (by_force || inside.others(spec).is_empty());
+            // A database of the name may have been made since by somebody else.
+            let system = found.world.principals.user(&spec.system_user).map(|user| user.id);
+            let owned = trusted || found.database.as_ref().is_some_and(|database| Some(database.owner) == system);
+            made.database = (made.database && owned || unmarked) && (by_force || inside.others(spec).is_empty());
             Ok((made, None))
         }
     }
@@ -350,6 +371,13 @@ async fn take_apart(
             alone(warehouse, &spec.database, &drop, cancel).await?;
         }
     }
+    let unmanaged = found.inside.as_ref().is_some_and(|inside| !managed(&inside));
+    if unmanaged && made.database {
+        // Its schema was dropped by hand; what is left of it belongs to a user who is about to go.
+        let statements = ownership(spec, made, found, warehouse, cancel).await?;
+        let acts: Vec<Act> = statements.into_iter().map(Act::Run).collect();
+        transaction(warehouse, spec, &spec.database, &acts, cancel).await.map_err(|broken| broken.error)?;
+    }
     warehouse.catalog().forget(&spec.database);
     if made.user {
         let skipped = skipped(spec, made);
@@ -439,11 +467,25 @@ async fn statements(
     if made.temp_to_public && !made.database {
         all.push(sql!("REVOKE TEMP ON DATABASE {} FROM PUBLIC", database));
     }
+    if inside.schema(&system).is_some() && made.user && found.world.principals.user(&spec.system_user).is_some() {
+        all.push(sql!("REVOKE ALL ON SCHEMA {} FROM {}", bare(&system), name));
+    }
+    all.extend(ownership(spec, made, found, warehouse, cancel).await?);
+    Ok(all)
+}
+
+/// What the system user has of the database itself.
+async fn ownership(
+    spec: &Spec,
+    made: &Made,
+    found: &Found,
+    warehouse: &Warehouse,
+    cancel: &CancellationToken,
+) -> Result<Vec<Sql>, Error> {
+    let (database, name) = (bare(&spec.database), bare(&spec.system_user));
+    let mut all = Vec::new();
     let user = found.world.principals.user(&spec.system_user);
     if user.is_some() && made.user {
-        if inside.schema(&system).is_some() {
-            all.push(sql!("REVOKE ALL ON SCHEMA {} FROM {}", bare(&system), name));
-        }
         let owned = found.database.as_ref().is_some_and(|database| user.is_some_and(|user| user.id == database.owner));
         if owned && made.owners == Owners::System {
             let login = warehouse.facts(cancel).await?.user.clone();

@@ -7,7 +7,7 @@ use super::parts::{How, NewKey, Part, Place, parts};
 use super::spec::{ActorKind, Spec};
 use super::text::{self, of_lock, of_system};
 use super::trust::Whose;
-use super::work::{proof, statements};
+use super::work::{proof_by_hand, statements};
 use crate::engine::catalog::acl::{Acl, Entry, Grantee};
 use crate::engine::catalog::principals::{Group, Principals, User};
 use crate::engine::catalog::roles::{RoleRights, Roles, UserScopes};
@@ -134,7 +134,7 @@ fn create(spec: &Spec) -> Script {
     out.statement(marker::insert_by_hand(spec, &made));
     out.all(statements(spec, &parts, |part| !part.done));
     out.remark("View and procedure must work here, else nothing is kept.");
-    out.all(proof(spec));
+    out.all(proof_by_hand(spec));
     out.statement(sql!("COMMIT"));
     alone(&mut out, &parts);
     password(&mut out, spec);
@@ -176,7 +176,7 @@ fn edit(spec: &Spec, before: &Spec) -> Script {
     out.remark("All or nothing.");
     out.statement(sql!("BEGIN"));
     out.all(statements(spec, &parts, |part| !part.done));
-    out.all(proof(spec));
+    out.all(proof_by_hand(spec));
     if parts.iter().any(|part| part.place == Place::Alone && !part.done) {
         out.statement(marker::editing_by_hand(spec));
         out.statement(sql!("COMMIT"));
@@ -268,9 +268,11 @@ fn inside_of(schemas: Vec<Schema>) -> Inside {
         external: ExternalSchemas::default(),
         role_rights: RoleRights::default(),
         user_scopes: UserScopes::default(),
+        narrow: Vec::new(),
         exposures: Vec::new(),
         marker: Seen::Absent,
         system_oid: None,
+        schema_oids: Default::default(),
         view: None,
     }
 }

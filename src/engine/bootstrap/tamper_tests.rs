@@ -153,8 +153,12 @@ async fn whatever_is_written_into_an_integration_nobody_else_gains_or_loses_by_i
         let after = others(&trial, &spec).await;
         assert_eq!(after, before, "the tampering itself is about what is managed: {what}");
 
-        let known =
-            Known { id: applied.id.clone(), made: Some(applied.made.clone()), keepsake: applied.keepsake.clone() };
+        let known = Known {
+            id: applied.id.clone(),
+            made: Some(applied.made.clone()),
+            prior: None,
+            keepsake: applied.keepsake.clone(),
+        };
         let edited = update(&trial.warehouse(), &request, &known, &trial.never).await;
         assert_eq!(others(&trial, &spec).await, before, "edited: {what}");
         let known = match edited {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::found::Found;
+use super::made::Owners;
 use super::owned::make_lock;
 use super::parts::{Part, Place};
 use super::spec::Spec;
@@ -132,13 +133,17 @@ pub(super) async fn alone(
 }
 
 /// The statements of a transaction: those that are not done, the system user's in its name, then proof and marker.
-pub(super) fn acts(spec: &Spec, parts: &[Part], last: Sql) -> Vec<Act> {
+pub(super) fn acts(spec: &Spec, parts: &[Part], owners: Owners, last: Sql) -> Vec<Act> {
     let chosen = |part: &Part| !part.done && part.place != Place::WithLock;
     let mut acts: Vec<Act> = statements(spec, parts, chosen).into_iter().map(Act::Run).collect();
+    // As whom they belong to: nothing of his is run with more rights than his own.
+    let as_system = |system| (owners == Owners::System).then(|| Act::Run(identity(spec, system)));
+    acts.extend(as_system(true));
     match spec.impersonation {
         Some(_) => acts.extend(acting_proof(spec, &probe())),
         None => acts.extend(proof(spec).into_iter().map(Act::Run)),
     }
+    acts.extend(as_system(false));
     acts.push(Act::Claim(last));
     acts
 }
@@ -202,8 +207,16 @@ fn identity(spec: &Spec, system: bool) -> Sql {
     }
 }
 
+/// The same in a script, as the system user.
+pub(super) fn proof_by_hand(spec: &Spec) -> Vec<Sql> {
+    let mut all = vec![identity(spec, true)];
+    all.extend(proof(spec));
+    all.push(identity(spec, false));
+    all
+}
+
 /// Shows that view and procedure work on this warehouse, before anything is committed.
-pub(super) fn proof(spec: &Spec) -> Vec<Sql> {
+fn proof(spec: &Spec) -> Vec<Sql> {
     let mut proof = vec![sql!("SELECT count(*) FROM {}", of_system(spec, text::VIEW))];
     if spec.impersonation.is_some() {
         proof.push(sql!("CALL {}.impersonate_user(NULL)", bare(&spec.procedures())));

@@ -19,6 +19,8 @@ struct Entry {
     declares: Wanted,
     /// State knows it; else it is only planned.
     in_state: bool,
+    /// It is being removed, so it needs nothing any more.
+    leaving: bool,
 }
 
 /// The datastores beside one.
@@ -32,8 +34,15 @@ pub struct Others<'r> {
 impl Registry {
     /// Notes what a datastore declares.
     pub fn note(&self, mark: &str, endpoint: &Endpoint, declares: &Wanted, in_state: bool) {
-        let entry = Entry { endpoint: endpoint.clone(), declares: declares.clone(), in_state };
+        let entry = Entry { endpoint: endpoint.clone(), declares: declares.clone(), in_state, leaving: false };
         self.entries().insert(mark.to_owned(), entry);
+    }
+
+    /// A datastore is being removed, or stays after all. Two that leave at once leave nothing for each other.
+    pub fn leaves(&self, mark: &str, leaving: bool) {
+        if let Some(entry) = self.entries().get_mut(mark) {
+            entry.leaving = leaving;
+        }
     }
 
     /// A datastore is gone.
@@ -54,7 +63,7 @@ impl Registry {
 impl Others<'_> {
     /// What they declare at this moment.
     pub fn declare(&self) -> Vec<Wanted> {
-        self.entries(|_| true)
+        self.entries(|entry| !entry.leaving)
     }
 
     /// Whether a state that this process read knows the role.

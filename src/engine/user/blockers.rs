@@ -22,7 +22,9 @@ pub(super) fn check(name: &str, databases: &[Inventory], outside: &Outside, forc
         detail.push_str(&format!("\n- and {more} more"));
     }
     detail.push_str(if force {
-        "\nNothing was changed. These cannot be handed over or revoked here: remove them by hand."
+        "\nNothing was changed. These cannot be handed over or revoked here: remove them by hand. (Views, and routines \
+         that run with their owner's rights, would go on with the login's: whoever may use them would gain those. Drop \
+         them, or give them to another user.)"
     } else {
         "\nNothing was changed. Remove these, or set force_destroy = true: what the user owns is then handed to the \
          login, and what he holds is revoked."

@@ -177,7 +177,9 @@ pub(super) fn to_hand_over(owned: &Owned) -> Option<Sql> {
     match owned.kind.as_str() {
         "database" => Some(sql!("DATABASE {}", ident(&owned.name))),
         "schema" => Some(sql!("SCHEMA {}", ident(&owned.name))),
-        "table" | "view" | "mview" => Some(sql!("TABLE {}", table(&owned.schema, &owned.name))),
+        // A view, and a procedure with its owner's rights, would go on with those of the login: whoever was let in by
+        // their former owner would come in with more. They are nobody's to hand over.
+        "table" => Some(sql!("TABLE {}", table(&owned.schema, &owned.name))),
         "function" => owned.routine.as_ref().map(|routine| sql!("FUNCTION {}", routine.sql())),
         "procedure" => owned.routine.as_ref().map(|routine| sql!("PROCEDURE {}", routine.sql())),
         _ => None,

@@ -26,7 +26,8 @@ pub struct Inventory {
 /// An object that he owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owned {
-    /// `database`, `schema`, `table`, `view`, `mview`, `function`, `procedure`, `library`.
+    /// `database`, `schema`, `table`, `view`, `mview`, `function`, `procedure`, `definer` (a routine that runs with its
+    /// owner's rights), `library`.
     pub kind: String,
     pub schema: String,
     /// Of a routine: with its argument types, as the server writes it.
@@ -207,7 +208,7 @@ pub fn query(name: &str, id: i64) -> Sql {
             no_temporary
         ),
         sql!(
-            "SELECT 'owns', {}, n.nspname::varchar, {}, '', p.proname::varchar FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner = {}",
+            "SELECT 'owns', CASE WHEN p.prosecdef THEN 'definer' ELSE {} END, n.nspname::varchar, {}, '', p.proname::varchar FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner = {}",
             kind,
             routine,
             id

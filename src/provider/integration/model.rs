@@ -159,6 +159,7 @@ impl Model {
         Known {
             id: self.id.clone().unwrap_or_default(),
             made: kept.map(|kept| kept.made.clone()),
+            prior: kept.is_none().then(|| self.settings.spec("")),
             keepsake: kept.map(|kept| kept.keepsake.clone()).unwrap_or_default(),
         }
     }
