@@ -138,7 +138,7 @@ impl Resource for Datastore {
         let catalog = catalog_before(&warehouse, &wanted, syncs, data, cx).await?;
         let before = Before {
             // A copy of the warehouse may have been made before somebody planted a role there.
-            elsewhere: prior.namespace.is_some() && prior.namespace != facts.namespace,
+            elsewhere: prior.namespace.as_ref().zip(facts.namespace.as_ref()).is_some_and(|(then, now)| then != now),
             ..kept::before(prior.rights(), cx)
         };
         match datastore::apply(&warehouse, &rights, &before, others, cx.cancelled()).await {
