@@ -117,11 +117,14 @@ fn kill_once(bench: &Bench, act: Act, moment: Moment, victim: Victim) -> Result<
         bench.left_behind()?;
         return Ok(None);
     }
-    // Terraform writes its file in place: what it was killed in the midst of writing is not the provider's.
+    // Terraform empties its file before it writes it. Killed in between, all of the state is lost, and is found again too.
     let state = bench.workspace.path().join("terraform.tfstate");
     if fs::read_to_string(&state).is_ok_and(|text| serde_json::from_str::<serde_json::Value>(&text).is_err()) {
         match fs::metadata(&state).is_ok_and(|state| state.len() == 0) {
-            true => drop(fs::remove_file(&state)),
+            true => {
+                eprintln!("Terraform had emptied its state file");
+                drop(fs::remove_file(&state));
+            }
             false => return Err("Terraform's state was cut".to_owned()),
         }
     }
