@@ -437,3 +437,45 @@ fn a_system_user_who_was_planted_is_refused() {
     let told = errors(workspace.apply_problems());
     assert!(told[0].detail.contains("another than the one that was made"), "{told:#?}");
 }
+
+/// A schema that somebody made between the tests and the transaction is his, with whatever rights he gave in it.
+#[test]
+fn a_schema_that_was_planted_in_time_is_refused() {
+    let warehouse = with_mallory();
+    let workspace = Workspace::on(&warehouse);
+    let before = warehouse.dump_all();
+    workspace.write(&in_lake(ACTS));
+    warehouse.fault(Fault::statement("CREATE TABLE immuta_lock.key_draws", redshift_standin::Action::Stall));
+    let running = workspace.start(&["apply", "-auto-approve", "-input=false", "-no-color"]);
+    warehouse.wait_for_stalled(true);
+    by_mallory(&warehouse, "lake", "CREATE SCHEMA immuta_procedures");
+    warehouse.clear_faults();
+    let told = running.wait().failed().text();
+    assert!(told.contains("schema immuta_procedures (of user mallory)"), "{told}");
+    warehouse.sql("lake", "DROP SCHEMA immuta_procedures");
+    assert_eq!(warehouse.dump_all(), before);
+}
+
+/// Rights that stand in no list of a table's or procedure's own.
+#[test]
+fn rights_on_columns_and_of_roles_on_the_procedure_are_taken_back() {
+    let warehouse = with_mallory();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&in_lake(ACTS));
+    workspace.apply();
+    let key = "SELECT impersonation_key FROM immuta_system.impersonation";
+    let before = warehouse.sql("lake", key);
+    for statement in [
+        "GRANT SELECT (impersonation_key) ON immuta_system.impersonation TO mallory",
+        "GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO ROLE prod_role",
+    ] {
+        warehouse.sql("lake", statement);
+        let plan = workspace.plan();
+        assert_eq!(plan.changes()["redshift_integration.i"], ["update"], "{statement}");
+        workspace.apply();
+        workspace.plan().assert_empty();
+        assert!(warehouse.sql_as("mallory", PASSWORD, "lake", key).is_err(), "{statement}");
+    }
+    assert_ne!(warehouse.sql("lake", key), before, "whoever could read it knows the old one");
+    workspace.destroy();
+}

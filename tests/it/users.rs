@@ -312,3 +312,35 @@ fn settings_that_cannot_be_are_refused_by_the_plan() {
     }
     assert_eq!(warehouse.writes(), 0);
 }
+
+/// Whoever may use a view or a routine that runs with its owner's rights would gain those of the login it is handed to.
+#[test]
+fn what_runs_with_its_owners_rights_is_handed_to_nobody() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    let user = |force: &str| {
+        format!(
+            "provider \"redshift\" {{}}\nresource \"redshift_user\" \"b\" {{\n  name = \"mallory\"\n  password_wo = \"Person-secret-1\"\n  \
+             password_wo_version = 1\n{force}}}\n"
+        )
+    };
+    workspace.write(&user("  force_destroy = true\n"));
+    workspace.apply();
+    warehouse.sql("dev", "CREATE SCHEMA his AUTHORIZATION mallory");
+    let made = [
+        "CREATE PROCEDURE his.p() AS $$ BEGIN RETURN; END; $$ LANGUAGE plpgsql SECURITY DEFINER",
+        "CREATE VIEW his.v AS SELECT 1 AS a",
+    ];
+    for statement in made {
+        warehouse.sql_as("mallory", "Person-secret-1", "dev", statement).expect(statement);
+    }
+    let full = warehouse.dump_all();
+    let told = workspace.try_destroy().failed().text();
+    for what in ["his\".\"v", "his.p()", "would gain those"] {
+        assert!(told.contains(what), "{what}: {told}");
+    }
+    assert_eq!(warehouse.dump_all(), full);
+    warehouse.sql("dev", "DROP PROCEDURE his.p()");
+    warehouse.sql("dev", "DROP VIEW his.v");
+    workspace.destroy();
+}

@@ -326,7 +326,12 @@ pub(super) fn own_marker(found: &Found, spec: &Spec, known: &Known) -> Result<Ow
                 spec.database
             ),
         )),
-        Seen::Absent | Seen::Foreign => gone(&format!(
+        Seen::Absent => gone(&format!(
+            "There is no marker in {}.integration of database {}, as the schema is gone. A destroy removes what is left.",
+            spec.system(),
+            spec.database
+        )),
+        Seen::Foreign => gone(&format!(
             "There is no marker in {}.integration of database {}, so it is not known any more what is whose. A removal takes force_destroy = true now, which is saved though this apply fails.",
             spec.system(),
             spec.database

@@ -358,9 +358,9 @@ async fn take_apart(
     let spec = &removal.spec;
     let mut warnings = Vec::new();
     // The marker goes last: without it, what has the names of managed objects is somebody else's.
-    let managed = |inside: &&Inside| removal.force || inside.marker.here().is_some();
+    let managed = |inside: &&Inside| removal.force || made.database || inside.marker.here().is_some();
     if let Some(inside) = found.inside.as_ref().filter(managed) {
-        let statements = statements(spec, made, found, inside, removal.force, warehouse, cancel).await?;
+        let statements = statements(removal, made, found, inside, warehouse, cancel).await?;
         let acts: Vec<Act> = statements.into_iter().map(Act::Run).collect();
         if !acts.is_empty() {
             transaction(warehouse, spec, &spec.database, &acts, cancel).await.map_err(|broken| broken.error)?;
@@ -370,13 +370,6 @@ async fn take_apart(
             let drop = sql!("DROP SCHEMA {}", ident(name));
             alone(warehouse, &spec.database, &drop, cancel).await?;
         }
-    }
-    let unmanaged = found.inside.as_ref().is_some_and(|inside| !managed(&inside));
-    if unmanaged && made.database {
-        // Its schema was dropped by hand; what is left of it belongs to a user who is about to go.
-        let statements = ownership(spec, made, found, warehouse, cancel).await?;
-        let acts: Vec<Act> = statements.into_iter().map(Act::Run).collect();
-        transaction(warehouse, spec, &spec.database, &acts, cancel).await.map_err(|broken| broken.error)?;
     }
     warehouse.catalog().forget(&spec.database);
     if made.user {
@@ -439,14 +432,14 @@ fn drop_schema(name: &str, cascade: bool) -> Sql {
 
 /// What is dropped and revoked in the managed database, but for the marker.
 async fn statements(
-    spec: &Spec,
+    removal: &Removal,
     made: &Made,
     found: &Found,
     inside: &Inside,
-    force: bool,
     warehouse: &Warehouse,
     cancel: &CancellationToken,
 ) -> Result<Vec<Sql>, Error> {
+    let (spec, force) = (&removal.spec, removal.force);
     let [system, functions, procedures] = spec.schemas();
     let (database, name) = (bare(&spec.database), bare(&spec.system_user));
     let mut all = Vec::new();
@@ -459,8 +452,16 @@ async fn statements(
             all.push(drop_relation(found.kind, &of_system(spec, relation), force));
         }
     }
+    let system_user = found.world.principals.user(&spec.system_user).map(|user| user.id);
     for schema in [&functions, &procedures] {
-        if inside.schema(schema).is_some() {
+        // One of somebody else's stays: with a database that is dropped it goes all the same.
+        let known = removal.keepsake.schemas.get(schema);
+        let is_ours = inside.schema(schema).is_some_and(|found_schema| {
+            found.trusts(found_schema.owner)
+                || system_user == Some(found_schema.owner)
+                || (known.is_some() && known == inside.schema_oids.get(schema))
+        });
+        if is_ours {
             all.push(drop_schema(schema, force));
         }
     }

@@ -98,6 +98,7 @@ fn owned_in_words(owned: &Owned) -> String {
             format!("{kind} {}", table(&owned.schema, &owned.name))
         }
         "function" | "procedure" => format!("{} {} in schema {}", owned.kind, shown(&owned.name), ident(&owned.schema)),
+        "definer" => format!("routine {} (SECURITY DEFINER) in schema {}", shown(&owned.name), ident(&owned.schema)),
         kind => format!("{kind} {}", ident(&owned.name)),
     }
 }

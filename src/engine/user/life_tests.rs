@@ -225,6 +225,14 @@ async fn a_user_who_has_things_anywhere_is_not_dropped_but_by_force() {
     assert_eq!(trial.changes(), [] as [&str; 0]);
     assert_eq!((trial.dump("dev").await, trial.dump("sample").await), before);
 
+    // A view goes on with its owner's rights, so it is handed to nobody.
+    let error = drop_user(&trial.warehouse(), "svc", true, &[], &trial.never).await.expect_err("owns a view");
+    assert!(
+        error.detail().starts_with("- database \"sample\": owns view \"his\".\"v\"\nNothing was changed."),
+        "{error}"
+    );
+    assert_eq!(trial.changes(), [] as [&str; 0]);
+    trial.admin("sample", "DROP VIEW his.v").await;
     drop_user(&trial.warehouse(), "svc", true, &[], &trial.never).await.expect("is dropped");
     assert_eq!(find(&trial.warehouse(), "svc", false, &trial.never).await, Ok(None));
     for database in ["dev", "sample"] {

@@ -117,15 +117,18 @@ fn kill_once(bench: &Bench, act: Act, moment: Moment, victim: Victim) -> Result<
         bench.left_behind()?;
         return Ok(None);
     }
-    // Terraform empties its file before it writes it. Killed in between, all of the state is lost, and is found again too.
+    // Terraform empties its local file before it writes it. Whoever finds it so puts its backup there, as its manual says;
+    // where there is none, all of the state is lost, and is found again too.
     let state = bench.workspace.path().join("terraform.tfstate");
-    if fs::read_to_string(&state).is_ok_and(|text| serde_json::from_str::<serde_json::Value>(&text).is_err()) {
-        match fs::metadata(&state).is_ok_and(|state| state.len() == 0) {
-            true => {
-                eprintln!("Terraform had emptied its state file");
-                drop(fs::remove_file(&state));
-            }
-            false => return Err("Terraform's state was cut".to_owned()),
+    let is_state = |path: &std::path::Path| {
+        fs::read_to_string(path).is_ok_and(|text| serde_json::from_str::<serde_json::Value>(&text).is_ok())
+    };
+    if state.exists() && !is_state(&state) {
+        eprintln!("Terraform had emptied its state file");
+        let backup = bench.workspace.path().join("terraform.tfstate.backup");
+        match is_state(&backup) {
+            true => drop(fs::copy(&backup, &state)),
+            false => drop(fs::remove_file(&state)),
         }
     }
     let imports = apply(&bench.workspace)?;
