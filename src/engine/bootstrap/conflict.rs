@@ -258,7 +258,15 @@ async fn listed(
         }
     };
     let world = World::read(&mut session).await?;
-    let marker = match found::marker(&mut session, prefix, &world, whose).await? {
+    let marker = match found::marker(&mut session, prefix, &world, whose).await {
+        // Whatever somebody made of that name there, it keeps nobody from seeing the others.
+        Err(error @ Error::Server(_)) => {
+            tracing::debug!(%database, %error, "its marker cannot be read");
+            return Ok(None);
+        }
+        seen => seen?,
+    };
+    let marker = match marker {
         Seen::Here(marker) => Some(*marker),
         // It is somebody's, or not as this version knows it.
         Seen::Unseen | Seen::Theirs(_) | Seen::Broken(_) => None,

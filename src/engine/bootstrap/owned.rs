@@ -63,7 +63,8 @@ impl List<'_> {
             }
         }
         let stays = !self.how.adopts;
-        if inside.procedure(self.spec).is_some_and(|routine| stays && Some(routine.owner) != id) {
+        if inside.procedure(self.spec).is_some_and(|routine| stays && routine.is_procedure && Some(routine.owner) != id)
+        {
             let procedure = self.spec.procedure();
             let statement = sql!("ALTER PROCEDURE {} OWNER TO {}", procedure, to);
             wrong.push((format!("procedure {procedure}"), user.clone(), statement));
@@ -89,7 +90,8 @@ impl List<'_> {
                 inside.without_relation(&system, name);
             }
         }
-        if self.how.adopts && inside.procedure(self.spec).is_some() {
+        let is_function = inside.procedure(self.spec).is_some_and(|routine| !routine.is_procedure);
+        if is_function || (self.how.adopts && inside.procedure(self.spec).is_some()) {
             let procedure = self.spec.procedure();
             let drop = match inside.procedure(self.spec).is_some_and(|routine| routine.is_procedure) {
                 true => sql!("DROP PROCEDURE {}", procedure),

@@ -185,20 +185,20 @@ pub(super) fn procedure(spec: &Spec) -> Sql {
 }
 
 /// The view in which each user sees the own row, and with impersonation that of the user acted for: if signature,
-/// backend, end and caller of the claim fit. `getdate()` keeps answers out of the result cache, which users share.
+/// backend, end and caller of the claim fit. Blanks at the end count (AWS: a comparison of varchar passes over them). `getdate()` keeps answers out of the result cache, which users share.
 pub(super) fn view(spec: &Spec) -> Sql {
     let (view, profile) = (of_system(spec, VIEW), of_system(spec, PROFILE));
     let userid = bare(&profile_columns(spec)[0]);
     if spec.impersonation.is_none() {
         return sql!(
-            "CREATE OR REPLACE VIEW {} AS SELECT p.* FROM {} p WHERE p.{} = current_user::varchar AND pg_catalog.getdate() IS NOT NULL",
+            "CREATE OR REPLACE VIEW {0} AS SELECT p.* FROM {1} p WHERE p.{2} = current_user::varchar AND pg_catalog.length(p.{2}) = pg_catalog.length(current_user::varchar) AND pg_catalog.getdate() IS NOT NULL",
             view,
             profile,
             userid
         );
     }
     sql!(
-        "CREATE OR REPLACE VIEW {0} AS SELECT p.* FROM {1} p CROSS JOIN (SELECT CASE WHEN pg_catalog.length(c.v) > 65 AND substring(c.v, 1, 64) = pg_catalog.sha2(i.impersonation_key || pg_catalog.sha2(i.impersonation_key || substring(c.v, 66), 256), 256) AND pg_catalog.split_part(c.v, '|', 2) = pg_catalog.pg_backend_pid()::varchar AND pg_catalog.split_part(c.v, '|', 3) > pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 3) < pg_catalog.to_char(pg_catalog.getdate() + interval '5 hours', 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 4) = pg_catalog.sha2(current_user::varchar, 256) THEN substring(c.v, pg_catalog.length(pg_catalog.split_part(c.v, '|', 1)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 2)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 3)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 4)) + 5) ELSE current_user::varchar END AS acting_as FROM (SELECT coalesce(pg_catalog.current_setting({2}, FALSE), '') AS v) c LEFT JOIN {3} i ON 1 = 1) me WHERE p.{4} = me.acting_as",
+        "CREATE OR REPLACE VIEW {0} AS SELECT p.* FROM {1} p CROSS JOIN (SELECT CASE WHEN pg_catalog.length(c.v) > 65 AND substring(c.v, 1, 64) = pg_catalog.sha2(i.impersonation_key || pg_catalog.sha2(i.impersonation_key || substring(c.v, 66), 256), 256) AND pg_catalog.split_part(c.v, '|', 2) = pg_catalog.pg_backend_pid()::varchar AND pg_catalog.split_part(c.v, '|', 3) > pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 3) < pg_catalog.to_char(pg_catalog.getdate() + interval '5 hours', 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 4) = pg_catalog.sha2(current_user::varchar, 256) THEN substring(c.v, pg_catalog.length(pg_catalog.split_part(c.v, '|', 1)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 2)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 3)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 4)) + 5) ELSE current_user::varchar END AS acting_as FROM (SELECT coalesce(pg_catalog.current_setting({2}, FALSE), '') AS v) c LEFT JOIN {3} i ON 1 = 1) me WHERE p.{4} = me.acting_as AND pg_catalog.length(p.{4}) = pg_catalog.length(me.acting_as)",
         view,
         profile,
         literal(&spec.variable()),

@@ -61,6 +61,7 @@ fn server(error: &ServerError, hints: &Hints) -> Option<String> {
         "42704" => "It may have been dropped or renamed by someone else. Names of users keep their case, other names are lower case.".into(),
         "42501" => return Some(permission(error, hints)),
         "42P04" | "42P06" | "42710" => "Choose another name, or import what is there.".into(),
+        "2BP01" => "Something of others, most often a view, depends on it: the detail names it. Drop that first. Where there is force_destroy, it drops such things too.".into(),
         "55006" => "Someone is connected to it, or it still owns or holds something. Sessions are listed in STV_SESSIONS.".into(),
         "25001" => "This is a defect of this program, please report it with the statement.".into(),
         "53300" => "Lower max_sessions, or close other sessions (STV_SESSIONS lists them). Regular users are refused before superusers are.".into(),
@@ -310,8 +311,8 @@ mod tests {
     fn every_kind_that_a_user_can_help_has_advice() {
         let hints = Hints::default();
         for sqlstate in [
-            "3D000", "3F000", "42P01", "42704", "42501", "42P04", "42P06", "42710", "55006", "25001", "40001", "40P01",
-            "53300", "57014", "57P01", "57P02", "57P03",
+            "3D000", "3F000", "42P01", "42704", "42501", "42P04", "42P06", "42710", "2BP01", "55006", "25001", "40001",
+            "40P01", "53300", "57014", "57P01", "57P02", "57P03",
         ] {
             let error = Error::from(ServerError::new(sqlstate, "words"));
             assert!(error.advice(&hints).is_some(), "{sqlstate}");

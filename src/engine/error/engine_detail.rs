@@ -68,6 +68,7 @@ impl ServerError {
             "42P04" => "Database exists already",
             "42P06" => "Schema exists already",
             "42710" => "User, group, role or other object exists already",
+            "2BP01" => "Other objects depend on it",
             "55006" => "Object is in use",
             "25001" => "Statement cannot run in a transaction",
             "25P02" => "An earlier statement of the transaction failed",
