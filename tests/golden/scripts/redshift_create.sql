@@ -19,7 +19,7 @@ SET SESSION AUTHORIZATION 'immuta_system_user';
 CREATE SCHEMA immuta_functions;
 CREATE SCHEMA immuta_procedures;
 CREATE TABLE immuta_system.profile (immuta__userid varchar(256) NOT NULL, immuta__groups varchar(65535), immuta__attributes varchar(65535), immuta__projects varchar(65535), immuta__tables varchar(65535)) DISTSTYLE ALL SORTKEY (immuta__userid);
-CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p WHERE p.immuta__userid = current_user::varchar AND pg_catalog.getdate() IS NOT NULL;
+CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p WHERE p.immuta__userid = current_user::varchar AND pg_catalog.length(p.immuta__userid) = pg_catalog.length(current_user::varchar) AND pg_catalog.getdate() IS NOT NULL;
 GRANT USAGE ON SCHEMA immuta_functions TO PUBLIC;
 GRANT USAGE ON SCHEMA immuta_procedures TO PUBLIC;
 SET SESSION AUTHORIZATION DEFAULT;

@@ -5,7 +5,7 @@
 -- All or nothing.
 BEGIN;
 SET SESSION AUTHORIZATION 'immuta_system_user';
-CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p WHERE p.immuta__userid = current_user::varchar AND pg_catalog.getdate() IS NOT NULL;
+CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p WHERE p.immuta__userid = current_user::varchar AND pg_catalog.length(p.immuta__userid) = pg_catalog.length(current_user::varchar) AND pg_catalog.getdate() IS NOT NULL;
 DROP PROCEDURE immuta_procedures.impersonate_user(varchar);
 DROP TABLE immuta_system.impersonation;
 SET SESSION AUTHORIZATION DEFAULT;
