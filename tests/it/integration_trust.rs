@@ -168,11 +168,17 @@ fn rights_on_everything_in_the_database_stop_an_apply_until_they_are_allowed() {
     assert_eq!(found["validation_results"]["status"], json!("failed"));
     assert!(errors(workspace.apply_problems())[0].detail.contains("user mallory"));
     warehouse.sql("lake", "REVOKE SELECT FOR TABLES IN DATABASE lake FROM mallory");
+    // He may know the key by now, so that there has to be another.
+    let key = "SELECT impersonation_key FROM immuta_system.impersonation";
+    let known = warehouse.sql("lake", key);
+    let missing = workspace.plan().change("redshift_integration.i")["before"]["missing"].to_string();
+    assert!(missing.contains("a new impersonation key"), "{missing}");
+    workspace.apply();
     workspace.plan().assert_empty();
+    assert_ne!(warehouse.sql("lake", key), known);
 
     // On a schema of ours, it is taken back.
     warehouse.sql("lake", "GRANT SELECT FOR TABLES IN SCHEMA immuta_system DATABASE lake TO mallory");
-    let key = "SELECT impersonation_key FROM immuta_system.impersonation";
     assert!(warehouse.sql_as("mallory", PASSWORD, "lake", key).is_ok());
     workspace.apply();
     assert!(warehouse.sql_as("mallory", PASSWORD, "lake", key).is_err());

@@ -68,8 +68,10 @@ SET SESSION AUTHORIZATION DEFAULT;
 ALTER DATABASE governed OWNER TO immuta_system_user;
 
 -- View and procedure must work here, else nothing is kept.
+SET SESSION AUTHORIZATION 'immuta_system_user';
 SELECT count(*) FROM immuta_system.user_profile;
 CALL immuta_procedures.impersonate_user(NULL);
+SET SESSION AUTHORIZATION DEFAULT;
 COMMIT;
 
 -- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:

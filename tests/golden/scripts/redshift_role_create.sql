@@ -65,8 +65,10 @@ ALTER TABLE gov_lock.integration_lock OWNER TO "Jane Doe";
 ALTER DATABASE governed OWNER TO tool;
 
 -- View and procedure must work here, else nothing is kept.
+SET SESSION AUTHORIZATION 'tool';
 SELECT count(*) FROM gov_system.user_profile;
 CALL gov_procedures.impersonate_user(NULL);
+SET SESSION AUTHORIZATION DEFAULT;
 COMMIT;
 
 -- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:

@@ -64,8 +64,10 @@ GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO GROUP 
 SET SESSION AUTHORIZATION DEFAULT;
 
 -- View and procedure must work here, else nothing is kept.
+SET SESSION AUTHORIZATION 'immuta_system_user';
 SELECT count(*) FROM immuta_system.user_profile;
 CALL immuta_procedures.impersonate_user(NULL);
+SET SESSION AUTHORIZATION DEFAULT;
 COMMIT;
 
 -- Cannot be in a transaction: external schema My Pond.

@@ -45,8 +45,10 @@ $rs_body$ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog;
 CREATE OR REPLACE VIEW immuta_system.user_profile AS SELECT p.* FROM immuta_system.profile p CROSS JOIN (SELECT CASE WHEN pg_catalog.length(c.v) > 65 AND substring(c.v, 1, 64) = pg_catalog.sha2(i.impersonation_key || pg_catalog.sha2(i.impersonation_key || substring(c.v, 66), 256), 256) AND pg_catalog.split_part(c.v, '|', 2) = pg_catalog.pg_backend_pid()::varchar AND pg_catalog.split_part(c.v, '|', 3) > pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 3) < pg_catalog.to_char(pg_catalog.getdate() + interval '5 hours', 'YYYYMMDDHH24MISS') AND pg_catalog.split_part(c.v, '|', 4) = pg_catalog.sha2(current_user::varchar, 256) THEN substring(c.v, pg_catalog.length(pg_catalog.split_part(c.v, '|', 1)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 2)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 3)) + pg_catalog.length(pg_catalog.split_part(c.v, '|', 4)) + 5) ELSE current_user::varchar END AS acting_as FROM (SELECT coalesce(pg_catalog.current_setting('immuta_session.impersonation', FALSE), '') AS v) c LEFT JOIN immuta_system.impersonation i ON 1 = 1) me WHERE p.immuta__userid = me.acting_as AND pg_catalog.length(p.immuta__userid) = pg_catalog.length(me.acting_as);
 GRANT EXECUTE ON PROCEDURE immuta_procedures.impersonate_user(varchar) TO GROUP immuta_impersonator_role;
 SET SESSION AUTHORIZATION DEFAULT;
+SET SESSION AUTHORIZATION 'immuta_system_user';
 SELECT count(*) FROM immuta_system.user_profile;
 CALL immuta_procedures.impersonate_user(NULL);
+SET SESSION AUTHORIZATION DEFAULT;
 UPDATE immuta_system.integration SET status = 'editing', config_digest = '3fad0effea39b2a86c18bbe52d0acba93ceb68eff4850c1432ea680271454e64', generation = generation + 1, updated_at = getdate();
 COMMIT;
 

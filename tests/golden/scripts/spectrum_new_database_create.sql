@@ -30,7 +30,9 @@ SET SESSION AUTHORIZATION DEFAULT;
 ALTER DATABASE governed OWNER TO immuta_system_user;
 
 -- View and procedure must work here, else nothing is kept.
+SET SESSION AUTHORIZATION 'immuta_system_user';
 SELECT count(*) FROM immuta_system.user_profile;
+SET SESSION AUTHORIZATION DEFAULT;
 COMMIT;
 
 -- Cannot be in a transaction: external schema lake.
