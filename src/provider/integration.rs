@@ -191,7 +191,8 @@ impl Resource for Integration {
                 if let Some(left) = &failed.left {
                     cx.set("status", left.status.name());
                     // As far as it came: what was made has to be removed one day.
-                    Kept { made: left.made.clone(), keepsake: left.keepsake.clone(), imported: false }.keep(cx);
+                    let imported = kept.is_some_and(|kept| kept.imported);
+                    Kept { made: left.made.clone(), keepsake: left.keepsake.clone(), imported }.keep(cx);
                 }
                 Err(report(data, &failed, cx))
             }
