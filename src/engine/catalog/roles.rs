@@ -12,7 +12,7 @@ use crate::engine::catalog::snapshot::Login;
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
 use crate::engine::rights::{Privilege, Rights};
-use crate::engine::session::{Row, Session};
+use crate::engine::session::{Row, Session, row};
 use crate::engine::sql::sql;
 
 /// Roles of the warehouse that the login sees, and the memberships that it sees.
@@ -103,6 +103,21 @@ impl Roles {
     }
 }
 
+impl RoleHeld {
+    /// The schemas in which it holds something, or will hold something of what is made there. One may come more than once.
+    pub fn in_schemas(&self) -> impl Iterator<Item = &str> {
+        let relations = self.relations.keys().map(|(schema, _)| schema);
+        let defaults = self.defaults.keys().filter_map(|(schema, _)| schema.as_ref());
+        relations.chain(self.schemas.keys()).chain(self.scoped.keys()).chain(defaults).map(String::as_str)
+    }
+
+    /// The users whose future tables in a schema give it something.
+    pub fn owners_in(&self, schema: &str) -> impl Iterator<Item = &str> {
+        let here = self.defaults.keys().filter(move |(name, _)| name.as_deref() == Some(schema));
+        here.map(|(_, owner)| owner.as_str())
+    }
+}
+
 impl RoleRights {
     /// What the role holds; `None` if nothing of it is seen.
     pub fn of(&self, role: &str, case_sensitive: bool) -> Option<&RoleHeld> {
@@ -139,7 +154,7 @@ pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Roles, Error>> {
             let name = text(row, 0)?;
             roles.names.insert(name.clone());
             if let (Some(owner), Some(Ok(id))) = (row.get(1), row.get(2).map(str::parse)) {
-                roles.owners.insert(name, (owner.trim_end().to_owned(), id));
+                roles.owners.insert(name, (row::name(owner).to_owned(), id));
             }
         }
         for row in of_users.iter().filter(|row| is_true(row.get(2))) {
@@ -217,7 +232,7 @@ fn role_rights(relations: &[Row], schemas: &[Row], defaults: &[Row]) -> Result<R
             Some("RELATION" | "TABLE" | "TABLES")
         );
         if let (true, Some(privilege)) = (on_tables, row.get(3).and_then(Privilege::from_name)) {
-            let schema = row.get(0).map(str::trim_end).filter(|name| !name.is_empty()).map(str::to_owned);
+            let schema = row.get(0).map(row::name).filter(|name| !name.is_empty()).map(str::to_owned);
             let held = all.entry(&text(row, 4)?);
             held.defaults.entry((schema, text(row, 2)?)).or_default().insert(privilege);
         }
@@ -250,9 +265,8 @@ fn scope(text: Option<&str>) -> Scope {
     }
 }
 
-/// Views of the compute nodes pad some texts with blanks.
 fn text(row: &Row, column: usize) -> Result<String, Error> {
-    Ok(row.text(column)?.trim_end().to_owned())
+    row.name(column).map(str::to_owned)
 }
 
 fn pairs(rows: &[Row]) -> Result<Vec<(String, String)>, Error> {
@@ -318,7 +332,8 @@ mod tests {
                 &["s", "b", "FLY", "tfds_1", "f"],
             ]),
             &rows(&[
-                &["s", "USAGE", "tfds_1 ", "f", "SCHEMA"],
+                &["s", "USAGE", "tfds_1", "f", "SCHEMA"],
+                &["s", "CREATE", "tfds_1 ", "f", "SCHEMA"],
                 &["s", "SELECT", "tfds_1", "f", "TABLES"],
                 &["s", "EXECUTE", "tfds_1", "f", "FUNCTIONS"],
                 &["s", "CREATE", "other", "f", ""],

@@ -44,6 +44,8 @@ pub struct Found {
     pub own_role: Option<String>,
     /// Everything that role holds in this database, in whatever schema.
     pub role: Option<RoleHeld>,
+    /// What has to be known of the other schemas in which it holds something, to take that back.
+    pub elsewhere: BTreeMap<String, Elsewhere>,
     /// The roles that it holds.
     pub role_holds: Vec<String>,
     /// Its system permissions.
@@ -85,6 +87,14 @@ pub struct SchemaFound {
     pub owners: BTreeSet<String>,
     /// Whether users may create there, for all who have to do with default privileges here; who is not in it is no
     /// user.
+    pub may_create: BTreeMap<String, MayCreate>,
+}
+
+/// A schema beside the datastore's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    pub external: bool,
+    /// Whether the users may create there whose default privileges give something to the datastore's role.
     pub may_create: BTreeMap<String, MayCreate>,
 }
 

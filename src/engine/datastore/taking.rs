@@ -142,17 +142,17 @@ impl Work<'_> {
     /// Redshift takes default privileges only for users who may create in the schema, and nothing says that it revokes
     /// them from others. So an owner who may not any more is lent the right, in the same transaction.
     fn take_back_defaults(&mut self, schema: &str, owners: &BTreeMap<String, Rights>, from: &Sql) {
-        let here = self.found.schema.as_ref().filter(|found| found.name == schema);
+        let here = self.found.schema.as_ref().filter(|found| found.name == schema).map(|here| &here.may_create);
+        let may_create = here.or_else(|| self.found.elsewhere.get(schema).map(|schema| &schema.may_create));
         let mut owners = owners.clone();
         // Who is no user any more has no default privileges that a statement could name.
-        if let Some(here) = here {
-            owners.retain(|owner, _| here.may_create.contains_key(owner));
+        if let Some(may_create) = may_create {
+            owners.retain(|owner, _| may_create.contains_key(owner));
         }
         // By a role he may have it too: lending and taking back what he has not himself changes nothing.
         let is_lent = |owner: &String| {
-            here.is_some_and(|here| {
-                matches!(here.may_create.get(owner), Some(MayCreate::No | MayCreate::PerhapsByRole))
-            })
+            let known = may_create.and_then(|may_create| may_create.get(owner));
+            matches!(known, Some(MayCreate::No | MayCreate::PerhapsByRole))
         };
         let lent: Vec<_> = owners
             .iter()
@@ -293,7 +293,8 @@ impl Work<'_> {
             }
         }
         for (schema, rights) in all.schemas.iter().filter(|(_, rights)| !rights.is_empty()) {
-            let external = self.found.schema.as_ref().is_some_and(|found| found.name == *schema && found.external);
+            let own = self.found.schema.as_ref().is_some_and(|found| found.name == *schema && found.external);
+            let external = own || self.found.elsewhere.get(schema).is_some_and(|schema| schema.external);
             let kinds = Rights::from(Privilege::Usage).and(Privilege::Create.into());
             let (on, what) = (ident(schema), listed_or_all(*rights, kinds, is_dropped));
             let undo = sql!("GRANT {} ON SCHEMA {} TO {}", what, on, from);

@@ -84,6 +84,39 @@ fn what_touches_an_external_schema_runs_alone_and_says_how_it_is_undone() {
     }
 }
 
+/// By hand somebody gave our role more: USAGE on an external schema, and what `etl` will make in one where it may not
+/// create.
+#[test]
+fn what_our_role_got_in_other_schemas_goes_as_it_would_from_its_own() {
+    let before = World::sample();
+    let (mut world, mut state) = (before.clone(), Before::default());
+    apply(&mut world, &by_role(), &mut state);
+    let ours = Grantee::role("tfds_0123456789");
+    world.schemas.insert("hr".into(), ("owner".into(), [].into()));
+    world.defaults.insert(("etl".into(), "hr".into()), [(ours.clone(), Privilege::Select.into())].into());
+    world.schemas.insert("lake".into(), ("owner".into(), [(ours, Privilege::Usage.into())].into()));
+    world.external.insert("lake".into());
+
+    let plans = [
+        steps(&world.found(&by_role(), &state), &by_role(), &state, &[]),
+        removal(&world.found(&by_role(), &state), &by_role(), &state, &[]),
+    ];
+    for steps in plans {
+        let sent: Vec<String> = steps.iter().map(|step| step.sql.to_string()).collect();
+        let place = |text: &str| sent.iter().position(|sql| sql.starts_with(text)).expect(text);
+        let lent = place("GRANT CREATE ON SCHEMA \"hr\" TO \"etl\"");
+        assert_eq!(place("ALTER DEFAULT PRIVILEGES FOR USER \"etl\" IN SCHEMA \"hr\""), lent + 1);
+        assert_eq!(place("REVOKE CREATE ON SCHEMA \"hr\" FROM \"etl\""), lent + 2);
+        let alone: Vec<&Step> = steps.iter().filter(|step| step.alone).collect();
+        assert_eq!(alone.len(), 1, "{sent:?}");
+        assert!(alone[0].sql.to_string().ends_with("ON SCHEMA \"lake\" FROM ROLE \"tfds_0123456789\""));
+        let mut world = world.clone();
+        world.run(&steps);
+        assert!(world.defaults.keys().all(|(_, schema)| schema != "hr"));
+        assert!(world.schemas["lake"].1.is_empty() && world.schemas["hr"].1.is_empty());
+    }
+}
+
 #[test]
 fn steps_say_what_they_are_for() {
     let mut world = World::sample();

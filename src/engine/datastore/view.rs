@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::catalog::At;
 use crate::engine::catalog::acl::{self, Acl};
 use crate::engine::catalog::principals::{Principals, SYSTEM_USER_ID};
-use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
-use crate::engine::catalog::snapshot::{Defaults, RelationKind, Schema, Snapshot};
+use crate::engine::catalog::roles::{RoleHeld, RoleRights, Roles, SystemRights, UserScopes};
+use crate::engine::catalog::snapshot::{Defaults, ExternalSchemas, RelationKind, Schema, Snapshot};
 use crate::engine::datastore::declared::{Before, Ids};
-use crate::engine::datastore::found::{Found, Held, MayCreate, RelationFound, SchemaFound, Seen};
+use crate::engine::datastore::found::{Elsewhere, Found, Held, MayCreate, RelationFound, SchemaFound, Seen};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
 use crate::engine::datastore::role::{is_role_name, is_trusted};
 use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
@@ -26,7 +26,8 @@ pub(super) struct View {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) defaults: Arc<Defaults>,
     pub(super) principals: Arc<Principals>,
-    pub(super) external: bool,
+    /// The external schemas; `None` where none of those that matter can be one.
+    pub(super) external: Option<Arc<ExternalSchemas>>,
     /// Whether a schema that is not there by its name is looked for by its id.
     pub(super) by_id: bool,
     pub(super) roles: Option<Arc<Roles>>,
@@ -59,14 +60,6 @@ impl View {
         let snapshot = catalog.snapshot(at, name).await?;
         let principals = catalog.principals(at).await?;
         let defaults = catalog.defaults(at, name).await?;
-        // Local schemas have relations as a rule, external ones never have any.
-        let external = match schema_of(&snapshot, wanted, before, by_id) {
-            Some(schema) if schema.relations.is_empty() => {
-                let all = catalog.external_schemas(at).await?;
-                all.0.iter().any(|name| same_name(name, &schema.name, snapshot.login.case_sensitive))
-            }
-            _ => false,
-        };
         let is_role = |grantee: &Grantee| grantee.kind == GranteeKind::Role;
         let uses_roles = matches!(wanted.through, Through::Role(_))
             || before.holders().iter().any(is_role)
@@ -88,8 +81,35 @@ impl View {
         } else {
             None
         };
-        let database = if external { Some(database_rights(at).await?) } else { None };
-        Ok(View { snapshot, defaults, principals, external, by_id, roles, role_rights, system, scopes, database })
+        let own = schema_of(&snapshot, wanted, before, by_id);
+        let held = role.zip(role_rights.as_ref()).and_then(|(role, all)| all.of(role, snapshot.login.case_sensitive));
+        let elsewhere = held.into_iter().flat_map(RoleHeld::in_schemas).filter_map(|name| snapshot.schema(name));
+        // Local schemas have relations as a rule, external ones never have any.
+        let external = match elsewhere.chain(own).any(|schema| schema.relations.is_empty()) {
+            true => Some(catalog.external_schemas(at).await?),
+            false => None,
+        };
+        let mut view = View {
+            database: None,
+            snapshot,
+            defaults,
+            principals,
+            external,
+            by_id,
+            roles,
+            role_rights,
+            system,
+            scopes,
+        };
+        if schema_of(&view.snapshot, wanted, before, by_id).is_some_and(|schema| view.is_external(&schema.name)) {
+            view.database = Some(database_rights(at).await?);
+        }
+        Ok(view)
+    }
+
+    fn is_external(&self, schema: &str) -> bool {
+        let all = self.external.iter().flat_map(|external| &external.0);
+        all.into_iter().any(|name| same_name(name, schema, self.snapshot.login.case_sensitive))
     }
 
     /// Lays it out for one datastore.
@@ -130,6 +150,7 @@ impl View {
             earlier,
             own_role: role.map(str::to_owned),
             role: role.and_then(|role| self.role_rights.as_ref()?.of(role, login.case_sensitive)).cloned(),
+            elsewhere: role.map(|role| self.elsewhere(role, schema)).unwrap_or_default(),
             role_holds: holds.map(|(_, held)| held.clone()).collect(),
             role_system: system.map(|(permission, _)| permission.clone()).collect(),
             foreign_roles: self.foreign_roles(wanted, before),
@@ -142,6 +163,23 @@ impl View {
             sees_all: self.sees_all(),
             ids: self.ids(wanted, before),
         }
+    }
+
+    /// The schemas beside the datastore's own in which the role holds something.
+    fn elsewhere(&self, role: &str, own: Option<&Schema>) -> BTreeMap<String, Elsewhere> {
+        let held = self.role_rights.as_ref().and_then(|all| all.of(role, self.snapshot.login.case_sensitive));
+        let schemas = held.into_iter().flat_map(RoleHeld::in_schemas).filter_map(|name| self.snapshot.schema(name));
+        schemas
+            .filter(|schema| own.is_none_or(|own| own.name != schema.name))
+            .map(|schema| {
+                let owners = held.into_iter().flat_map(|held| held.owners_in(&schema.name));
+                let may_create = owners
+                    .filter(|name| self.principals.user(name).is_some())
+                    .map(|name| (name.to_owned(), self.may_create_in(name, schema)))
+                    .collect();
+                (schema.name.clone(), Elsewhere { external: self.is_external(&schema.name), may_create })
+            })
+            .collect()
     }
 
     /// The roles of state or plan that somebody else made: not the login, nor for a superuser another one, nor who owned
@@ -256,7 +294,7 @@ impl View {
         SchemaFound {
             name: schema.name.clone(),
             owner: self.principals.name_of(schema.owner),
-            external: self.external,
+            external: self.is_external(&schema.name),
             public_creates: schema.acl.as_ref().is_some_and(|acl| acl.of(&acl::Grantee::Public).has(Privilege::Create)),
             may_grant: may_grant(schema.owner, &schema.acl, wanted.schema_rights()),
             relations,
@@ -537,6 +575,6 @@ async fn database_rights(at: At<'_>) -> Result<DatabaseRights, Error> {
     let rows = session.query(&query).await?;
     let is_temp =
         |row: &&crate::engine::session::Row| row.get(1).and_then(Privilege::from_name) == Some(Privilege::Temp);
-    let temp = rows.iter().filter(is_temp).filter_map(|row| Some(row.get(0)?.trim_end().to_owned())).collect();
+    let temp = rows.iter().filter(is_temp).filter_map(|row| Some(row.name(0).ok()?.to_owned())).collect();
     Ok(DatabaseRights { acl: acl.and_then(Result::ok), temp })
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use crate::engine::catalog::acl::{self, Acl, Entry};
 use crate::engine::catalog::principals::{Group, Principals, User};
 use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
-use crate::engine::catalog::snapshot::{DefaultAcl, Defaults, Login, Relation, RelationKind, Schema, Snapshot};
+use crate::engine::catalog::snapshot::{
+    DefaultAcl, Defaults, ExternalSchemas, Login, Relation, RelationKind, Schema, Snapshot,
+};
 use crate::engine::datastore::declared::Before;
 use crate::engine::datastore::found::Found;
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
@@ -239,7 +241,7 @@ impl World {
                 users: self.users.iter().map(|user| (user.id, user.clone())).collect(),
                 groups: self.groups.clone(),
             }),
-            external: self.external.contains(&wanted.schema),
+            external: Some(Arc::new(ExternalSchemas(self.external.iter().cloned().collect()))),
             roles: Some(Arc::new(roles)),
             role_rights: Some(Arc::new(rights)),
             system: Some(Arc::new(SystemRights(self.system.clone()))),

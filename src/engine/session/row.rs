@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use crate::engine::error::{Error, Foreign, shown};
+use crate::engine::names::NAME_BYTES;
 
 /// One row of a result; columns are counted from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,12 @@ impl Row {
         self.get(column).ok_or_else(|| unexpected(column, "has no value"))
     }
 
+    /// A name that is never NULL. Blanks at its end belong to it, but for those of a char column of 128, to whose size
+    /// some views of the compute nodes fill it up: no name is that long.
+    pub fn name(&self, column: usize) -> Result<&str, Error> {
+        self.text(column).map(name)
+    }
+
     /// A column that is never NULL, read as a number or the like. Blanks around it do not count (char columns are
     /// padded).
     pub fn parse<T: FromStr>(&self, column: usize) -> Result<T, Error> {
@@ -63,6 +70,11 @@ impl Row {
             text => Err(unexpected(column, &format!("is \"{}\"", shown(text)))),
         }
     }
+}
+
+/// See [`Row::name`].
+pub fn name(text: &str) -> &str {
+    if text.len() > NAME_BYTES { text.trim_end_matches(' ') } else { text }
 }
 
 fn unexpected(column: usize, what: &str) -> Error {
@@ -108,7 +120,10 @@ mod tests {
 
     #[test]
     fn columns_are_read_or_refused() {
-        let row = Row::new([Some(" 42 "), None, Some("t"), Some("off"), Some("x")]);
+        let padded = format!("{:128}", "wide ");
+        let row = Row::new([Some(" 42 "), None, Some("t"), Some("off"), Some("x"), Some("carl "), Some(&padded)]);
+        assert_eq!(row.name(5), Ok("carl "), "a blank at the end is part of a name");
+        assert_eq!(row.name(6), Ok("wide"), "but not what fills a column up");
         assert_eq!(row.parse::<i64>(0), Ok(42));
         assert_eq!(row.flag(2), Ok(true));
         assert_eq!(row.flag(3), Ok(false));
