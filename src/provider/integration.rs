@@ -11,7 +11,9 @@ use super::configured::Configured;
 use super::place::{self, Mark};
 use super::{errors, link, rotation, tests_result};
 use crate::engine::bootstrap::verify::{Looked, tests_by_hand, verify};
-use crate::engine::bootstrap::{self, ALTERED, Applied, Keepsake, NotApplied, Removal, Request, Seen, Spec};
+use crate::engine::bootstrap::{
+    self, ALTERED, Applied, Impersonation, Keepsake, NotApplied, Removal, Request, Seen, Spec,
+};
 use crate::engine::error::Error;
 use crate::engine::session::validation::{Status, TestResult, Validation};
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
@@ -308,7 +310,9 @@ fn warn_of_what_is_lost(plan: &mut Plan<'_>) {
     let read = |value: &Value| value.decode::<model::Settings>().ok();
     let (Some(before), Some(wanted)) = (read(plan.prior()), read(plan.planned())) else { return };
     let (before, wanted) = (before.spec(""), wanted.spec(""));
-    if let Some(actors) = before.impersonation.filter(|actors| wanted.impersonation.as_ref() != Some(actors)) {
+    let are_carried_over = wanted.impersonation.is_some() && wanted.members.is_some();
+    let is_other = |actors: &Impersonation| wanted.impersonation.as_ref() != Some(actors) && !are_carried_over;
+    if let Some(actors) = before.impersonation.filter(is_other) {
         let what = actors.to_string();
         let detail =
             format!("The {what} is dropped, and its members lose what it gives them. They are not taken over.");

@@ -25,6 +25,7 @@ mod integration_checks;
 mod integration_faults;
 mod integration_iam;
 mod integration_manual;
+mod integration_members;
 mod integration_safety;
 mod integration_scripts;
 mod integration_trust;

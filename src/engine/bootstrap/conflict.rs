@@ -200,6 +200,7 @@ pub async fn settings(
         impersonation: marker.made.actors.clone(),
         marker_owner: None,
         external_schemas: marker.made.external_schemas.clone(),
+        members: None,
         key_version: None,
         allowed_readers: Default::default(),
     };

@@ -92,6 +92,7 @@ fn spec(kind: Kind) -> Spec {
         impersonation: Some(Impersonation { name: "immuta_actors".into(), kind: ActorKind::Group }),
         marker_owner: None,
         external_schemas: if of_spectrum { [("lake".to_owned(), external)].into() } else { Default::default() },
+        members: None,
         key_version: None,
         allowed_readers: Default::default(),
     }

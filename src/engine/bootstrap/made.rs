@@ -173,6 +173,7 @@ mod tests {
                 impersonation: wanted,
                 marker_owner: None,
                 external_schemas: schemas,
+                members: None,
                 key_version: None,
                 allowed_readers: Default::default(),
             };

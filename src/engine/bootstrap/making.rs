@@ -14,7 +14,7 @@ use super::removal::{self, Removal, Remover};
 use super::spec::Spec;
 use super::trust::Whose;
 use super::work::{Act, Broken, Lock, acts, alone, transaction};
-use super::{few, look, text};
+use super::{few, look, members, text};
 use crate::engine::error::Error;
 use crate::engine::run::Retry;
 use crate::engine::session::warehouse::Warehouse;
@@ -206,6 +206,7 @@ impl Making<'_> {
         loop {
             let found = self.look(self.cancel).await?;
             self.refuse_what_is_not_ours(&found)?;
+            members::check_there(self.spec, &found)?;
             let generation = found.inside.as_ref().and_then(|inside| inside.marker.here()).map(|it| it.generation);
             let parts = parts(self.spec, &found, &self.how);
             let mut wanted = made(self.spec, &found, &self.how);

@@ -13,6 +13,7 @@ mod life_tests;
 pub mod made;
 mod making;
 pub mod marker;
+mod members;
 mod nobody_else;
 mod nodes;
 mod owned;

@@ -203,7 +203,20 @@ impl List<'_> {
         if let Some(actors) = &self.spec.impersonation {
             let there = self.has_actors(actors);
             self.one(Place::Inside, actors.to_string(), there, sql!("CREATE {}", actors.sql()));
+            self.members();
         }
+    }
+
+    /// Whether the procedure is there as it was made; none: it is not there.
+    fn procedure_as_made(&self) -> Option<bool> {
+        let routine = self.inside.as_ref()?.procedure(self.spec)?;
+        let as_made = text::procedure_body(self.spec).to_string();
+        let path = routine.search_path.as_ref().is_none_or(|path| path.as_deref() == Some(text::SEARCH_PATH));
+        Some(routine.source.trim() == as_made.trim() && routine.is_procedure && routine.definer && path)
+    }
+
+    pub(super) fn has_procedure_as_made(&self) -> bool {
+        self.procedure_as_made() == Some(true)
     }
 
     fn has_actors(&self, actors: &Impersonation) -> bool {
@@ -295,11 +308,7 @@ impl List<'_> {
     fn acting(&mut self) {
         let (key, view) = (of_system(self.spec, text::KEY), of_system(self.spec, text::VIEW));
         let has_key_table = self.relation(text::KEY).is_some();
-        let procedure = self.inside.as_ref().and_then(|inside| inside.procedure(self.spec)).map(|routine| {
-            let as_made = text::procedure_body(self.spec).to_string();
-            let path = routine.search_path.as_ref().is_none_or(|path| path.as_deref() == Some(text::SEARCH_PATH));
-            routine.source.trim() == as_made.trim() && routine.is_procedure && routine.definer && path
-        });
+        let procedure = self.procedure_as_made();
         if self.spec.impersonation.is_some() {
             self.one(self.own(), format!("table {key}"), has_key_table, text::key_table(self.spec));
             self.for_system_user(text::KEY);

@@ -281,6 +281,7 @@ fn inside_of(schemas: Vec<Schema>) -> Inside {
 fn as_made(spec: &Spec) -> Found {
     const SYSTEM: i64 = 100;
     const LOGIN: i64 = 101;
+    const MEMBERS: i64 = 102;
     let user = |id: i64, name: &str| {
         let name = name.to_owned();
         (id, User { name, id, superuser: false, createdb: false, valid_until: None })
@@ -344,10 +345,15 @@ fn as_made(spec: &Spec) -> Found {
     );
     let mut users = vec![user(SYSTEM, &spec.system_user)];
     users.extend(spec.marker_owner.iter().map(|name| user(LOGIN, name)));
+    let members = || (MEMBERS..).zip(spec.members.iter().flatten());
+    users.extend(members().map(|(id, name)| user(id, name)));
     let is_group = |kind: ActorKind| spec.impersonation.iter().filter(move |actors| actors.kind == kind);
-    let groups =
-        is_group(ActorKind::Group).map(|it| Group { name: it.name.clone(), id: 0, members: Vec::new() }).collect();
-    let roles = Roles { names: is_group(ActorKind::Role).map(|it| it.name.clone()).collect(), ..Roles::default() };
+    let groups = is_group(ActorKind::Group)
+        .map(|it| Group { name: it.name.clone(), id: 0, members: members().map(|(id, _)| id).collect() })
+        .collect();
+    let role = is_group(ActorKind::Role).map(|it| it.name.clone());
+    let holds = role.clone().flat_map(|role| members().map(move |(_, name)| (name.clone(), role.clone())));
+    let roles = Roles { of_users: holds.collect(), names: role.collect(), ..Roles::default() };
     let database = vec![
         to(system_user(), rights(&[Privilege::Create, Privilege::Temp])),
         to(Grantee::Public, rights(&[Privilege::Temp])),

@@ -100,6 +100,8 @@ pub struct Spec {
     pub prefix: String,
     pub system_user: String,
     pub impersonation: Option<Impersonation>,
+    /// The users who may act for others, and nobody else; none: whoever somebody puts into the group or gives the role.
+    pub members: Option<BTreeSet<String>>,
     /// Who gets the marker; none: it stays with the login.
     pub marker_owner: Option<String>,
     pub external_schemas: BTreeMap<String, ExternalSchema>,
@@ -155,7 +157,7 @@ impl Spec {
 
     /// A digest of all that the marker and a script have to agree on, as hexadecimal digits.
     pub fn digest(&self) -> String {
-        let text = serde_json::json!({
+        let mut text = serde_json::json!({
             "type": self.kind,
             "database": self.database,
             "create_database": self.create_database,
@@ -164,9 +166,12 @@ impl Spec {
             "impersonation": self.impersonation,
             "marker_owner": self.marker_owner,
             "external_schemas": self.external_schemas,
-        })
-        .to_string();
-        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        });
+        // Without them the digest is that of earlier versions.
+        if let (Some(_), Some(members)) = (&self.impersonation, &self.members) {
+            text["members"] = serde_json::json!(members);
+        }
+        Sha256::digest(text.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether the warehouse looks the same for both.
@@ -184,6 +189,7 @@ impl Spec {
         if let Some(actors) = &self.impersonation {
             check_plain("impersonation.name", &actors.name)?;
         }
+        self.check_members()?;
         if let Some(owner) = &self.marker_owner {
             check_name(owner)
                 .map_err(|problem| Error::setting("marker_owner", format!("In marker_owner: {problem}.")))?;
@@ -195,6 +201,22 @@ impl Spec {
         self.check_databases()?;
         self.allowed_readers.iter().try_for_each(|reader| super::exposure::check_reader(reader))?;
         self.check_external()
+    }
+
+    fn check_members(&self) -> Result<(), Error> {
+        let members = self.members.iter().flatten();
+        for name in members.clone() {
+            check_name(name).map_err(|problem| {
+                let why = format!("In members, \"{}\": {problem}.", name.escape_debug());
+                Error::setting("impersonation.members", why)
+            })?;
+        }
+        if members.count() > MOST_MEMBERS {
+            let why =
+                format!("At most {MOST_MEMBERS} members: the procedure and the statements that make them name each.");
+            return Err(Error::setting("impersonation.members", why));
+        }
+        Ok(())
     }
 
     fn check_databases(&self) -> Result<(), Error> {
@@ -258,6 +280,9 @@ impl Spec {
         Ok(())
     }
 }
+
+/// How many members the configuration may name.
+const MOST_MEMBERS: usize = 200;
 
 /// How many bytes the definitions of external schemas may take in the marker.
 const MOST_EXTERNAL: usize = 3_000;

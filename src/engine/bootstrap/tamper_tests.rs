@@ -110,6 +110,7 @@ fn spec(number: u64, creates: bool) -> Spec {
         impersonation: Some(Impersonation { name: format!("g{number}_actors"), kind: ActorKind::Group }),
         marker_owner: None,
         external_schemas: Default::default(),
+        members: None,
         key_version: None,
         allowed_readers: Default::default(),
     }

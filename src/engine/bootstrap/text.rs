@@ -120,24 +120,24 @@ pub(super) fn new_key_by_hand(spec: &Spec) -> Vec<Sql> {
 ///
 /// It signs backend, end, caller and target with a key that only its owner reads. `current_user` is the owner inside of
 /// it and `session_user` the caller (AWS: CURRENT_USER, usage notes). A procedure of a member's that runs with its
-/// owner's rights would let everybody in, so whoever signed in has to be a member too. What roles he holds is shown to
-/// himself and superusers alone (AWS: SVV_USER_GRANTS), so of a role that cannot be asked here.
+/// owner's rights would let everybody in, so whoever signed in has to be a member too, or a superuser.
 pub(super) fn procedure_body(spec: &Spec) -> Sql {
     let (system, variable, userid) = (of_system(spec, PROFILE), literal(&spec.variable()), profile_columns(spec));
-    let member = match spec.impersonation.as_ref().filter(|actors| actors.kind == ActorKind::Group) {
-        None => sql!(""),
-        Some(group) => sql!(
-            "
-  SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u, pg_catalog.pg_group g WHERE u.usename = session_user AND g.groname = {} AND ',' || pg_catalog.array_to_string(g.grolist, ',') || ',' LIKE '%,' || u.usesysid::varchar || ',%';
+    let member = caller_is_member(spec).map_or_else(
+        || sql!(""),
+        |caller_is_member| {
+            sql!(
+                "{}
   IF found_rows = 0 THEN
     SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u WHERE u.usename = session_user AND (u.usesuper OR u.usename = current_user);
   END IF;
   IF found_rows = 0 THEN
     RAISE EXCEPTION 'user % may not act for others', caller;
   END IF;",
-            literal(&group.name)
-        ),
-    };
+                caller_is_member
+            )
+        },
+    );
     sql!(
         "
 DECLARE
@@ -169,6 +169,28 @@ END;
         bare(&userid[0]),
         of_system(spec, KEY)
     )
+}
+
+/// Counts whether the caller is a member. What roles a user holds is shown to the user and superusers alone (AWS:
+/// SVV_USER_GRANTS), so of a role only the members that are declared can be told.
+fn caller_is_member(spec: &Spec) -> Option<Sql> {
+    let actors = spec.impersonation.as_ref()?;
+    match actors.kind {
+        ActorKind::Group => Some(sql!(
+            "
+  SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u, pg_catalog.pg_group g WHERE u.usename = session_user AND g.groname = {} AND ',' || pg_catalog.array_to_string(g.grolist, ',') || ',' LIKE '%,' || u.usesysid::varchar || ',%';",
+            literal(&actors.name)
+        )),
+        ActorKind::Role => {
+            let members = spec.members.as_ref()?;
+            let is_one = members.iter().map(|name| sql!(" OR u.usename = {}", literal(name)));
+            Some(sql!(
+                "
+  SELECT INTO found_rows pg_catalog.count(*) FROM pg_catalog.pg_user u WHERE u.usename = session_user AND (1 = 0{});",
+                Sql::join("", is_one)
+            ))
+        }
+    }
 }
 
 /// What the procedure's search_path is set to: nothing of anybody's.

@@ -353,6 +353,7 @@ mod tests {
             impersonation: None,
             marker_owner: None,
             external_schemas: Default::default(),
+            members: None,
             key_version: None,
             allowed_readers: Default::default(),
         };

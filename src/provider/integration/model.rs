@@ -45,6 +45,7 @@ pub(super) struct ImpersonationBlock {
     #[serde(rename = "type")]
     kind: Option<ActorKind>,
     key_version: Option<i64>,
+    members: Option<BTreeSet<String>>,
 }
 
 /// An integration.
@@ -117,6 +118,7 @@ impl Settings {
             prefix: self.prefix.clone(),
             system_user: self.system_user_name(),
             impersonation: self.impersonation(),
+            members: self.impersonation.as_ref().and_then(|block| block.members.clone()),
             marker_owner: self.marker_owner.clone(),
             external_schemas: self.external_schemas.clone().unwrap_or_default(),
             key_version: self.impersonation.as_ref().and_then(|block| block.key_version),

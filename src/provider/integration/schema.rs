@@ -170,12 +170,13 @@ fn blocks(schema: Schema<Configured>) -> Schema<Configured> {
 }
 
 /// The block `impersonation`.
-pub(super) fn impersonation() -> [(&'static str, Attribute); 4] {
+pub(super) fn impersonation() -> [(&'static str, Attribute); 5] {
     [
         ("enabled", boolean().doc("Default: `false`.")),
         ("name", string().check(plain("impersonation.name")).doc("Name of the group or role. Default: `<prefix>_impersonator_role`. Another name drops the old one with its members.")),
         ("type", string().one_of(&["group", "role"]).doc("`group`, which only superusers make, or `role`. Default: `group`.")),
         ("key_version", number().doc("Any whole number. Whenever it changes, the warehouse makes a new key, which ends every impersonation that goes on.")),
+        ("members", set(string()).doc("The users who may act for others. They are put into the group or get the role, and others lose it. With `type = \"role\"` the procedure refuses everybody else by name. Left out: members are whoever is given the group or role elsewhere.")),
     ]
 }
 

@@ -70,6 +70,7 @@ impl DataSource for IntegrationScripts {
                             ("name", string().doc("Name of the group or role.")),
                             ("type", string().doc("`group` or `role`.")),
                             ("key_version", crate::terraform::number().doc("The version of the key.")),
+                            ("members", crate::terraform::set(string()).doc("The members that were declared.")),
                         ])
                         .doc("The block, as it was."),
                     ),
