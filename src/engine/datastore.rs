@@ -6,6 +6,7 @@ pub mod grantee;
 pub mod import;
 #[cfg(test)]
 mod life_tests;
+pub mod listing;
 pub mod missing;
 pub mod owners;
 pub mod refusal;
@@ -34,6 +35,7 @@ pub use crate::engine::datastore::declared::{Before, Ids};
 use crate::engine::datastore::found::found_by_id;
 pub use crate::engine::datastore::found::{Found, found};
 pub use crate::engine::datastore::import::{Imported, grant_role_present, import_lookup};
+pub use crate::engine::datastore::listing::{Listed, list};
 use crate::engine::datastore::missing::lacks;
 pub use crate::engine::datastore::missing::missing;
 pub use crate::engine::datastore::owners::{Warning, public_create_warning, warnings};

@@ -2,6 +2,7 @@
 
 mod import;
 mod kept;
+pub(super) mod listed;
 mod model;
 mod plan;
 mod schema;

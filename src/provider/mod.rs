@@ -25,6 +25,7 @@ pub use configured::Configured;
 pub use connection::Connection;
 pub use connection_test::ConnectionTest;
 pub use datastore::Datastore;
+pub use datastore::listed::Datastores;
 pub use iam_policy_document::IamPolicyDocument;
 pub use integration::Integration;
 pub use integration::listed::Integrations;
@@ -70,6 +71,7 @@ impl Provider for Redshift {
             .data_source::<Schemas>()
             .data_source::<Catalog>()
             .data_source::<IamPolicyDocument>()
+            .data_source::<Datastores>()
             .data_source::<Integrations>()
             .data_source::<IntegrationScripts>()
     }

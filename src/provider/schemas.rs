@@ -1,14 +1,16 @@
 //! The data source `redshift_schemas`: the schemas of a database, without the system's own.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::configured::Configured;
 use super::errors;
 use super::link;
 use super::settings::Place;
-use crate::engine::catalog::schemas::{SchemaInfo, schemas};
+use crate::engine::catalog::schemas::{Names, SchemaInfo, schemas};
 use crate::engine::error::Error;
-use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, list, list_of, string};
+use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, list, list_of, set, string};
 
 /// The data source `redshift_schemas`.
 pub struct Schemas;
@@ -18,6 +20,8 @@ pub struct Schemas;
 pub struct Model {
     database: String,
     like: Option<String>,
+    like_any: Option<BTreeSet<String>>,
+    not_like: Option<BTreeSet<String>>,
 }
 
 impl DataSource for Schemas {
@@ -30,6 +34,8 @@ impl DataSource for Schemas {
         link::attributes(schema, Place::DataBlock)
             .setting("database", string().required().doc("Database to look in."))
             .setting("like", string().doc("Pattern of names, as SQL's LIKE has it: `%` is any text, `_` any character, `\\` takes the next one as it is."))
+            .setting("like_any", set(string()).conflicts_with(&["like"]).doc("Several such patterns: a name has to match one of them."))
+            .setting("not_like", set(string()).doc("Patterns of names that are left out."))
             .computed("names", list(string()).doc("Names, in order."))
             .computed(
                 "schemas",
@@ -49,8 +55,11 @@ impl DataSource for Schemas {
     async fn read(data: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let explain = |error: Error| errors::on_attribute(&error, &data.hints(), cx.config());
         let warehouse = data.warehouse(&link::known(cx.config())?, cx.cancelled()).await.map_err(explain)?;
-        let found =
-            schemas(&warehouse, &wanted.database, wanted.like.as_deref(), cx.cancelled()).await.map_err(explain)?;
+        let names = Names {
+            like: wanted.like.map(|one| vec![one]).or(wanted.like_any.map(|several| several.into_iter().collect())),
+            not_like: wanted.not_like.into_iter().flatten().collect(),
+        };
+        let found = schemas(&warehouse, &wanted.database, &names, cx.cancelled()).await.map_err(explain)?;
         let row = |schema: &SchemaInfo| {
             Value::object([
                 ("name", schema.name.as_str().into()),

@@ -160,3 +160,84 @@ output "endpoint" {{
     workspace.plan().assert_empty();
     workspace.destroy();
 }
+
+/// Several patterns, and names that are left out.
+#[test]
+fn schemas_are_chosen_by_several_patterns() {
+    let warehouse = Warehouse::start();
+    for schema in ["mart_a", "mart_b", "mart_tmp", "raw_a", "other"] {
+        warehouse.sql("dev", &format!("CREATE SCHEMA {schema}"));
+    }
+    let workspace = Workspace::on(&warehouse);
+    let choose = |patterns: &str| {
+        workspace.write(&format!(
+            "provider \"redshift\" {{}}\ndata \"redshift_schemas\" \"s\" {{\n  database = \"dev\"\n  {patterns}\n}}\noutput \"names\" {{\n  value = data.redshift_schemas.s.names\n}}\n"
+        ));
+        workspace.apply();
+        workspace.output("names")
+    };
+    let chosen = choose("like_any = [\"mart%\", \"raw%\"]\n  not_like = [\"%tmp\", \"%\\\\_b\"]");
+    assert_eq!(chosen, json!(["mart_a", "raw_a"]));
+    assert_eq!(choose("like_any = []"), json!([]));
+    let names = choose("like = \"mart%\"\n  not_like = [\"mart_a\"]");
+    assert_eq!(names, json!(["mart_b", "mart_tmp"]));
+}
+
+const PASSWORD: &str = "Planter-secret-1";
+
+/// Proves: Q40
+#[test]
+fn datastores_are_listed_and_imported_by_what_is_listed() {
+    let warehouse = Warehouse::start();
+    for statement in [
+        "CREATE SCHEMA sales",
+        "CREATE TABLE sales.orders (id integer)",
+        "CREATE SCHEMA findings",
+        "CREATE USER tool PASSWORD DISABLE",
+        &format!("CREATE USER planter PASSWORD '{PASSWORD}'"),
+    ] {
+        warehouse.sql("dev", statement);
+    }
+    let workspace = Workspace::on(&warehouse);
+    let store = |name: &str, schema: &str, writes: bool| {
+        format!(
+            "resource \"redshift_datastore\" \"{name}\" {{\n  name            = \"{name}\"\n  database        = \"dev\"\n  schema          = \"{schema}\"\n  enrichment_only = {writes}\n  service_user {{\n    name = \"tool\"\n  }}\n}}\n"
+        )
+    };
+    let both = format!("{}{}", store("source", "sales", false), store("findings", "findings", true));
+    workspace.write(&format!("provider \"redshift\" {{}}\n{both}"));
+    workspace.apply();
+    // Of that shape, but not ours.
+    for statement in ["CREATE ROLE maker", "GRANT CREATE ROLE TO ROLE maker", "GRANT ROLE maker TO planter"] {
+        warehouse.sql("dev", statement);
+    }
+    warehouse.sql_as("planter", PASSWORD, "dev", "CREATE ROLE tfds_0123456789").expect("may make roles");
+    warehouse.sql("dev", "GRANT USAGE ON SCHEMA sales TO ROLE tfds_0123456789");
+    let lookup = "data \"redshift_datastores\" \"all\" {\n  database = \"dev\"\n}\noutput \"all\" {\n  value = data.redshift_datastores.all.datastores\n}\n";
+    workspace.write(&format!("provider \"redshift\" {{}}\n{both}{lookup}"));
+    workspace.apply();
+    let all = workspace.output("all");
+    let all = all.as_array().expect("is a list");
+    let seen: Vec<_> = all.iter().map(|one| (&one["schema"], &one["enrichment_only"], &one["service_user"])).collect();
+    let (tool, sales) = (json!("tool"), json!("sales"));
+    assert_eq!(seen.len(), 3, "{all:?}");
+    assert!(
+        seen.contains(&(&json!("findings"), &json!(true), &tool)) && seen.contains(&(&sales, &json!(false), &tool))
+    );
+    let planted = all.iter().find(|one| one["grant_role"] == "tfds_0123456789").expect("is listed");
+    assert_eq!((&planted["id"], &planted["grant_role_owner"]), (&json!(null), &json!("planter")));
+
+    // Each id leads back to the same datastore.
+    let again = Workspace::on(&warehouse);
+    again.write(&format!("provider \"redshift\" {{}}\n{both}"));
+    for (name, schema) in [("source", "sales"), ("findings", "findings")] {
+        let found = all.iter().find(|one| one["schema"] == schema && !one["id"].is_null()).expect("has an id");
+        let imported = again.import(&format!("redshift_datastore.{name}"), found["id"].as_str().expect("a text"));
+        assert_eq!(imported.code, 0, "{}", imported.text());
+        assert_eq!(again.values(&format!("redshift_datastore.{name}"))["grant_role"], found["grant_role"]);
+    }
+    let before = warehouse.dump_all();
+    again.apply();
+    again.plan().assert_empty();
+    assert_eq!(warehouse.dump_all(), before, "an import changes nothing");
+}

@@ -16,12 +16,28 @@ pub struct SchemaInfo {
     pub kind: &'static str,
 }
 
-/// The schemas whose names match the LIKE pattern (`%` for any characters, `_` for one, `\` before either for itself),
-/// or all, by name.
+/// Which schemas are asked for, by LIKE patterns of their names (`%` for any characters, `_` for one, `\` before either
+/// for itself).
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// A name has to match one of them; `None`: every name does.
+    pub like: Option<Vec<String>>,
+    /// And none of these.
+    pub not_like: Vec<String>,
+}
+
+impl Names {
+    fn include(&self, name: &str, case_sensitive: bool) -> bool {
+        let matches = |pattern: &String| is_like(name, pattern, case_sensitive);
+        self.like.as_ref().is_none_or(|like| like.iter().any(matches)) && !self.not_like.iter().any(matches)
+    }
+}
+
+/// The schemas that are asked for, by name.
 pub async fn schemas(
     warehouse: &Warehouse,
     database: &str,
-    pattern: Option<&str>,
+    names: &Names,
     cancel: &CancellationToken,
 ) -> Result<Vec<SchemaInfo>, Error> {
     check_name(database).map_err(|problem| Error::setting("database", format!("In database: {problem}.")))?;
@@ -38,7 +54,7 @@ pub async fn schemas(
     Ok(snapshot
         .schemas
         .iter()
-        .filter(|schema| pattern.is_none_or(|pattern| is_like(&schema.name, pattern, case_sensitive)))
+        .filter(|schema| names.include(&schema.name, case_sensitive))
         .map(|schema| SchemaInfo {
             name: schema.name.clone(),
             owner: principals.name_of(schema.owner),
@@ -48,7 +64,7 @@ pub async fn schemas(
 }
 
 /// Whether a name matches a LIKE pattern; without `case_sensitive` ASCII letters are folded.
-pub fn is_like(name: &str, pattern: &str, case_sensitive: bool) -> bool {
+fn is_like(name: &str, pattern: &str, case_sensitive: bool) -> bool {
     let (name, pattern) =
         if case_sensitive { (name.to_owned(), pattern.to_owned()) } else { (fold_ascii(name), fold_ascii(pattern)) };
     let name: Vec<char> = name.chars().collect();

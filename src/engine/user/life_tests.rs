@@ -3,7 +3,7 @@
 use redshift_standin::{Action, Fault};
 use secrecy::SecretString;
 
-use crate::engine::catalog::schemas::schemas;
+use crate::engine::catalog::schemas::{Names, schemas};
 use crate::engine::catalog::sync::{Summary, sync};
 use crate::engine::error::{Error, Hints};
 use crate::engine::session::validation::{Status, validate};
@@ -454,7 +454,7 @@ async fn an_external_schema_is_one_of_its_own() {
     trial
         .admin("dev", "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'lake' IAM_ROLE 'arn:aws:iam::1:role/x'")
         .await;
-    let all = schemas(&trial.warehouse(), "dev", None, &trial.never).await.expect("lists");
+    let all = schemas(&trial.warehouse(), "dev", &Names::default(), &trial.never).await.expect("lists");
     let listed: Vec<(&str, &str, &str)> =
         all.iter().map(|schema| (schema.name.as_str(), schema.owner.as_str(), schema.kind)).collect();
     assert_eq!(
@@ -466,7 +466,14 @@ async fn an_external_schema_is_one_of_its_own() {
             ("quality", "awsuser", "local"),
         ]
     );
-    let some = schemas(&trial.warehouse(), "dev", Some("%AL%"), &trial.never).await.expect("lists");
+    let some = schemas(
+        &trial.warehouse(),
+        "dev",
+        &Names { like: Some(vec!["%AL%".to_owned()]), ..Names::default() },
+        &trial.never,
+    )
+    .await
+    .expect("lists");
     assert_eq!(some.iter().map(|schema| schema.name.as_str()).collect::<Vec<_>>(), ["quality"]);
     assert_eq!(sync(&trial.warehouse(), "dev", "lake", &[], &trial.never).await, Ok(vec![]));
 
