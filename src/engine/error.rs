@@ -291,7 +291,11 @@ impl Error {
         match self {
             Self::Setting { setting, message } => match source(setting) {
                 variable if variable.starts_with("REDSHIFT_") => {
-                    let detail = format!("The environment variable {variable} says {setting}. {message}");
+                    let whole = match setting {
+                        "host" => " In the environment these are REDSHIFT_HOST, REDSHIFT_PORT and REDSHIFT_DATABASE.",
+                        _ => "",
+                    };
+                    let detail = format!("This is the environment variable {variable}. {message}{whole}");
                     Self::refused(format!("Bad {variable}"), detail)
                 }
                 _ => Self::Setting { setting, message },

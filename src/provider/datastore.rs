@@ -45,7 +45,7 @@ impl Resource for Datastore {
         place::plan(data, plan, role.as_deref().map_or(place::Mark::None, place::Mark::Role)).await?;
         schema::plan_grants(plan);
         plan::choose_role_name(data, plan).await?;
-        plan::name_role_in_script(data, plan).await?;
+        plan::name_role_in_script(plan);
         plan::look_at_changes(data, plan).await?;
         schema::plan_without_a_call(plan)?;
         schema::refuse_own_link(plan)?;
@@ -233,7 +233,7 @@ fn set_role(rights: &Wanted, cx: &mut Change<'_>) {
     if let (true, Some(role), Ok(scripted)) =
         (cx.planned().at("script").is_unknown(), rights.role(), cx.planned().decode::<Scripted>())
     {
-        cx.set("script", datastore::script(&scripted.through(role), None));
+        cx.set("script", datastore::script(&scripted.through(role), cx.private(kept::EXTERNAL).is_some()));
     }
 }
 
@@ -283,9 +283,12 @@ async fn look(
             Err(error) => cx.warn(errors::warning(&error, &data.hints())),
         }
     }
-    // The plan of a schema that was not there yet could not know it.
-    if found.schema.as_ref().is_some_and(|schema| schema.external) {
-        let script = datastore::script(&rights, Some(true));
+    let is_external = found.schema.as_ref().is_some_and(|schema| schema.external);
+    if found.schema.is_some() {
+        cx.set_private(kept::EXTERNAL, if is_external { true.into() } else { serde_json::Value::Null });
+    }
+    if is_external {
+        let script = datastore::script(&rights, true);
         if cx.prior().at("script").as_str().is_some_and(|before| before != script) {
             cx.set("script", script);
         }

@@ -73,7 +73,7 @@ fn the_example_of_the_readme_gives_no_warning() {
     workspace.without("REDSHIFT_HOST").without("REDSHIFT_PORT").without("REDSHIFT_USER");
     workspace.env("REDSHIFT_HOSTADDR", &format!("127.0.0.1:{}", warehouse.port()));
     warehouse.sql("dev", &format!("CREATE USER platform PASSWORD '{}' CREATEUSER", warehouse.password()));
-    let owner = "etl";
+    let owner = "maker";
     warehouse.sql("dev", &format!("CREATE USER {owner} PASSWORD DISABLE"));
     for schema in ["finance", "sales"] {
         let there = warehouse.sql("dev", &format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'"));

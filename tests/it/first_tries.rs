@@ -94,7 +94,8 @@ fn what_the_environment_says_and_is_not_used() {
     let password = "provider \"redshift\" {\n  password = \"CANARY-Word-1\"\n}\n";
     stage.plan("password_beside_the_environment", &format!("{password}{}", connection("")));
     let serverless = "provider \"redshift\" {\n  workgroup_name = \"analytics\"\n}\n";
-    stage.plan("serverless_beside_a_user", &format!("{serverless}{}", connection("")));
+    let one = connection("  workgroup_name = \"analytics\"\n");
+    stage.plan("serverless_beside_a_user", &format!("{PROVIDER}{one}"));
     stage.workspace.without("REDSHIFT_PASSWORD");
     stage.plan("serverless_beside_a_user_without_password", &format!("{serverless}{}", connection("")));
     let host = format!("provider \"redshift\" {{\n  host     = \"{WORKGROUP_HOST}\"\n  username = \"ann\"\n}}\n");

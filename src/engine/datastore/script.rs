@@ -24,8 +24,8 @@ impl Part {
 }
 
 /// Everything the datastore wants, as statements that can be run again and again, each with a comment. What an apply
-/// runs is this, less what is there. Whether the schema is `external` is not known before it is seen.
-pub fn script(wanted: &Wanted, external: Option<bool>) -> String {
+/// runs is this, less what is there. That the schema is `external` is not known before it is seen.
+pub fn script(wanted: &Wanted, external: bool) -> String {
     // Names stand in comments, which a line break would end.
     if let Err(problem) = wanted.check() {
         return format!("-- {}\n", problem.detail());
@@ -37,7 +37,7 @@ pub fn script(wanted: &Wanted, external: Option<bool>) -> String {
         lines.push("-- grant_role is not used: without service_user nothing is granted.".to_owned());
         lines.push(format!("-- Schema {schema} of database {database} is {mode}. The connection's own user needs:"));
         // Only comments, so nobody can run it with the word that stands for the user.
-        let parts = parts(wanted, &sql!("<user>"), None, external == Some(true));
+        let parts = parts(wanted, &sql!("<user>"), None, external);
         let statements = parts.iter().flat_map(|part| &part.statements);
         lines.extend(statements.map(|statement| format!("-- {statement};")));
         return lines.join("\n") + "\n";
@@ -61,15 +61,14 @@ pub fn script(wanted: &Wanted, external: Option<bool>) -> String {
         grantee.kind,
         ident(&grantee.name)
     ));
-    lines.extend(
+    lines.push(
         match external {
-            Some(true) => Some("-- The schema is external: what is in it, AWS gives to the schema's own IAM role."),
-            Some(false) => None,
-            None => Some("-- Should the schema be external, only USAGE on it and TEMP on the database are granted."),
+            true => "-- The schema is external: what is in it, AWS gives to the schema's own IAM role.",
+            false => "-- Should the schema be external, only USAGE on it and TEMP on the database are granted.",
         }
-        .map(str::to_owned),
+        .to_owned(),
     );
-    for part in parts(wanted, &holder.sql(), role, external == Some(true)) {
+    for part in parts(wanted, &holder.sql(), role, external) {
         lines.push(format!("-- {}", part.comment));
         lines.extend(part.statements.iter().map(|statement| format!("{statement};")));
         lines.extend(part.example.iter().map(|statement| format!("-- {statement};")));
@@ -140,40 +139,36 @@ mod tests {
         let derived = |wanted: Wanted| Wanted { future: FutureTables::Owners(Vec::new()), ..wanted };
         let store = |wanted: Wanted| Wanted { write: true, ..wanted };
         let group = |wanted: Wanted| Wanted { grantee: Some(Grantee::group("readers")), ..wanted };
-        golden("script_source_role.sql", &script(&by_role(), Some(false)));
-        golden("script_source_role_owners_unknown.sql", &script(&derived(by_role()), Some(false)));
+        golden("script_source_role.sql", &script(&by_role(), false));
+        golden("script_source_role_owners_unknown.sql", &script(&derived(by_role()), false));
         golden(
             "script_store_role_schema.sql",
-            &script(&store(Wanted { future: FutureTables::Schema, ..by_role() }), Some(false)),
+            &script(&store(Wanted { future: FutureTables::Schema, ..by_role() }), false),
         );
-        golden("script_store_direct.sql", &script(&store(direct()), Some(false)));
-        golden(
-            "script_source_group.sql",
-            &script(&group(Wanted { future: FutureTables::None, ..direct() }), Some(false)),
-        );
-        golden("script_source_role_not_seen.sql", &script(&by_role(), None));
-        golden("script_source_role_external.sql", &script(&by_role(), Some(true)));
-        golden("script_source_nobody.sql", &script(&Wanted { grantee: None, ..derived(direct()) }, None));
+        golden("script_store_direct.sql", &script(&store(direct()), false));
+        golden("script_source_group.sql", &script(&group(Wanted { future: FutureTables::None, ..direct() }), false));
+        golden("script_source_role_external.sql", &script(&by_role(), true));
+        golden("script_source_nobody.sql", &script(&Wanted { grantee: None, ..derived(direct()) }, false));
     }
 
     #[test]
     fn a_role_whose_name_is_not_known_yet_has_a_word_in_its_place() {
-        let unknown = script(&Wanted { through: Through::Role(ROLE.into()), ..by_role() }, Some(false));
+        let unknown = script(&Wanted { through: Through::Role(ROLE.into()), ..by_role() }, false);
         let first = unknown.lines().next().map(str::to_owned).unwrap_or_default();
         assert!(first.starts_with("-- grant_role stands for"), "{first}");
         assert!(unknown.contains("CREATE ROLE \"grant_role\";"), "{unknown}");
-        assert!(script(&by_role(), None).contains("CREATE ROLE \"tfds_0123456789\";"));
+        assert!(script(&by_role(), false).contains("CREATE ROLE \"tfds_0123456789\";"));
     }
 
     #[test]
     fn a_name_cannot_end_a_comment() {
         for name in ["a\nDROP SCHEMA x", "a\u{2028}b", "a\rb"] {
             for wanted in [Wanted { schema: name.into(), ..direct() }, Wanted { database: name.into(), ..direct() }] {
-                let text = script(&wanted, None);
+                let text = script(&wanted, false);
                 assert!(text.starts_with("-- ") && text.lines().count() == 1 && !text.contains("DROP"), "{text}");
             }
         }
-        let hostile = script(&Wanted { schema: "x\"; DROP SCHEMA y; --".into(), grantee: None, ..direct() }, None);
+        let hostile = script(&Wanted { schema: "x\"; DROP SCHEMA y; --".into(), grantee: None, ..direct() }, false);
         assert!(hostile.lines().all(|line| line.starts_with("-- ")), "{hostile}");
     }
 }

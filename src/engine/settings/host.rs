@@ -113,7 +113,7 @@ fn of_url(written: &str) -> String {
     }
     let lines = lines(host, port, database);
     if is_connection && place == rest {
-        format!("{PROBLEM}: write {lines}; or in place of all three connection_string = \"{written}\".")
+        format!("{PROBLEM}: write {lines}; or, in place of all of these, connection_string = \"{written}\".")
     } else {
         format!("{PROBLEM}: write {lines}.")
     }
@@ -243,7 +243,7 @@ mod tests {
             ("h:5439", "host = \"h\", port = 5439."),
             ("h.x:5439/dev", "host = \"h.x\", port = 5439, database = \"dev\"."),
             ("https://h", "URL: write host = \"h\"."),
-            ("jdbc:redshift://h.x:5439/dev", "write host = \"h.x\", port = 5439, database = \"dev\"; or in place"),
+            ("jdbc:redshift://h.x:5439/dev", "write host = \"h.x\", port = 5439, database = \"dev\"; or, in place"),
             ("jdbc:redshift://h.x:5439/dev?password=secret", "database = \"dev\"."),
             ("https://h:secret/x/y", "host name alone"),
             ("u:secret@h", "login"),

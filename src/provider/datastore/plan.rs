@@ -43,32 +43,32 @@ pub(super) async fn choose_role_name(data: &Configured, plan: &mut Plan<'_>) -> 
 }
 
 /// Writes the script of what is planned with the role's name, which the apply may be the first to know, and for what the
-/// schema is, where that can be seen.
-pub(super) async fn name_role_in_script(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+/// schema is, where that was seen.
+pub(super) fn name_role_in_script(plan: &mut Plan<'_>) {
     let is_new = plan.is_create() || plan.planned().at("script") != plan.prior().at("script");
     if !is_new || plan.planned().at("script").is_unknown() {
-        return Ok(());
+        return;
     }
     let role = plan.planned().at("grant_role").clone();
     if role.is_unknown() {
         plan.set("script", Value::Unknown);
-        return Ok(());
+        return;
     }
-    let Ok(scripted) = plan.planned().decode::<Scripted>() else { return Ok(()) };
+    let Ok(scripted) = plan.planned().decode::<Scripted>() else { return };
     let rights = match role.as_str() {
         Some(role) => scripted.through(role),
         None => scripted.rights(Some(false)),
     };
-    let seen = look(data, plan, &rights, &Before::default()).await?;
-    let external = seen.and_then(|found| found.schema).map(|schema| schema.external);
+    // From what a refresh kept: the apply plans once more, and must come to the same.
+    let external = plan.private(kept::EXTERNAL).is_some();
     plan.set("script", script(&rights, external));
-    Ok(())
 }
 
 /// What an update should be told of before it is applied: that another case of the schema's name is another schema here,
 /// and what stays with the user whose place another one takes.
 pub(super) async fn look_at_changes(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
-    if plan.is_create() || !plan.settings_changed() {
+    // Nothing may be planned by an apply that was not planned before.
+    if plan.is_create() || !plan.settings_changed() || !data.makes_a_plan() {
         return Ok(());
     }
     let (Ok(wanted), Ok(declared)) = (plan.planned().decode::<Scripted>(), plan.prior().decode::<Scripted>()) else {

@@ -111,7 +111,7 @@ pub(super) fn schema() -> Schema<Configured> {
                 "The whole wanted state as SQL, known before anything runs. What an apply sends is this less what is there already. It \
                  names the role of `grant_role`; only where the plan\n                 cannot know that name does the word `grant_role` stand in its place.",
             ),
-            |_: &Configured, scripted: Scripted| script(&scripted.rights(None), None).into(),
+            |_: &Configured, scripted: Scripted| script(&scripted.rights(None), false).into(),
         )
         .observed("connected", boolean().doc("Whether the last read could sign in."))
         .observed(
@@ -204,7 +204,7 @@ pub(super) fn check_service_user(config: &Value, d: &mut Diagnostics) {
     let names_owners = !config.at("service_user.default_privileges_for").is_null();
     if let (true, Some("schema" | "none")) = (names_owners, text("future_tables").as_deref()) {
         let detail = "`default_privileges_for` names the owners that `future_tables = \"owners\"` covers. Leave one of the two out.";
-        d.push(Diagnostic::error("These exclude each other", detail).at("service_user.default_privileges_for"));
+        d.push(Diagnostic::error("default_privileges_for does not go with this future_tables", detail).at("service_user.default_privileges_for"));
     }
 }
 
@@ -268,7 +268,7 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
     }
     let found_direct = !plan.is_create() && user.grant_through.is_none() && !uses_role;
     if let (true, true, Ok(scripted)) = (found_direct, plan.settings_changed(), plan.planned().decode::<Scripted>()) {
-        plan.set("script", script(&scripted.rights(Some(false)), None));
+        plan.set("script", script(&scripted.rights(Some(false)), false));
     }
     let named = user.default_privileges_for.as_ref().filter(|named| !named.is_empty());
     let were_named = matches!(prior.at("service_user.default_privileges_for"), Value::List(named) if !named.is_empty());
