@@ -204,7 +204,10 @@ pub(super) fn check_service_user(config: &Value, d: &mut Diagnostics) {
     let names_owners = !config.at("service_user.default_privileges_for").is_null();
     if let (true, Some("schema" | "none")) = (names_owners, text("future_tables").as_deref()) {
         let detail = "`default_privileges_for` names the owners that `future_tables = \"owners\"` covers. Leave one of the two out.";
-        d.push(Diagnostic::error("default_privileges_for does not go with this future_tables", detail).at("service_user.default_privileges_for"));
+        d.push(
+            Diagnostic::error("default_privileges_for does not go with this future_tables", detail)
+                .at("service_user.default_privileges_for"),
+        );
     }
 }
 

@@ -278,7 +278,7 @@ mod tests {
         };
         let null =
             |names: &[&str]| names.iter().map(|name| format!("Missing required argument @ {name}")).collect::<Vec<_>>();
-        assert_eq!(problems(Value::object([])), null(&["name", ""]));
+        assert_eq!(problems(Value::object([])), null(&["name", "secret"]));
         let named =
             |name: &str, value: Value| Value::object([("name", "n".into()), ("secret", Value::Unknown), (name, value)]);
         assert!(problems(named("block", Value::Unknown)).is_empty());
