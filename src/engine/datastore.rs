@@ -182,6 +182,7 @@ async fn attempt(
     was_there.extend(there_before(&found, &wanted, before, &others));
     let sent = Sent { wanted: wanted.clone(), was_there: !was_there.is_empty() };
     warnings.extend(was_there);
+    warnings.extend(owners::tables_that_stay(&found, &wanted, before));
     let steps = steps(&found, &wanted, before, &others);
     if !steps.is_empty() {
         *planned = Some(sent.clone());

@@ -148,6 +148,8 @@ pub struct SignInError {
     pub user_source: String,
     /// Where the password came from, in words.
     pub password_source: String,
+    /// What shows that the password was stored wrongly; nothing of it is repeated.
+    pub password_remark: Option<&'static str>,
     /// Whether the line was encrypted.
     pub encrypted: bool,
 }
@@ -279,6 +281,25 @@ impl Error {
     pub fn about_secret(self) -> Self {
         match self {
             Self::Setting { message, .. } => Self::setting("secret_id", format!("In the secret: {message}")),
+            other => other,
+        }
+    }
+
+    /// The same error, named after the variable of the environment that its setting came from, if it came from one.
+    #[must_use]
+    pub fn of_variable(self, source: impl Fn(&'static str) -> &'static str) -> Self {
+        match self {
+            Self::Setting { setting, message } => match source(setting) {
+                variable if variable.starts_with("REDSHIFT_") => {
+                    let whole = match setting {
+                        "host" => " In the environment these are REDSHIFT_HOST, REDSHIFT_PORT and REDSHIFT_DATABASE.",
+                        _ => "",
+                    };
+                    let detail = format!("This is the environment variable {variable}. {message}{whole}");
+                    Self::refused(format!("Bad {variable}"), detail)
+                }
+                _ => Self::Setting { setting, message },
+            },
             other => other,
         }
     }

@@ -16,6 +16,7 @@ mod cell;
 pub mod datastore;
 pub mod error;
 pub mod names;
+pub mod partition;
 pub mod password;
 pub mod rights;
 pub mod run;

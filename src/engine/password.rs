@@ -25,6 +25,23 @@ pub fn problems(password: &str) -> Vec<&'static str> {
     rules.into_iter().filter(|(kept, _)| !kept).map(|(_, sentence)| sentence).collect()
 }
 
+/// What shows that a login's password was stored wrongly, so that it is none; nothing of it is repeated.
+pub fn stored_wrongly(password: &str) -> Option<&'static str> {
+    if password.ends_with(['\n', '\r']) {
+        return Some("It ends in a line break, which no password of Redshift does: store it again without one.");
+    }
+    if password.starts_with(char::is_whitespace) || password.ends_with(char::is_whitespace) {
+        return Some("It begins or ends with a blank, which no password of Redshift does: store it again without.");
+    }
+    let is_object = || serde_json::from_str::<serde_json::Value>(password).is_ok_and(|value| value.is_object());
+    if password.starts_with('{') && is_object() {
+        return Some(
+            "It is a JSON object, and was taken as it is, for a password: store the password alone there, or the object as a secret in Secrets Manager (secret_id).",
+        );
+    }
+    None
+}
+
 /// `md5` and the MD5 of password and user name: what Redshift stores by default. Every client can log in with it. The
 /// name must be the one that is stored (quoted names keep their case); renaming makes it useless.
 pub fn md5(user: &str, password: &SecretString) -> SecretString {
@@ -54,6 +71,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_password_that_was_stored_wrongly_shows_it() {
+        for (password, words) in [
+            ("Abcdefg1\n", Some("line break")),
+            ("Abcdefg1\r\n", Some("line break")),
+            (" Abcdefg1", Some("blank")),
+            ("{\"password\": \"Abcdefg1\"}", Some("JSON")),
+            ("{\"password\": \"Abcdefg1\"}\n", Some("line break")),
+            ("{Abcdefg1", None),
+            ("Abcdefg1", None),
+        ] {
+            let told = stored_wrongly(password);
+            assert_eq!(told.is_some(), words.is_some(), "{password:?}");
+            assert!(told.unwrap_or_default().contains(words.unwrap_or_default()), "{password:?}: {told:?}");
+            assert!(!told.unwrap_or_default().contains("Abcdefg1"));
+        }
+    }
 
     #[test]
     fn each_broken_rule_is_one_sentence() {

@@ -139,6 +139,11 @@ impl Rights {
         self.0 == 0
     }
 
+    /// The same for whoever has it by reference.
+    pub fn is_none(&self) -> bool {
+        self.0 == 0
+    }
+
     /// Adds one.
     pub fn insert(&mut self, privilege: Privilege) {
         self.0 |= privilege.bit();

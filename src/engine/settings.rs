@@ -97,6 +97,9 @@ pub struct Settings {
     /// Where a setting came from, if not from the setting of its own name (`connection_string`, `REDSHIFT_HOST`).
     #[serde(skip)]
     pub sources: BTreeMap<&'static str, &'static str>,
+    /// Why a variable of the environment that says a setting was not used, as a sentence.
+    #[serde(skip)]
+    pub unused: BTreeMap<&'static str, String>,
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {

@@ -73,7 +73,7 @@ pub(super) fn schema() -> Schema<()> {
         )
         .setting(
             "max_sessions",
-            number().doc("Most sessions at a time in one database. Default: `4`."),
+            number().between(1, 65535).doc("Most sessions at a time in one database. Default: `4`."),
         )
         .setting(
             "statement_timeout",
@@ -103,6 +103,10 @@ pub(super) fn schema() -> Schema<()> {
 /// What is wrong with the provider block by itself.
 pub(super) fn check(config: &Value, d: &mut Diagnostics) {
     settings::check(config, "", Place::Provider, d);
+    // What was refused on its attribute does not fit what is read here either.
+    if d.has_errors() {
+        return;
+    }
     if let Err(error) = written(config).and_then(|(written, _)| {
         Defaults::new(written, &Environment::default(), LABEL).map_err(|error| errors::of_setting(&error, ""))
     }) && !d.iter().any(|known| known.summary() == error.summary())

@@ -176,7 +176,7 @@ impl Resource for Connection {
     }
 
     async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        let id: ConnectionId = id.parse().map_err(|error| errors::diagnostic(&error, &data.hints()))?;
+        let id: ConnectionId = id.parse().map_err(|error| errors::of_id(data, &error, id, errors::Kind::Connection))?;
         settings::set(id.settings(), cx);
         cx.set("enabled", id.enabled());
         cx.set("id", id.to_string());

@@ -47,6 +47,7 @@ impl Resource for Datastore {
         schema::plan_grants(plan);
         plan::choose_role_name(data, plan).await?;
         plan::name_role_in_script(plan);
+        plan::look_at_changes(data, plan).await?;
         schema::plan_without_a_call(plan)?;
         schema::refuse_own_link(plan)?;
         plan::note(data, plan);
@@ -133,6 +134,10 @@ impl Resource for Datastore {
             .await
             .map_err(|error| explain(data, &error, cx))?;
         let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(data, &error, cx))?;
+        if prior.schema != wanted.schema && facts.case_sensitive {
+            let error = another_schema(&prior.schema, &wanted.schema);
+            return Err(explain(data, &error, cx).into());
+        }
         let mark = kept::mark(cx);
         let others = data.datastores().beside(&warehouse.access().endpoint, Some(&mark));
         let rights = with_role(&warehouse, rights, others, cx).await.map_err(|error| explain(data, &error, cx))?;
@@ -197,6 +202,16 @@ impl Resource for Datastore {
     }
 }
 
+/// Two schemas whose names differ in case only, which the plan could not tell.
+fn another_schema(before: &str, now: &str) -> Error {
+    Error::refused(
+        format!("Schema {now} is another one than {before}"),
+        "This warehouse keeps the case of names (enable_case_sensitive_identifier), which the plan could not see. Nothing was changed. \
+         Plan again while the warehouse can be reached: the datastore is replaced.",
+    )
+    .about("schema")
+}
+
 /// The rights with the name of their role, where the plan could not choose it: the warehouse could not be read then.
 async fn with_role(
     warehouse: &Warehouse,
@@ -219,7 +234,7 @@ fn set_role(rights: &Wanted, cx: &mut Change<'_>) {
     if let (true, Some(role), Ok(scripted)) =
         (cx.planned().at("script").is_unknown(), rights.role(), cx.planned().decode::<Scripted>())
     {
-        cx.set("script", datastore::script(&scripted.through(role)));
+        cx.set("script", datastore::script(&scripted.through(role), cx.private(kept::EXTERNAL).is_some()));
     }
 }
 
@@ -267,6 +282,16 @@ async fn look(
         match read_catalog(warehouse, state, cx).await {
             Ok(catalog) => set_catalog(Some(&catalog), cx),
             Err(error) => cx.warn(errors::warning(&error, &data.hints())),
+        }
+    }
+    let is_external = found.schema.as_ref().is_some_and(|schema| schema.external);
+    if found.schema.is_some() {
+        cx.set_private(kept::EXTERNAL, if is_external { true.into() } else { serde_json::Value::Null });
+    }
+    if is_external {
+        let script = datastore::script(&rights, true);
+        if cx.prior().at("script").as_str().is_some_and(|before| before != script) {
+            cx.set("script", script);
         }
     }
     Ok((datastore::missing(&found, &rights), surplus(&found, &rights)))

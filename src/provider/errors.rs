@@ -1,6 +1,10 @@
 //! The one place where an error of the engine becomes a diagnostic.
 
+use super::configured::Configured;
 use crate::engine::error::{Error, Hints};
+use crate::engine::settings::Settings;
+use crate::engine::settings::defaults::Settled;
+use crate::engine::settings::id::{ConnectionId, example_of_datastore, example_of_user, is_no_id};
 use crate::terraform::{Diagnostic, Value};
 
 /// Settings whose line in a configuration may show a password.
@@ -47,6 +51,35 @@ pub(super) fn on_attribute(error: &Error, hints: &Hints, written: &Value) -> Dia
         Some(place) => diagnostic.at(place.as_str()),
         None => diagnostic,
     }
+}
+
+/// What an import id is to name.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Connection,
+    Datastore,
+    User,
+}
+
+/// What is wrong with an import id, and how the right one looks: for the warehouse of the provider block, where that is
+/// known.
+pub(super) fn of_id(data: &Configured, error: &Error, written: &str, kind: Kind) -> Diagnostic {
+    let here = match data.endpoint(&Settings::default()) {
+        Ok(Settled::Known(endpoint)) => ConnectionId::at(&endpoint).to_string(),
+        _ => "redshift://HOST:PORT".to_owned(),
+    };
+    let (noun, next) = match kind {
+        Kind::Connection => (
+            "connection",
+            format!(
+                "The id of a connection is its settings as a URI, such as {here}/dev. But a connection makes nothing in the warehouse, so \
+                 there is nothing to import: take the import block out, and let the apply create it."
+            ),
+        ),
+        Kind::Datastore => ("datastore", format!("Write it as\n\n  id = \"{here}{}\"", example_of_datastore(written))),
+        Kind::User => ("user", format!("Write it as\n\n  id = \"{here}{}\"", example_of_user(written))),
+    };
+    Diagnostic::error(format!("This is not the id of a {noun}"), format!("{} {next}", is_no_id(written, noun, error)))
 }
 
 /// The settings that say a setting where it is not written itself.

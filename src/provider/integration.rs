@@ -49,7 +49,7 @@ impl Resource for Integration {
         if plan.settings_changed() {
             refuse_what_cannot_be(data, plan)?;
         }
-        secrets::plan(plan);
+        secrets::plan(plan)?;
         if plan.is_create() {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl Resource for Integration {
         if drops_what_is_needed(&prior.settings, &wanted.settings) {
             return Err(Diagnostic::error(DROPPED_FIRST, dropped_first(&wanted.settings)).at("database").into());
         }
-        let is_whole = prior.status.as_deref() == Some("enabled") && prior.missing.as_ref().is_none_or(Vec::is_empty);
+        let is_whole = prior.status.as_deref() == Some("enabled") && !prior.has_drifted();
         let same = |home: &str| prior.settings.spec(home).same_in_warehouse(&wanted.settings.spec(home));
         if is_whole && keeps_password && same("") && prior.endpoint == wanted.endpoint && wanted.endpoint.is_some() {
             return place::still_there(data, &link, wanted.endpoint.as_deref())
@@ -348,7 +348,19 @@ fn replace_what_is_gone(plan: &mut Plan<'_>) {
     }
 }
 
-/// A set-up by hand is there as it should be, or each thing that is missing is an error.
+/// The plan knows the scripts, and until they were run nothing else does.
+const HOW_TO_GET: &str = "This prints the scripts:\n\n  terraform plan -out=plan.bin\n  terraform show -json plan.bin | jq -r '.planned_values | .. | \
+                          .scripts? // empty | .initial_create, .create | .sql? // empty'\n\nThe data source redshift_integration_scripts \
+                          gives them, too.";
+
+/// One to a line, as Terraform leaves it.
+fn listed(looked: &Looked) -> String {
+    let missing = looked.missing.iter().map(|what| format!("  - {what}"));
+    let surplus = looked.surplus.iter().map(|what| format!("  - {what} (which should not be there)"));
+    missing.chain(surplus).collect::<Vec<_>>().join("\n")
+}
+
+/// A set-up by hand is there as it should be, or what is missing is an error.
 fn verified(spec: &Spec, looked: &Looked, tests: &[TestResult], cx: &mut Change<'_>) -> Result<(), Diagnostics> {
     let mut d = Diagnostics::new();
     match looked.marker() {
@@ -362,8 +374,14 @@ fn verified(spec: &Spec, looked: &Looked, tests: &[TestResult], cx: &mut Change<
             format!("Database {} holds integration {}. Take this one out of state (`terraform state rm`), and import that one by its id.", spec.database, marker.id),
         )),
         Seen::Here(marker) => {
-            for what in &looked.missing {
-                d.push(Diagnostic::error("The integration is not complete", format!("Missing: {what}. Run the script again, or grant it by hand.")));
+            if !(looked.missing.is_empty() && looked.surplus.is_empty()) {
+                let detail = format!(
+                    "The script was run in database {}, and this is not as it left it:\n\n{}\n\nRun scripts.create again, or put it right \
+                     by hand.\n\n{HOW_TO_GET}",
+                    spec.database,
+                    listed(looked)
+                );
+                d.push(Diagnostic::error("The integration is not complete", detail));
             }
             for test in tests.iter().filter(|test| test.status == Status::Failed) {
                 d.push(Diagnostic::error(format!("Failed: {}", test.name), test.message.clone().unwrap_or_default()));
@@ -373,6 +391,7 @@ fn verified(spec: &Spec, looked: &Looked, tests: &[TestResult], cx: &mut Change<
                 cx.set("id", marker.id.clone());
                 cx.set("status", "enabled");
                 cx.set("missing", Vec::<String>::new());
+                cx.set("surplus", Vec::<String>::new());
                 cx.set("exposed_to", Vec::<String>::new());
                 cx.set("validation_results", results(tests));
                 warn(tests, cx);
@@ -389,9 +408,19 @@ fn verified(spec: &Spec, looked: &Looked, tests: &[TestResult], cx: &mut Change<
             format!("Schema {} of database {} belongs to user {owner}, and so does what is written in it. Sign in as that user or name {owner} as marker_owner, if the script was run by {owner}.", spec.system(), spec.database),
         )),
         Seen::Absent | Seen::Foreign | Seen::Broken(_) => {
-            for what in &looked.missing {
-                d.push(Diagnostic::error("The integration is not complete", format!("Missing: {what}. Run the scripts of this plan first: scripts.initial_create, then scripts.create.")));
-            }
+            let first = match cx.planned().at("scripts.initial_create.run_in_database").as_str() {
+                Some(home) if looked.found.database.is_none() => {
+                    format!("scripts.initial_create in database {home}, then ")
+                }
+                _ => String::new(),
+            };
+            let detail = format!(
+                "auto_bootstrap is false, so a person sets it up, and this is missing:\n\n{}\n\nRun {first}scripts.create in database {}, \
+                 and apply again. Nothing was changed.\n\n{HOW_TO_GET}",
+                listed(looked),
+                spec.database
+            );
+            d.push(Diagnostic::error("The scripts of the integration were not run yet", detail));
         }
     }
     if d.has_errors() { Err(d) } else { Ok(()) }
@@ -433,9 +462,10 @@ fn show(state: &Model, spec: &Spec, looked: &Looked, kept: &Keepsake, cx: &mut C
             if another && looked.is_known(kept) {
                 missing.insert(0, format!("the marker in {}.integration (it has another id)", spec.system()));
             }
-            let broken = !missing.is_empty() || !looked.exposed_to.is_empty();
+            let broken = !missing.is_empty() || !looked.surplus.is_empty() || !looked.exposed_to.is_empty();
             let altered = broken && marker.status == bootstrap::Status::Enabled;
             cx.set("missing", missing);
+            cx.set("surplus", looked.surplus.clone());
             cx.set("status", if altered || another { ALTERED } else { marker.status.name() });
         }
         other => {
@@ -448,6 +478,7 @@ fn show(state: &Model, spec: &Spec, looked: &Looked, kept: &Keepsake, cx: &mut C
                 ));
             }
             cx.set("missing", looked.missing.clone());
+            cx.set("surplus", looked.surplus.clone());
             cx.set("status", ALTERED);
         }
     }
@@ -478,6 +509,7 @@ fn record(applied: Applied, password_version: Option<String>, cx: &mut Change<'_
     cx.set("id", applied.id);
     cx.set("status", "enabled");
     cx.set("missing", Vec::<String>::new());
+    cx.set("surplus", Vec::<String>::new());
     cx.set("exposed_to", Vec::<String>::new());
     cx.set("validation_results", results(&applied.tests));
     warn(&applied.tests, cx);
@@ -499,9 +531,24 @@ fn results(tests: &[TestResult]) -> Value {
 fn report(data: &Configured, failed: &NotApplied, cx: &Change<'_>) -> Diagnostics {
     let mut d = Diagnostics::new();
     for error in &failed.errors {
-        d.push(errors::on_attribute(error, &data.hints(), cx.config()));
+        let diagnostic = errors::on_attribute(error, &data.hints(), cx.config());
+        let about = about(&error.summary()).filter(|path| !cx.config().at(path).is_null());
+        d.push(about.map_or(diagnostic.clone(), |path| diagnostic.at(path)));
     }
     d
+}
+
+/// The attribute that a test is about, by the end of its name.
+fn about(test: &str) -> Option<&'static str> {
+    [
+        (" Database Does Not Exist", "database"),
+        (" System User Does Not Exist", "system_user.name"),
+        (" Impersonation Role Does Not Exist", "impersonation.name"),
+        ("External Schemas Do Not Exist", "external_schemas"),
+        ("Marker Owner Exists", "marker_owner"),
+    ]
+    .into_iter()
+    .find_map(|(end, path)| test.ends_with(end).then_some(path))
 }
 
 fn not_removed(spec: &Spec, home: &str, left: &[String]) -> Diagnostics {

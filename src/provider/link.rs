@@ -2,7 +2,7 @@
 
 use super::settings::{self, Place};
 use crate::engine::settings::Settings;
-use crate::engine::settings::id::ConnectionId;
+use crate::engine::settings::id::{ConnectionId, is_no_id};
 use crate::terraform::{Attribute, Diagnostic, Diagnostics, Schema, Value, string};
 
 /// The settings that a resource's warehouse is reached with, before what it inherits.
@@ -79,7 +79,12 @@ fn connection_id() -> Attribute {
         .conflicts_with(&["warehouse"])
         .check(|value| {
             let id = value.as_str().unwrap_or_default();
-            id.parse::<ConnectionId>().map(drop).map_err(|error| error.detail())
+            id.parse::<ConnectionId>().map(drop).map_err(|error| {
+                let problem = is_no_id(id, "connection", &error);
+                format!(
+                    "{problem} Write the connection's `id`, not its name: connection_id = redshift_connection.NAME.id"
+                )
+            })
         })
         .doc("`id` of a `redshift_connection`, whose settings then are inherited.")
 }

@@ -2,7 +2,7 @@
 //! and the way from what is written to what the engine takes.
 
 use crate::engine::catalog::sync::Datasets;
-use crate::engine::settings::connection_string::has_password;
+use crate::engine::settings::connection_string::{has_password, passed_over};
 use crate::engine::settings::defaults::Resolved;
 use crate::engine::settings::{Settings, root_cert_path};
 use crate::terraform::{Attribute, Change, Diagnostic, Diagnostics, Value, boolean, number, object, string};
@@ -39,7 +39,7 @@ pub(super) fn attributes(place: Place) -> Vec<(&'static str, Attribute)> {
                  `NAME.ACCOUNT.REGION.redshift-serverless.amazonaws.com`.",
             )),
         ),
-        ("port", replaces(number().between(1, 65535).doc("Port of the warehouse. Default: `5439`."))),
+        ("port", replaces(number().check(port).doc("Port of the warehouse. Default: `5439`."))),
     ];
     if !matches!(place, Place::Block | Place::DataBlock) {
         all.push(("database", string().doc("Database that is first connected to. Default: `dev`.")));
@@ -68,14 +68,15 @@ pub(super) fn attributes(place: Place) -> Vec<(&'static str, Attribute)> {
             "secret_id",
             string().doc(
                 "Name or ARN of a secret in Secrets Manager, read anew in each run and never stored. Its JSON fills only what is \
-                 absent: `username`, `password`, `host`, `port`, `dbname`, `dbClusterIdentifier`.",
+                 absent: `username` (or `user`), `password`, `host`, `port`, `dbname` (or `database`), `dbClusterIdentifier`.",
             ),
         ),
         (
             "connection_string",
             connection_string(place).doc(
                 "Settings as one line: `postgresql://`, `postgres://`, `redshift://`, `jdbc:redshift://` or `jdbc:redshift:iam://`. \
-                 Special characters are percent-encoded. What it says must not be written beside it.",
+                 Special characters are percent-encoded. What it says must not be written beside it. Parameters that only tune a \
+                 driver (`tcpKeepAlive`, `application_name`, …) are passed over with a warning.",
             ),
         ),
         (
@@ -137,11 +138,24 @@ pub(super) fn attributes(place: Place) -> Vec<(&'static str, Attribute)> {
             ),
         )],
         Place::DataBlock | Place::DataBlockWithDatabase => {
-            vec![("password", string().sensitive().holds_secret().doc(refused))]
+            vec![("password", string().refused(false).doc(refused))]
         }
-        _ => vec![("password", string().write_only().holds_secret().doc(refused))],
+        _ => vec![("password", string().refused(true).doc(refused))],
     });
     all
+}
+
+fn port(value: &Value) -> Result<(), String> {
+    match value.as_number().and_then(|number| number.as_i64()) {
+        Some(1..=65535) => Ok(()),
+        _ => {
+            let given = value.as_number().map(ToString::to_string).unwrap_or_default();
+            Err(format!(
+                "It must be a whole number between 1 and 65535, not {given}. Redshift's own port is 5439: write port = 5439, or \
+                 leave port out."
+            ))
+        }
+    }
 }
 
 fn connection_string(place: Place) -> Attribute {
@@ -228,6 +242,14 @@ pub(super) fn check(config: &Value, prefix: &str, place: Place, d: &mut Diagnost
     {
         d.push(errors::of_setting(&error, prefix));
         return;
+    }
+    let passed_over = value.attribute("connection_string").as_str().map(passed_over).unwrap_or_default();
+    if let Some(first) = passed_over.first() {
+        let (names, is) = (passed_over.join(", "), if passed_over.len() == 1 { "is" } else { "are" });
+        d.push(Diagnostic::warning(
+            format!("{first} of the connection string is not used"),
+            format!("{names} {is} for a driver and means nothing here. The rest of the connection string is used."),
+        ));
     }
     // What does not decode is refused by a validator, or by the plan, which decodes it again.
     let Ok(settings) = read(value) else { return };

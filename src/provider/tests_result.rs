@@ -2,9 +2,9 @@
 
 use serde::Deserialize;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, deceives};
 use crate::engine::session::validation::{self, Status, TestResult, Validation};
-use crate::terraform::{Attribute, Diagnostic, Diagnostics, Value, clean, list_of, object, on_one_line, string};
+use crate::terraform::{Attribute, Diagnostic, Diagnostics, Value, clean, list_of, object, string};
 
 /// What a state holds of the tests: enough to see whether a status changed.
 #[derive(Deserialize, PartialEq, Eq)]
@@ -99,11 +99,23 @@ pub(super) fn with(results: &Value, test: &TestResult) -> Value {
     Value::object([("status", status.into()), ("tests", Value::List(tests))])
 }
 
+/// A value as JSON in which nothing deceives a terminal: names of others may be in it.
+fn json(value: &serde_json::Value) -> String {
+    let mut text = String::new();
+    for c in value.to_string().chars() {
+        match deceives(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+            false => text.push(c),
+        }
+    }
+    text
+}
+
 fn row(test: &TestResult) -> Value {
     Value::object([
         ("name", test.name.to_string().into()),
         ("status", test.status.name().into()),
         ("message", test.message.clone().map(clean).into()),
-        ("result", test.result.clone().map(on_one_line).into()),
+        ("result", test.result.as_ref().map(json).into()),
     ])
 }

@@ -30,7 +30,7 @@ pub struct User;
 pub struct Model {
     name: String,
     password_hash: String,
-    connection_limit: Option<u32>,
+    connection_limit: Option<i64>,
     valid_until: Option<String>,
     force_destroy: bool,
     skip_databases: Option<BTreeSet<String>>,
@@ -56,6 +56,7 @@ impl Resource for User {
         .setting("name", string().required().check(name).doc("Name of the user. Case is kept. Another name renames the user in place."));
         let schema = link::attributes(schema, Place::BlockWithDatabase);
         let schema = secrets::attributes(schema)
+            .setting("password", string().refused(true).doc("Not used: declared so that a password written here gets an answer. It belongs in `password_wo`."))
             .setting(
                 "password_hash",
                 string().default("md5").one_of(&["md5", "sha256"]).doc(
@@ -63,7 +64,9 @@ impl Resource for User {
                      drivers made with libpq cannot use. This provider signs in with both. It takes effect with the next password.",
                 ),
             )
-            .setting("connection_limit", number().between(0, i64::from(i32::MAX)).doc("Most sessions at a time. Left out: not managed."))
+            .setting("connection_limit", number().between(-1, i64::from(i32::MAX)).doc(
+                "Most sessions at a time; `-1`: no limit. Left out: not managed, so that a limit that is there stays.",
+            ))
             .setting(
                 "valid_until",
                 string().check(valid_until).doc("When the password ends: a time such as `2027-12-31T00:00:00Z`, or `infinity`. Left out: not managed."),
@@ -88,12 +91,20 @@ impl Resource for User {
 
     fn check(config: &Value, d: &mut Diagnostics) {
         link::check(config, d);
+        if !config.at("password").is_null() {
+            // On no attribute: Terraform would print the line.
+            d.push(Diagnostic::error(
+                "password is password_wo here",
+                "`password` of a `redshift_user` is not used: it would be kept in state. The password of the user to be made goes into a \
+                 write-only argument with a version, which is raised to send another one:\n\n  password_wo         = var.password\n  \
+                 password_wo_version = 1\n\nOr name where AWS keeps it: `secret_id` or `password_ssm_parameter`.",
+            ));
+        }
     }
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         place::plan(data, plan, Mark::None).await?;
-        secrets::plan(plan);
-        Ok(())
+        Ok(secrets::plan(plan)?)
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
@@ -229,7 +240,7 @@ impl Resource for User {
     async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let hints = data.hints();
         let explain = |error: Error| errors::diagnostic(&error, &hints);
-        let id: UserId = id.parse().map_err(explain)?;
+        let id: UserId = id.parse().map_err(|error| errors::of_id(data, &error, id, errors::Kind::User))?;
         let (link, connection_id, endpoint) =
             place::imported(data, &id.connection, cx.cancelled()).await.map_err(explain)?;
         let warehouse = data.warehouse(&link, cx.cancelled()).await.map_err(explain)?;
@@ -269,7 +280,7 @@ impl Model {
         UserWanted {
             name: self.name.clone(),
             password,
-            connection_limit: self.connection_limit.map(ConnectionLimit::AtMost),
+            connection_limit: self.connection_limit.map(ConnectionLimit::of),
             valid_until: self.valid_until(),
         }
     }
@@ -287,12 +298,8 @@ impl Model {
     /// Puts what differs from state there; the same instant in other words does not.
     fn show_drift(&self, found: &UserFound, cx: &mut Change<'_>) {
         if let (Some(_), Some(limit)) = (self.connection_limit, found.connection_limit) {
-            let limit = match limit {
-                ConnectionLimit::AtMost(sessions) => Some(sessions),
-                ConnectionLimit::Unlimited => None,
-            };
-            if limit != self.connection_limit {
-                cx.set("connection_limit", limit.map(i64::from));
+            if Some(limit) != self.connection_limit.map(ConnectionLimit::of) {
+                cx.set("connection_limit", limit.number());
             }
         }
         if let (Some(known), Some(seen)) = (self.valid_until(), found.valid_until)
@@ -327,7 +334,10 @@ fn id(data: &Configured, planned: &Value) -> Value {
 fn shows_import(diagnostic: &Diagnostic, cx: &Change<'_>) -> Diagnostic {
     let id = cx.planned().at("id").as_str().unwrap_or_default().to_owned();
     let block = format!("import {{\n  to = redshift_user.NAME_OF_THE_RESOURCE\n  id = \"{id}\"\n}}");
-    Diagnostic::error(diagnostic.summary(), format!("{}\n\n{block}", diagnostic.detail())).at("name")
+    let replaced = "Or is Terraform replacing this user (-replace, or another warehouse)? Under `create_before_destroy` the new one is made \
+                    while the old one is still there, and there cannot be two of one name: take that line out of `lifecycle`. For \
+                    another password no replacement is needed: raise `password_wo_version`.";
+    Diagnostic::error(diagnostic.summary(), format!("{}\n\n{block}\n\n{replaced}", diagnostic.detail())).at("name")
 }
 
 fn recorded(version: &str) -> Diagnostic {

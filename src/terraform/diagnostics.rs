@@ -71,8 +71,10 @@ impl Diagnostic {
     #[must_use]
     pub(super) fn without_path(mut self) -> Self {
         if !self.path.is_root() {
-            let name = on_one_line(format!("`{}`", self.path));
-            if !self.detail.contains(&name) && !self.summary.contains(&name) {
+            let path = on_one_line(self.path.to_string());
+            let name = format!("`{path}`");
+            let told = self.summary.split(' ').any(|word| word == path) || self.summary.contains(&name);
+            if !told && !self.detail.contains(&name) {
                 self.detail = format!("This is about {name}. {}", self.detail);
             }
             self.path = Path::root();

@@ -178,13 +178,13 @@ fn a_bad_configuration() {
         .failed()
         .has("It must be one of `red`, `blue`, not `green`.")
         .has("`secret_wo_version` must be set with it.")
-        .has("This is about `lid.secret_wo`.")
+        .has("lid.secret_wo without secret_wo_version")
         .has("`soon` is not a duration")
         .has_not("\"CAN\"");
     w.configure("resource \"corner_thing\" \"a\" { name = \"a name that is much too long\" }");
     w.run(&["plan"]).failed().has("It has 28 characters, and may have at most 20.");
     w.configure(&thing("label = \"a\""));
-    w.run(&["validate"]).ok().has("Warning: A deprecated attribute is used").has("Use `name` for it.");
+    w.run(&["validate"]).ok().has("Warning: label is deprecated").has("Use `name` for it.");
     let schemas: Json = serde_json::from_str(&w.run(&["providers", "schema", "-json"]).ok().text).expect("JSON");
     let provider = schemas["provider_schemas"].as_object().and_then(|all| all.values().next()).expect("one provider");
     let things = &provider["resource_schemas"]["corner_thing"];

@@ -1,5 +1,6 @@
 -- "tfds_0123456789" is this datastore's own role (attribute grant_role).
 -- Schema "sales" of database "dev" as a source (read only) for user "svc". Run it in that database.
+-- Should the schema be external, only USAGE on it and TEMP on the database are granted.
 -- The role. Leave this line out if it is there.
 CREATE ROLE "tfds_0123456789";
 -- The schema.

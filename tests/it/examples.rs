@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use redshift_standin::StandinOptions;
+
 use crate::support::text::one_line;
 use crate::support::{Warehouse, Workspace, tools};
 
@@ -60,4 +62,31 @@ fn the_quickstart_lives_and_leaves_nothing() {
     workspace.plan().assert_empty();
     workspace.destroy();
     assert_eq!(warehouse.dump("dev"), before);
+}
+
+/// The README's first example, as it stands there.
+#[test]
+fn the_example_of_the_readme_gives_no_warning() {
+    let hosts = vec!["analytics.abc123xyz789.eu-west-1.redshift.amazonaws.com".to_owned()];
+    let warehouse = Warehouse::with(StandinOptions { hosts, ..StandinOptions::default() });
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.without("REDSHIFT_HOST").without("REDSHIFT_PORT").without("REDSHIFT_USER");
+    workspace.env("REDSHIFT_HOSTADDR", &format!("127.0.0.1:{}", warehouse.port()));
+    warehouse.sql("dev", &format!("CREATE USER platform PASSWORD '{}' CREATEUSER", warehouse.password()));
+    let owner = "maker";
+    warehouse.sql("dev", &format!("CREATE USER {owner} PASSWORD DISABLE"));
+    for schema in ["finance", "sales"] {
+        let there = warehouse.sql("dev", &format!("SELECT 1 FROM pg_namespace WHERE nspname = '{schema}'"));
+        if there.is_empty() {
+            warehouse.sql("dev", &format!("CREATE SCHEMA {schema} AUTHORIZATION {owner}"));
+        }
+    }
+    let readme = fs::read_to_string(tools::root().join("README.md")).expect("reads");
+    let example = readme.split("```hcl").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let variable = "variable \"bi_password\" {\n  ephemeral = true\n  default   = \"Readme-word-1\"\n}\n";
+    workspace.write(&format!("{variable}{example}"));
+    for problems in [workspace.plan_problems(), workspace.apply_problems(), workspace.plan_problems()] {
+        assert!(problems.is_empty(), "{problems:#?}");
+    }
+    workspace.plan().assert_empty();
 }

@@ -2,6 +2,7 @@
 
 mod acceptance;
 mod architecture;
+mod as_written;
 mod aws_errors;
 mod aws_identity;
 mod bad_input;
@@ -14,7 +15,9 @@ mod data_sources;
 mod datastore;
 mod datastore_killed;
 mod datastore_roles;
+mod datastore_takes;
 mod examples;
+mod first_tries;
 mod golden;
 mod grants;
 mod history;

@@ -23,7 +23,9 @@ fn terraform_sees_what_is_secret_what_is_computed_and_what_is_text() {
     for secret in ["password", "credentials"] {
         assert_eq!(provider["provider"]["block"]["attributes"][secret]["sensitive"], true, "{secret}");
     }
-    assert_eq!(connection["attributes"]["password"]["sensitive"], true);
+    // It is declared to be refused, and would hide the whole connection in outputs.
+    let refused = &connection["attributes"]["password"];
+    assert!(refused["write_only"] == true && refused["sensitive"].is_null(), "{refused}");
     let password = &user["attributes"]["password_wo"];
     assert!(password["write_only"] == true && password["sensitive"] == true, "{password}");
     let (id, name) = (&datastore["attributes"]["id"], &datastore["attributes"]["name"]);

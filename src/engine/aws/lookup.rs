@@ -156,7 +156,8 @@ fn wrong_secret(id: &str, why: &str) -> Error {
     Error::setting("secret_id", format!("The secret \"{id}\" cannot be used: {why}."))
 }
 
-/// The fields of a secret's JSON (AWS: JSON structure of Secrets Manager secrets). No value of it gets into an error.
+/// The fields of a secret's JSON (AWS: JSON structure of Secrets Manager secrets); secrets that people write themselves
+/// often say `user` and `database`, which count where AWS's names are absent. No value of it gets into an error.
 fn fields(id: &str, text: &str) -> Result<SecretFields, Error> {
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
         return Err(wrong_secret(id, "it is no JSON object. It must be such as {\"username\": …, \"password\": …}"));
@@ -176,11 +177,11 @@ fn fields(id: &str, text: &str) -> Result<SecretFields, Error> {
         }
     };
     Ok(SecretFields {
-        username: text("username")?,
+        username: text("username")?.or(text("user")?),
         password: text("password")?.map(SecretString::from),
         host: text("host")?,
         port,
-        database: text("dbname")?,
+        database: text("dbname")?.or(text("database")?),
         cluster_identifier: text("dbClusterIdentifier")?,
         version: String::new(),
     })
@@ -251,6 +252,11 @@ mod tests {
             fields("s", r#"{"port":"5441","username":""}"#).map(|f| (f.port, f.username)),
             Ok((Some(5441), None))
         );
+        let by_hand = |text: &str| fields("s", text).map(|f| (f.username, f.database));
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(by_hand(r#"{"user":"u","database":"d"}"#), Ok((some("u"), some("d"))));
+        let both = r#"{"user":"u","database":"d","username":"v","dbname":"e"}"#;
+        assert_eq!(by_hand(both), Ok((some("v"), some("e"))));
     }
 
     #[test]

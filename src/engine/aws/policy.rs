@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use crate::engine::error::Error;
+use crate::engine::partition::of_region as partition;
 use crate::engine::settings::endpoint::{check_cluster, check_workgroup};
 use document::{Document, Statement, Trust};
-use names::{Arn, DB_NAME_WORDS, Principal, is_db_name, partition};
+use names::{Arn, DB_NAME_WORDS, Principal, is_db_name};
 
 /// The database that a connection goes to when none is written.
 const DEFAULT_DATABASE: &str = "dev";

@@ -11,7 +11,7 @@ use super::made::{Keepsake, Made, Owners};
 use super::making::Making;
 use super::marker::{self, Marker, Seen, Status};
 use super::nodes::Nodes;
-use super::parts::{How, NewKey, UserPassword, missing, parts};
+use super::parts::{How, NewKey, UserPassword, missing, parts, surplus};
 use super::prechecks::{Seat, tests};
 use super::spec::Spec;
 use super::verify::{count_keys, key_test};
@@ -355,7 +355,8 @@ fn may_know_key(spec: &Spec, found: &Found, known: &Known, made: &Made) -> bool 
     let table = format!("{}.impersonation", spec.system());
     // Both run as the owner of the key.
     let readers = [format!("procedure {}", spec.procedure()), format!("view {}.user_profile", spec.system())];
-    let altered = missing(&parts(spec, found, &how));
+    let parts = parts(spec, found, &how);
+    let altered = [missing(&parts), surplus(&parts)].concat();
     let scopes: Vec<String> = spec.all_schemas().iter().map(|name| format!("for tables in schema {name} ")).collect();
     let columns = |what: &String| what.contains(" on column ") && what.contains(&table);
     let opened = altered.iter().any(columns)

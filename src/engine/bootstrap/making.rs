@@ -9,7 +9,7 @@ use super::life::Left;
 use super::made::{Keepsake, Made};
 use super::marker::{self, Marker, NewMarker, Seen, Status};
 use super::owned::make_lock;
-use super::parts::{How, NewKey, Place, UserPassword, digest, made, missing, parts};
+use super::parts::{How, NewKey, Place, UserPassword, digest, made, parts};
 use super::removal::{self, Removal, Remover};
 use super::spec::Spec;
 use super::trust::Whose;
@@ -330,13 +330,14 @@ impl Making<'_> {
             view: view.clone(),
             ..self.how.clone()
         };
-        let missing = missing(&parts(self.spec, &found, &how));
-        if missing.is_empty() {
+        let left = parts(self.spec, &found, &how).into_iter().filter(|part| !part.done);
+        let left: Vec<String> = left.map(|part| part.in_words()).collect();
+        if left.is_empty() {
             return Ok(Keepsake::of(self.spec, &found));
         }
         Err(Error::refused(
             "The integration is not complete",
-            format!("Every statement was accepted, but this does not show afterwards: {}.", few(&missing)),
+            format!("Every statement was accepted, but this does not show afterwards: {}.", few(&left)),
         ))
     }
 

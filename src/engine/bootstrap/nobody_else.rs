@@ -45,8 +45,8 @@ impl List<'_> {
                     let Some((table, _)) = managed(table) else { continue };
                     let table = of_system(self.spec, table);
                     let revoke = sql!("REVOKE {} ({}) ON TABLE {} FROM {}", privilege, ident(column), table, from);
-                    let what = format!("no {} on column {} of {table} for {words}", privilege.name(), ident(column));
-                    self.one(place, what, false, revoke);
+                    let what = format!("{} on column {} of {table} for {words}", privilege.name(), ident(column));
+                    self.too_much(place, what, revoke);
                 }
                 None if right.kind == "role" => {
                     let ours = self.spec.impersonation.iter().chain(&self.how.made.actors);
@@ -56,7 +56,7 @@ impl List<'_> {
                     }
                     let procedure = self.spec.procedure();
                     let revoke = sql!("REVOKE EXECUTE ON PROCEDURE {} FROM {}", procedure, from);
-                    self.one(place, format!("no EXECUTE on procedure {procedure} for {words}"), false, revoke);
+                    self.too_much(place, format!("EXECUTE on procedure {procedure} for {words}"), revoke);
                 }
                 None => {}
             }
@@ -101,7 +101,7 @@ impl List<'_> {
         for (place, name, (from, words), rights) in extra {
             let table = of_system(self.spec, name);
             let revoke = sql!("REVOKE {} ON TABLE {} FROM {}", rights, table, from);
-            self.one(place, format!("no {rights} on {table} for {words}"), false, revoke);
+            self.too_much(place, format!("{rights} on {table} for {words}"), revoke);
         }
     }
 
@@ -124,7 +124,7 @@ impl List<'_> {
                 let place = if schema == system || schema == lock { Place::Inside } else { self.own() };
                 let (from, words) = named(&grantee);
                 let revoke = sql!("REVOKE {} ON SCHEMA {} FROM {}", held, bare(&schema), from);
-                self.one(place, format!("no {held} on schema {schema} for {words}"), false, revoke);
+                self.too_much(place, format!("{held} on schema {schema} for {words}"), revoke);
             }
             for held in inside.role_rights.all() {
                 let rights = held.schemas.get(&schema).copied().unwrap_or_default().common(barred);
@@ -134,7 +134,7 @@ impl List<'_> {
                 let place = if schema == system || schema == lock { Place::Inside } else { self.own() };
                 let (from, words) = role(&held.role);
                 let revoke = sql!("REVOKE {} ON SCHEMA {} FROM {}", rights, bare(&schema), from);
-                self.one(place, format!("no {rights} on schema {schema} for {words}"), false, revoke);
+                self.too_much(place, format!("{rights} on schema {schema} for {words}"), revoke);
             }
         }
     }
@@ -167,7 +167,7 @@ impl List<'_> {
             ident(&self.spec.database),
             from
         );
-        self.one(Place::Inside, format!("no {rights} for tables in schema {schema} for {words}"), false, revoke);
+        self.too_much(Place::Inside, format!("{rights} for tables in schema {schema} for {words}"), revoke);
     }
 
     /// Nobody may call the procedure but its owner, the system user, and the group or role.
@@ -185,7 +185,7 @@ impl List<'_> {
             let (from, words) = named(&grantee);
             let procedure = self.spec.procedure();
             let revoke = sql!("REVOKE EXECUTE ON PROCEDURE {} FROM {}", procedure, from);
-            self.one(self.own(), format!("no EXECUTE on procedure {procedure} for {words}"), false, revoke);
+            self.too_much(self.own(), format!("EXECUTE on procedure {procedure} for {words}"), revoke);
         }
     }
 }

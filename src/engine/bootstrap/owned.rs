@@ -82,7 +82,7 @@ impl List<'_> {
             let Some(relation) = inside.relation(&system, name) else { continue };
             if relation.kind != wanted || self.how.adopts {
                 let relation_name = of_system(self.spec, name);
-                let what = format!("no {} {relation_name} of somebody else's making", relation.kind.name());
+                let what = format!("{} {relation_name} of somebody else's making", relation.kind.name());
                 drops.push((what, drop_relation(relation.kind, &relation_name, false)));
                 if name == text::VIEW {
                     inside.view = None;
@@ -97,12 +97,12 @@ impl List<'_> {
                 true => sql!("DROP PROCEDURE {}", procedure),
                 false => sql!("DROP FUNCTION {}", procedure),
             };
-            drops.push((format!("no procedure {procedure} of somebody else's making"), drop));
+            drops.push((format!("procedure {procedure} of somebody else's making"), drop));
             inside.without_procedure(self.spec);
         }
         self.inside = Some(inside);
         for (what, drop) in drops {
-            self.one(Place::Inside, what, false, drop);
+            self.too_much(Place::Inside, what, drop);
         }
     }
 
@@ -115,10 +115,10 @@ impl List<'_> {
             let name = sql!("{}.impersonate_user({})", bare(&self.spec.procedures()), types);
             let drop =
                 if routine.is_procedure { sql!("DROP PROCEDURE {}", name) } else { sql!("DROP FUNCTION {}", name) };
-            drops.push((format!("no procedure {name}"), drop));
+            drops.push((format!("procedure {name}"), drop));
         }
         for (what, drop) in drops {
-            self.one(Place::Inside, what, false, drop);
+            self.too_much(Place::Inside, what, drop);
         }
     }
 
@@ -167,7 +167,7 @@ impl List<'_> {
         if let Some(kind) = old {
             let relation = of_system(self.spec, text::LOCK);
             let drop = drop_relation(kind, &relation, false);
-            self.one(Place::WithLock, format!("no {} {relation}", kind.name()), false, drop);
+            self.too_much(Place::WithLock, format!("{} {relation}", kind.name()), drop);
         }
     }
 }

@@ -32,8 +32,10 @@ pub enum Place {
 /// One part.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// In words, as it is listed when it is missing.
+    /// In words, as it is listed when it is missing; or when it is there and should not be.
     pub what: String,
+    /// Whether it is something that should not be there: the statements take it away.
+    pub excess: bool,
     /// Whether it is as it should be; what cannot be seen counts as done.
     pub done: bool,
     pub place: Place,
@@ -107,9 +109,21 @@ pub fn user_in_words(name: &str) -> String {
     format!("user {name}")
 }
 
+impl Part {
+    /// What is as it should be once the statements have run.
+    pub fn in_words(&self) -> String {
+        if self.excess { format!("no {}", self.what) } else { self.what.clone() }
+    }
+}
+
 /// What is missing, in words.
 pub fn missing(parts: &[Part]) -> Vec<String> {
-    parts.iter().filter(|part| !part.done).map(|part| part.what.clone()).collect()
+    parts.iter().filter(|part| !part.done && !part.excess).map(|part| part.what.clone()).collect()
+}
+
+/// What is there and should not be, in words.
+pub fn surplus(parts: &[Part]) -> Vec<String> {
+    parts.iter().filter(|part| !part.done && part.excess).map(|part| part.what.clone()).collect()
 }
 
 /// What will have been made once all parts are there.
@@ -142,7 +156,17 @@ pub(super) struct List<'a> {
 
 impl List<'_> {
     pub(super) fn push(&mut self, place: Place, what: impl Into<String>, done: bool, statements: Vec<Sql>) {
-        self.parts.push(Part { what: what.into(), done, place, statements, undo: None });
+        self.parts.push(Part { what: what.into(), excess: false, done, place, statements, undo: None });
+    }
+
+    /// What is there, and is to go.
+    pub(super) fn too_much(&mut self, place: Place, what: impl Into<String>, statement: Sql) {
+        self.too_much_unless(false, place, what, statement);
+    }
+
+    fn too_much_unless(&mut self, gone: bool, place: Place, what: impl Into<String>, statement: Sql) {
+        let (what, statements) = (what.into(), vec![statement]);
+        self.parts.push(Part { what, excess: true, done: gone, place, statements, undo: None });
     }
 
     pub(super) fn one(&mut self, place: Place, what: impl Into<String>, done: bool, statement: Sql) {
@@ -150,7 +174,8 @@ impl List<'_> {
     }
 
     fn alone(&mut self, what: impl Into<String>, done: bool, statement: Sql, undo: Option<Sql>) {
-        self.parts.push(Part { what: what.into(), done, place: Place::Alone, statements: vec![statement], undo });
+        let (what, statements) = (what.into(), vec![statement]);
+        self.parts.push(Part { what, excess: false, done, place: Place::Alone, statements, undo });
     }
 
     /// Where what the system user owns is made.
@@ -255,8 +280,9 @@ impl List<'_> {
                 let schema = self.inside.as_ref().and_then(|inside| inside.schema("public"));
                 let open = schema.and_then(|schema| schema.acl.as_ref());
                 let closed = open.is_some_and(|acl| !acl.of(&Grantee::Public).has(Privilege::Create));
-                let what = "no CREATE on schema public for PUBLIC";
-                self.one(Place::Inside, what, closed, sql!("REVOKE CREATE ON SCHEMA public FROM PUBLIC"));
+                let what = "CREATE on schema public for PUBLIC";
+                let close = sql!("REVOKE CREATE ON SCHEMA public FROM PUBLIC");
+                self.too_much_unless(closed, Place::Inside, what, close);
             }
         } else {
             // Where nothing was ever granted or revoked, PUBLIC has it.
@@ -338,10 +364,10 @@ impl List<'_> {
         if self.spec.impersonation.is_none() {
             if procedure.is_some() {
                 let drop = sql!("DROP PROCEDURE {}", self.spec.procedure());
-                self.one(self.own(), format!("no procedure {}", self.spec.procedure()), false, drop);
+                self.too_much(self.own(), format!("procedure {}", self.spec.procedure()), drop);
             }
             if has_key_table {
-                self.one(self.own(), format!("no table {key}"), false, sql!("DROP TABLE {}", key));
+                self.too_much(self.own(), format!("table {key}"), sql!("DROP TABLE {}", key));
             }
         }
         self.former_actors();
@@ -370,9 +396,9 @@ impl List<'_> {
         }
         if self.spec.impersonation.is_some() {
             let revoke = sql!("REVOKE EXECUTE ON PROCEDURE {} FROM {}", self.spec.procedure(), former.sql());
-            self.one(self.own(), format!("no EXECUTE on the procedure for {former}"), false, revoke);
+            self.too_much(self.own(), format!("EXECUTE on the procedure for {former}"), revoke);
         }
-        self.one(Place::Inside, format!("no {former}"), false, former.drop_sql());
+        self.too_much(Place::Inside, format!("{former}"), former.drop_sql());
     }
 
     fn grants(&mut self) {
@@ -414,7 +440,9 @@ impl List<'_> {
             if changed && self.inside.as_ref().is_some_and(|inside| inside.has_external(name)) {
                 let again = text::external_schema(name, before);
                 let drop = sql!("DROP SCHEMA {}", ident(name));
-                self.alone(format!("no external schema {name} as it was"), false, drop, Some(again));
+                let (what, statements) = (format!("external schema {name} as it was"), vec![drop]);
+                let place = Place::Alone;
+                self.parts.push(Part { what, excess: true, done: false, place, statements, undo: Some(again) });
             }
         }
         for (name, wanted) in &self.spec.external_schemas {

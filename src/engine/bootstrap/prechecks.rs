@@ -28,7 +28,7 @@ pub(super) struct Seat<'a> {
 
 /// All tests, in order.
 pub(super) fn tests(seat: &Seat<'_>) -> Vec<TestResult> {
-    let mut tests = vec![passed_with(CONNECTION, "[null]".to_owned())];
+    let mut tests = vec![passed_with(CONNECTION, serde_json::json!([null]))];
     tests.push(seat.database());
     tests.push(seat.user());
     tests.push(seat.actors());
@@ -88,12 +88,12 @@ impl Seat<'_> {
                 (false, _) => {
                     failed(name, format!("Database {database} does not exist. Make it, or set create_database = true."))
                 }
-                (true, Some(Seen::Absent)) => passed_with(name, "[]".to_owned()),
-                _ if self.made().is_some() => passed_with(name, "[]".to_owned()),
+                (true, Some(Seen::Absent)) => passed_with(name, serde_json::json!([])),
+                _ if self.made().is_some() => passed_with(name, serde_json::json!([])),
                 _ => failed(name, self.taken()),
             };
         }
-        let Some(inside) = &self.found.inside else { return passed_with(name, "[]".to_owned()) };
+        let Some(inside) = &self.found.inside else { return passed_with(name, serde_json::json!([])) };
         let owner = self.found.database.as_ref().map(|database| database.owner);
         if let Some(owner) = owner.filter(|owner| self.made().is_none() && !self.found.trusts(*owner)) {
             let owner = self.world().principals.name_of(owner);
@@ -105,7 +105,7 @@ impl Seat<'_> {
             );
         }
         if self.made().is_some() {
-            return passed_with(name, "[]".to_owned());
+            return passed_with(name, serde_json::json!([]));
         }
         let mut others = inside.others(self.spec);
         others.extend(foreign);
@@ -123,7 +123,7 @@ impl Seat<'_> {
             false => failed(
                 name,
                 format!(
-                    "Database {database} exists already and is not empty: {}. Choose another name, or drop what is in it.",
+                    "database = \"{database}\" names a database that is there already and not empty: {}. An integration makes a database of its own: choose another name, such as database = \"{database}_governed\", or drop what is in it. To work on an existing database, write type = \"RedshiftSpectrum\", which leaves what is in it alone.",
                     super::few(&others)
                 ),
             ),
@@ -148,7 +148,7 @@ impl Seat<'_> {
                     self.spec.system_user
                 ),
             ),
-            _ => passed_with(name, "[]".to_owned()),
+            _ => passed_with(name, serde_json::json!([])),
         }
     }
 
@@ -166,7 +166,7 @@ impl Seat<'_> {
                 format!("The {what} exists already. Choose another name in impersonation, or drop the {what}.");
             return failed(name.to_owned(), message);
         }
-        passed_with(name, "[]".to_owned())
+        passed_with(name, serde_json::json!([]))
     }
 
     /// The marker can only be given to somebody who is there.
@@ -174,7 +174,7 @@ impl Seat<'_> {
         let owner = self.spec.marker_owner.as_ref()?;
         let name = "Marker Owner Exists".to_owned();
         Some(match self.world().principals.user(owner) {
-            Some(_) => passed_with(name, "[]".to_owned()),
+            Some(_) => passed_with(name, serde_json::json!([])),
             None => failed(
                 name,
                 format!(
@@ -196,7 +196,7 @@ impl Seat<'_> {
             .collect();
         let name = "External Schemas Do Not Exist".to_owned();
         (!self.spec.external_schemas.is_empty()).then(|| match taken.is_empty() {
-            true => passed_with(name, "[]".to_owned()),
+            true => passed_with(name, serde_json::json!([])),
             false => failed(
                 name,
                 format!(
@@ -239,7 +239,7 @@ impl Seat<'_> {
         if self.spec.create_database && self.made().is_none() {
             let name = format!("{GRANTS}: CREATE DATABASE");
             tests.push(match self.facts.createdb {
-                true => passed_with(name, "[]".to_owned()),
+                true => passed_with(name, serde_json::json!([])),
                 false => failed(
                     name,
                     format!("User {user} may not create databases. A superuser must run: ALTER USER {user} CREATEDB;"),
@@ -249,7 +249,7 @@ impl Seat<'_> {
             let name = format!("{GRANTS}: owner of the database");
             let owns = self.found.database.as_ref().is_some_and(|database| database.owner == self.facts.user_id);
             tests.push(match owns {
-                true => passed_with(name, "[]".to_owned()),
+                true => passed_with(name, serde_json::json!([])),
                 false => failed(
                     name,
                     format!(
@@ -265,7 +265,7 @@ impl Seat<'_> {
         for permission in permissions {
             let name = format!("{GRANTS}: {permission}");
             tests.push(match self.world().roles.may(&login, self.system_rights, permission) {
-                true => passed_with(name, "[]".to_owned()),
+                true => passed_with(name, serde_json::json!([])),
                 false => failed(
                     name,
                     format!(

@@ -148,7 +148,7 @@ fn new_key(spec: &Spec, is_wanted: bool) -> NewKey {
 
 fn alone(out: &mut Writer, parts: &[Part]) {
     for part in parts.iter().filter(|part| part.place == Place::Alone && !part.done) {
-        out.remark(&format!("Cannot be in a transaction: {}.", one_line(&part.what)));
+        out.remark(&format!("Cannot be in a transaction: {}.", one_line(&part.in_words())));
         out.all(part.statements.iter().cloned());
     }
 }

@@ -8,7 +8,7 @@ use super::life::Known;
 use super::look;
 use super::made::{Keepsake, Made};
 use super::marker::{Marker, Seen};
-use super::parts::{How, missing, parts};
+use super::parts::{How, missing, parts, surplus};
 use super::spec::Spec;
 use super::text::{KEY, of_system};
 use crate::engine::catalog::snapshot::RelationKind;
@@ -37,7 +37,7 @@ pub(super) async fn key_test(
     };
     Some(match rows {
         Some(0) => warning("has no key, so nobody can act for others."),
-        Some(1) => passed_with(name, "[]".to_owned()),
+        Some(1) => passed_with(name, serde_json::json!([])),
         Some(_) => warning("has several keys, of which any signs."),
         None => skipped(name, "This login cannot see it."),
     })
@@ -70,8 +70,8 @@ pub async fn tests_by_hand(
     cancel: &CancellationToken,
 ) -> Vec<TestResult> {
     let mut tests = vec![
-        passed_with(CONNECTION, "[null]".to_owned()),
-        passed_with("Validate Manual Bootstrap: Objects And Grants", "[]".to_owned()),
+        passed_with(CONNECTION, serde_json::json!([null])),
+        passed_with("Validate Manual Bootstrap: Objects And Grants", serde_json::json!([])),
     ];
     let otherwise = "Put exactly one there, as the script does.";
     tests.extend(key_test(warehouse, spec, &looked.found, otherwise, cancel).await);
@@ -84,6 +84,8 @@ pub async fn tests_by_hand(
 pub struct Looked {
     pub found: Found,
     pub missing: Vec<String>,
+    /// What is there and should not be.
+    pub surplus: Vec<String>,
     /// Who holds rights on everything in the database, and is not allowed to.
     pub exposed_to: Vec<String>,
     pub keepsake: Keepsake,
@@ -128,7 +130,8 @@ pub async fn verify(
         by_hand,
         ..How::default()
     };
-    let mut missing = missing(&parts(spec, &found, &how));
+    let parts = parts(spec, &found, &how);
+    let (mut missing, surplus) = (missing(&parts), surplus(&parts));
     if marker.is_none() && found.database.is_some() {
         let why = match inside.map(|inside| &inside.marker) {
             Some(Seen::Broken(what)) => format!(" ({what})"),
@@ -144,5 +147,5 @@ pub async fn verify(
     }
     let exposed_to = exposure::exposed_to(inside.map_or(&[], |inside| &inside.exposures), spec);
     let keepsake = Keepsake::of(spec, &found);
-    Ok(Looked { found, missing, exposed_to, keepsake })
+    Ok(Looked { found, missing, surplus, exposed_to, keepsake })
 }

@@ -185,6 +185,7 @@ mod tests {
             grantee: None,
             through: Through::Direct,
             future: FutureTables::None,
+            extra: crate::engine::rights::Rights::NONE,
         };
         let tables = [("a", true), ("b", true), ("v", false)];
         let lacking = effective.lacking("me".into(), &source, "s", &tables, false);

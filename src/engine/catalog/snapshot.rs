@@ -93,6 +93,8 @@ impl Relation {
 pub struct Defaults {
     /// For tables and views of one schema, by its name in lower case.
     on_tables: HashMap<String, Vec<DefaultAcl>>,
+    /// For tables and views of every schema.
+    everywhere: Vec<DefaultAcl>,
     owners: BTreeSet<i64>,
 }
 
@@ -114,8 +116,10 @@ impl Defaults {
         let mut defaults = Defaults::default();
         for row in rows {
             defaults.owners.insert(row.owner);
-            if let ('r', Some(schema)) = (row.objects, &row.schema) {
-                defaults.on_tables.entry(fold_ascii(schema)).or_default().push(row);
+            match (row.objects, &row.schema) {
+                ('r', Some(schema)) => defaults.on_tables.entry(fold_ascii(schema)).or_default().push(row),
+                ('r', None) => defaults.everywhere.push(row),
+                _ => {}
             }
         }
         defaults
@@ -124,6 +128,12 @@ impl Defaults {
     /// User ids of all who give something to others with what they will make.
     pub fn owners(&self) -> impl Iterator<Item = i64> {
         self.owners.iter().copied()
+    }
+
+    /// What tables that the owner makes give to the grantee, whatever the schema.
+    pub fn on_tables_everywhere(&self, owner: i64, grantee: &crate::engine::catalog::acl::Grantee) -> Rights {
+        let rows = self.everywhere.iter().filter(|row| row.owner == owner).filter_map(|row| row.acl.as_ref());
+        rows.fold(Rights::NONE, |rights, acl| rights.and(acl.of(grantee)))
     }
 
     /// What tables that the owner makes in the schema give to the grantee.
@@ -304,6 +314,8 @@ mod tests {
         assert_eq!(defaults.on_tables(101, "Sales", &svc, true), Rights::NONE);
         assert_eq!(defaults.on_tables(102, "sales", &svc, false).to_string(), "DELETE");
         assert_eq!(defaults.on_tables(101, "sales", &Grantee::Group("svc".into()), false), Rights::NONE);
+        assert_eq!(defaults.on_tables_everywhere(101, &svc).to_string(), "UPDATE");
+        assert_eq!(defaults.on_tables_everywhere(102, &svc), Rights::NONE);
         assert_eq!(defaults.owners().collect::<Vec<_>>(), [101, 102]);
     }
 }

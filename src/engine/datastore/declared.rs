@@ -134,7 +134,7 @@ impl Declared {
             tables: plain_table_rights(wanted, external),
             any_owner: covers && owners.is_empty(),
             owners,
-            on_future: if covers { wanted.table_rights() } else { Rights::NONE },
+            on_future: if covers { wanted.future_rights() } else { Rights::NONE },
             scoped: scoped_rights(wanted, external),
             temp: external,
         }

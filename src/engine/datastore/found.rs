@@ -135,6 +135,9 @@ pub struct Held {
     pub relations: Vec<Option<Rights>>,
     /// On tables that these users will make.
     pub defaults: BTreeMap<String, Seen>,
+    /// On tables that these users will make in whatever schema. It covers this schema's, and is no datastore's own: where
+    /// it is there, nothing is missing, and nothing of it is taken back.
+    pub everywhere: BTreeMap<String, Rights>,
     /// On tables of the schema, present and future.
     pub scoped: Seen,
     /// TEMP on the database, given to the holder himself; looked at for external schemas only.

@@ -68,6 +68,7 @@ pub async fn import_lookup(
         grantee: None,
         through: Through::Direct,
         future: FutureTables::None,
+        extra: crate::engine::rights::Rights::NONE,
     };
     wanted.check()?;
     let there = found(warehouse, &wanted, &Before::default(), cancel).await?;

@@ -16,6 +16,7 @@ pub(super) fn source(grantee: &str) -> Wanted {
         grantee: Some(Grantee::user(grantee)),
         through: Through::Direct,
         future: FutureTables::Owners(Vec::new()),
+        extra: crate::engine::rights::Rights::NONE,
     }
 }
 

@@ -102,9 +102,11 @@ pub fn lacks(found: &Found, wanted: &Wanted) -> Lacks {
     if !schema.external {
         for owner in wanted.owners().iter().filter(|owner| !is_dropped_owner(schema, wanted, owner)) {
             let seen = held.defaults.get(owner).copied();
+            let everywhere = held.everywhere.get(owner).copied().unwrap_or_default();
+            let rights = wanted.future_rights().without(everywhere);
             let (lacking, unsure) = match seen {
-                Some(seen) => (seen.lacks(wanted.table_rights()), seen.unsure(wanted.table_rights())),
-                None => (wanted.table_rights(), Rights::NONE),
+                Some(seen) => (seen.lacks(rights), seen.unsure(rights)),
+                None => (rights, Rights::NONE),
             };
             if !lacking.is_empty() {
                 lacks.defaults.insert(owner.clone(), lacking);

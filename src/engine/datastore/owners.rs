@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::engine::datastore::declared::{Before, Declared, kept_for_others};
 use crate::engine::datastore::found::{Found, MayCreate, SchemaFound};
-use crate::engine::datastore::grantee::Grantee;
+use crate::engine::datastore::grantee::{Grantee, GranteeKind};
 use crate::engine::datastore::missing::{is_dropped_owner, some_of};
 use crate::engine::datastore::wanted::{FutureTables, Wanted};
+use crate::engine::error::shown;
+use crate::engine::rights::Privilege;
 use crate::engine::sql::ident;
 
 /// Something a person should know, and that stops nothing.
@@ -48,6 +50,42 @@ pub fn derive(found: &Found, wanted: &Wanted) -> (Vec<String>, Vec<Warning>) {
 fn candidates<'a>(schema: &'a SchemaFound, wanted: &Wanted) -> BTreeSet<&'a str> {
     let may_create = schema.owners.iter().filter(|name| schema.may_create.get(*name) != Some(&MayCreate::No));
     may_create.map(String::as_str).filter(|name| wanted.grantee != Some(Grantee::user(*name))).collect()
+}
+
+/// Says that what the former user of an enrichment store made stays his: the new one may read and write it, and no more.
+pub fn tables_that_stay(found: &Found, wanted: &Wanted, before: &Before) -> Option<Warning> {
+    let schema = found.schema.as_ref().filter(|schema| !schema.external && wanted.write)?;
+    let now = wanted.grantee.as_ref()?;
+    let changes = [Privilege::Alter, Privilege::Drop].into_iter().collect();
+    if wanted.extra.covers(changes) {
+        return None;
+    }
+    let former = before.declared.iter().filter_map(|declared| declared.grantee.as_ref());
+    let former: Vec<&Grantee> = former.filter(|it| it.kind == GranteeKind::User && *it != now).collect();
+    let theirs = |owner: &str| former.iter().any(|it| it.name == owner);
+    let stay: Vec<_> = schema.relations.iter().filter(|it| it.writable && theirs(&it.owner)).collect();
+    let first = stay.first()?;
+    let names: Vec<&str> = stay.iter().map(|relation| relation.name.as_str()).collect();
+    let tables = if names.len() == 1 { "table" } else { "tables" };
+    let given = match now.kind {
+        GranteeKind::User => format!(
+            ", or hand {} over: ALTER TABLE {}.{} OWNER TO {};",
+            if names.len() == 1 { "it" } else { "each" },
+            ident(&schema.name),
+            ident(&first.name),
+            ident(&now.name)
+        ),
+        _ => ".".to_owned(),
+    };
+    Some(Warning::new(
+        format!("{} {tables} in schema {} stay with user {}", names.len(), ident(&schema.name), ident(&first.owner)),
+        format!(
+            "{} made: {}. {now} may read and write there, but not alter or drop what another user made, as a tool does when it is \
+             upgraded. Write table_privileges = [\"ALTER\", \"DROP\"] in service_user{given}",
+            shown(&first.owner),
+            some_of(&names)
+        ),
+    ))
 }
 
 /// Says that tables of an owner who was not there before are not covered, where owners are.

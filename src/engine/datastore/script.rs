@@ -3,7 +3,7 @@
 use crate::engine::datastore::grantee::Grantee;
 use crate::engine::datastore::steps::{create_role, default_privileges, grant_role, scope};
 use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
-use crate::engine::rights::Rights;
+use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, ident, sql};
 
 /// The name under which the script writes the datastore's role where it is not known yet.
@@ -24,8 +24,8 @@ impl Part {
 }
 
 /// Everything the datastore wants, as statements that can be run again and again, each with a comment. What an apply
-/// runs is this, less what is there.
-pub fn script(wanted: &Wanted) -> String {
+/// runs is this, less what is there. That the schema is `external` is not known before it is seen.
+pub fn script(wanted: &Wanted, external: bool) -> String {
     // Names stand in comments, which a line break would end.
     if let Err(problem) = wanted.check() {
         return format!("-- {}\n", problem.detail());
@@ -37,7 +37,7 @@ pub fn script(wanted: &Wanted) -> String {
         lines.push("-- grant_role is not used: without service_user nothing is granted.".to_owned());
         lines.push(format!("-- Schema {schema} of database {database} is {mode}. The connection's own user needs:"));
         // Only comments, so nobody can run it with the word that stands for the user.
-        let parts = parts(wanted, &sql!("<user>"), None);
+        let parts = parts(wanted, &sql!("<user>"), None, external);
         let statements = parts.iter().flat_map(|part| &part.statements);
         lines.extend(statements.map(|statement| format!("-- {statement};")));
         return lines.join("\n") + "\n";
@@ -61,7 +61,14 @@ pub fn script(wanted: &Wanted) -> String {
         grantee.kind,
         ident(&grantee.name)
     ));
-    for part in parts(wanted, &holder.sql(), role) {
+    lines.push(
+        match external {
+            true => "-- The schema is external: what is in it, AWS gives to the schema's own IAM role.",
+            false => "-- Should the schema be external, only USAGE on it and TEMP on the database are granted.",
+        }
+        .to_owned(),
+    );
+    for part in parts(wanted, &holder.sql(), role, external) {
         lines.push(format!("-- {}", part.comment));
         lines.extend(part.statements.iter().map(|statement| format!("{statement};")));
         lines.extend(part.example.iter().map(|statement| format!("-- {statement};")));
@@ -69,19 +76,25 @@ pub fn script(wanted: &Wanted) -> String {
     lines.join("\n") + "\n"
 }
 
-fn parts(wanted: &Wanted, to: &Sql, role: Option<(&str, &Grantee)>) -> Vec<Part> {
+fn parts(wanted: &Wanted, to: &Sql, role: Option<(&str, &Grantee)>, external: bool) -> Vec<Part> {
     let mut parts = Vec::new();
     let (on, rights) = (ident(&wanted.schema), wanted.table_rights());
     if let Some((role, _)) = role {
         parts.push(Part::new("The role. Leave this line out if it is there.", create_role(role)));
     }
-    let on_schema = sql!("GRANT {} ON SCHEMA {} TO {}", wanted.schema_rights(), on, *to);
+    let on_schema = if external { Privilege::Usage.into() } else { wanted.schema_rights() };
+    let on_schema = sql!("GRANT {} ON SCHEMA {} TO {}", on_schema, on, *to);
     parts.push(Part::new("The schema.", on_schema));
+    if external {
+        let temp = sql!("GRANT TEMP ON DATABASE {} TO {}", ident(&wanted.database), *to);
+        parts.push(Part::new("Queries on external tables make temporary ones.", temp));
+    }
     let on_tables = || {
         let grant = sql!("GRANT {} ON ALL TABLES IN SCHEMA {} TO {}", rights, on, *to);
         Part::new("The tables and views that are there.", grant)
     };
     match &wanted.future {
+        _ if external => {}
         FutureTables::Schema => {
             let scope = scope(&wanted.schema, &wanted.database);
             let grant = sql!("GRANT {} FOR TABLES IN {} TO {}", rights, scope, *to);
@@ -90,7 +103,7 @@ fn parts(wanted: &Wanted, to: &Sql, role: Option<(&str, &Grantee)>) -> Vec<Part>
         FutureTables::None => parts.push(on_tables()),
         FutureTables::Owners(owners) | FutureTables::Pinned(owners) => {
             parts.push(on_tables());
-            parts.push(future_tables(owners, wanted, rights, to));
+            parts.push(future_tables(owners, wanted, wanted.future_rights(), to));
         }
     }
     if let Some((role, grantee)) = role {
@@ -126,32 +139,36 @@ mod tests {
         let derived = |wanted: Wanted| Wanted { future: FutureTables::Owners(Vec::new()), ..wanted };
         let store = |wanted: Wanted| Wanted { write: true, ..wanted };
         let group = |wanted: Wanted| Wanted { grantee: Some(Grantee::group("readers")), ..wanted };
-        golden("script_source_role.sql", &script(&by_role()));
-        golden("script_source_role_owners_unknown.sql", &script(&derived(by_role())));
-        golden("script_store_role_schema.sql", &script(&store(Wanted { future: FutureTables::Schema, ..by_role() })));
-        golden("script_store_direct.sql", &script(&store(direct())));
-        golden("script_source_group.sql", &script(&group(Wanted { future: FutureTables::None, ..direct() })));
-        golden("script_source_nobody.sql", &script(&Wanted { grantee: None, ..derived(direct()) }));
+        golden("script_source_role.sql", &script(&by_role(), false));
+        golden("script_source_role_owners_unknown.sql", &script(&derived(by_role()), false));
+        golden(
+            "script_store_role_schema.sql",
+            &script(&store(Wanted { future: FutureTables::Schema, ..by_role() }), false),
+        );
+        golden("script_store_direct.sql", &script(&store(direct()), false));
+        golden("script_source_group.sql", &script(&group(Wanted { future: FutureTables::None, ..direct() }), false));
+        golden("script_source_role_external.sql", &script(&by_role(), true));
+        golden("script_source_nobody.sql", &script(&Wanted { grantee: None, ..derived(direct()) }, false));
     }
 
     #[test]
     fn a_role_whose_name_is_not_known_yet_has_a_word_in_its_place() {
-        let unknown = script(&Wanted { through: Through::Role(ROLE.into()), ..by_role() });
+        let unknown = script(&Wanted { through: Through::Role(ROLE.into()), ..by_role() }, false);
         let first = unknown.lines().next().map(str::to_owned).unwrap_or_default();
         assert!(first.starts_with("-- grant_role stands for"), "{first}");
         assert!(unknown.contains("CREATE ROLE \"grant_role\";"), "{unknown}");
-        assert!(script(&by_role()).contains("CREATE ROLE \"tfds_0123456789\";"));
+        assert!(script(&by_role(), false).contains("CREATE ROLE \"tfds_0123456789\";"));
     }
 
     #[test]
     fn a_name_cannot_end_a_comment() {
         for name in ["a\nDROP SCHEMA x", "a\u{2028}b", "a\rb"] {
             for wanted in [Wanted { schema: name.into(), ..direct() }, Wanted { database: name.into(), ..direct() }] {
-                let text = script(&wanted);
+                let text = script(&wanted, false);
                 assert!(text.starts_with("-- ") && text.lines().count() == 1 && !text.contains("DROP"), "{text}");
             }
         }
-        let hostile = script(&Wanted { schema: "x\"; DROP SCHEMA y; --".into(), grantee: None, ..direct() });
+        let hostile = script(&Wanted { schema: "x\"; DROP SCHEMA y; --".into(), grantee: None, ..direct() }, false);
         assert!(hostile.lines().all(|line| line.starts_with("-- ")), "{hostile}");
     }
 }

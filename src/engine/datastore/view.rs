@@ -364,6 +364,7 @@ impl View {
                 schema: nothing,
                 relations: Vec::new(),
                 defaults: BTreeMap::new(),
+                everywhere: BTreeMap::new(),
                 scoped: nothing,
                 temp: None,
             };
@@ -381,6 +382,7 @@ impl View {
                     schema: Seen { rights: on_schema.unwrap_or_default(), complete: on_schema.is_some() },
                     relations: schema.relations.iter().map(|relation| of(&relation.acl)).collect(),
                     defaults: self.defaults_of(&in_acl, schema, wanted),
+                    everywhere: self.defaults_everywhere(&in_acl),
                     scoped: self.scoped(holder, schema),
                     temp: None,
                 }
@@ -430,6 +432,7 @@ impl View {
                 })
                 .collect(),
             defaults,
+            everywhere: BTreeMap::new(),
             scoped: Seen { rights: rights.map(|held| of_schema(&held.scoped)).unwrap_or_default(), complete },
             temp: None,
         }
@@ -452,6 +455,12 @@ impl View {
                 (name, Seen { rights, complete })
             })
             .collect()
+    }
+
+    /// Those that hold in every schema.
+    fn defaults_everywhere(&self, grantee: &acl::Grantee) -> BTreeMap<String, Rights> {
+        let of = |owner| (self.principals.name_of(owner), self.defaults.on_tables_everywhere(owner, grantee));
+        self.defaults.owners().map(of).filter(|(_, rights)| !rights.is_empty()).collect()
     }
 
     fn owner_names(&self, schema: &Schema) -> impl Iterator<Item = String> {

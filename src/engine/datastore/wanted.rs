@@ -18,6 +18,9 @@ pub struct Wanted {
     pub grantee: Option<Grantee>,
     pub through: Through,
     pub future: FutureTables,
+    /// Rights on tables beside the usual ones.
+    #[serde(default, skip_serializing_if = "Rights::is_none")]
+    pub extra: Rights,
 }
 
 /// How the rights reach the grantee.
@@ -52,7 +55,14 @@ impl Wanted {
 
     /// What is to be held on tables, however it is given.
     pub fn table_rights(&self) -> Rights {
-        if self.write { Rights::READ_WRITE } else { Rights::READ }
+        let usual = if self.write { Rights::READ_WRITE } else { Rights::READ };
+        usual.and(self.extra)
+    }
+
+    /// What default privileges can give of it: not ALTER, which the statement has no word for (AWS: ALTER DEFAULT
+    /// PRIVILEGES). A table that comes lacks it until the next apply.
+    pub fn future_rights(&self) -> Rights {
+        self.table_rights().without(Privilege::Alter.into())
     }
 
     /// Who is named in the grants: the datastore's role, or the grantee himself.
@@ -113,6 +123,7 @@ mod tests {
             grantee: Some(Grantee::user("svc")),
             through: Through::Direct,
             future: FutureTables::None,
+            extra: Rights::NONE,
         }
     }
 
@@ -123,6 +134,10 @@ mod tests {
         let store = Wanted { write: true, ..source };
         assert_eq!(store.schema_rights().to_string(), "USAGE, CREATE");
         assert_eq!(store.table_rights(), Rights::READ_WRITE);
+        let extra = [Privilege::Alter, Privilege::Drop].into_iter().collect();
+        let more = Wanted { extra, ..store };
+        assert_eq!(more.table_rights().to_string(), "SELECT, INSERT, UPDATE, DELETE, ALTER, DROP");
+        assert_eq!(more.future_rights().to_string(), "SELECT, INSERT, UPDATE, DELETE, DROP");
     }
 
     #[test]

@@ -512,6 +512,7 @@ pub fn direct() -> Wanted {
         grantee: Some(Grantee::user("svc")),
         through: Through::Direct,
         future: FutureTables::Owners(vec!["etl".into(), "owner".into()]),
+        extra: crate::engine::rights::Rights::NONE,
     }
 }
 

@@ -140,6 +140,9 @@ fn sign_in(error: &SignInError) -> String {
             )
         };
     }
+    if let Some(remark) = error.password_remark {
+        return format!("The password came from {}. {remark}", error.password_source);
+    }
     let mut text = format!(
         "Check the user ({}) and the password ({}). Redshift says the same for a user who does not exist, for one whose password is disabled or expired (VALID UNTIL), and for one who was renamed: renaming clears the password.",
         error.user_source, error.password_source
@@ -292,6 +295,7 @@ mod tests {
             user: "alice".into(),
             user_source: "REDSHIFT_USER".into(),
             password_source: "credentials[\"h:5439\"]".into(),
+            password_remark: None,
             encrypted: true,
         };
         let shown = Error::from(error.clone()).to_string();

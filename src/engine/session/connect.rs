@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,6 +19,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, NoTls};
 use tokio_rustls::TlsConnector;
 
 use crate::engine::error::{Error, Excess, Foreign, ProxyProblem, Reach, ServerError, SignInError, Stage, TlsProblem};
+use crate::engine::password::stored_wrongly;
 use crate::engine::session::bounds::{Bounded, excess};
 use crate::engine::session::handshake::{self, Hello, Stop};
 use crate::engine::session::row::Notice;
@@ -305,6 +306,7 @@ fn about_login(
         user: user.to_owned(),
         user_source: access.user_source.clone(),
         password_source: access.password_source.clone(),
+        password_remark: access.password.as_ref().and_then(|password| stored_wrongly(password.expose_secret())),
         encrypted: access.sslmode != SslMode::Disable,
     })
 }

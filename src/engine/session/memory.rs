@@ -71,6 +71,7 @@ mod tests {
             user: "u".into(),
             user_source: "username".into(),
             password_source: "password".into(),
+            password_remark: None,
             encrypted: true,
         }
         .into()

@@ -43,7 +43,7 @@ pub struct TestResult {
     pub message: Option<String>,
     /// What was found.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub result: Option<String>,
+    pub result: Option<serde_json::Value>,
 }
 
 /// All tests of one connection.
@@ -168,7 +168,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
                 shown(asked.database),
                 shown(&facts.database)
             )),
-            result: Some(facts.database.clone()),
+            result: Some(facts.database.clone().into()),
         }
     };
     let user = if facts.user == asked.user || (asked.user.is_empty() && asked.iam.is_some()) {
@@ -182,7 +182,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
                 shown(asked.user),
                 shown(&facts.user)
             )),
-            result: Some(facts.user.clone()),
+            result: Some(facts.user.clone().into()),
         }
     };
     let case = match (asked.preserve_case, facts.case_sensitive) {
@@ -194,7 +194,7 @@ fn passed(asked: &Asked<'_>, facts: &Facts) -> Vec<TestResult> {
                  preserve_case = true, so that a warehouse where it is off is noticed."
                     .to_owned(),
             ),
-            result: Some("kept".to_owned()),
+            result: Some("kept".into()),
         },
         (_, true) => passed_with(CASE, "kept".to_owned()),
         (_, false) => passed_with(CASE, "folded to lower case".to_owned()),
@@ -230,12 +230,15 @@ fn encryption(sslmode: SslMode) -> TestResult {
         name: ENCRYPTION.into(),
         status: if message.is_some() { Status::Warning } else { Status::Passed },
         message: message.map(str::to_owned),
-        result: Some(sslmode.as_str().to_owned()),
+        result: Some(sslmode.as_str().into()),
     }
 }
 
-pub(in crate::engine) fn passed_with(name: impl Into<Cow<'static, str>>, result: String) -> TestResult {
-    TestResult { name: name.into(), status: Status::Passed, message: None, result: Some(result) }
+pub(in crate::engine) fn passed_with(
+    name: impl Into<Cow<'static, str>>,
+    result: impl Into<serde_json::Value>,
+) -> TestResult {
+    TestResult { name: name.into(), status: Status::Passed, message: None, result: Some(result.into()) }
 }
 
 pub(in crate::engine) fn skipped(name: impl Into<Cow<'static, str>>, why: &str) -> TestResult {
@@ -282,7 +285,7 @@ mod tests {
         assert_eq!(validation.status, Status::Passed);
         assert!(validation.tests.iter().all(|test| test.status == Status::Passed && test.message.is_none()));
         let version = validation.tests.iter().find(|test| test.name == VERSION).and_then(|test| test.result.clone());
-        assert_eq!(version.as_deref(), Some("1.0.71629"));
+        assert_eq!(version, Some("1.0.71629".into()));
         assert_eq!(server_version("something else"), "something");
     }
 
@@ -347,6 +350,7 @@ mod tests {
             user: "alice".into(),
             user_source: "username".into(),
             password_source: "REDSHIFT_PASSWORD".into(),
+            password_remark: None,
             encrypted: true,
         });
         for (error, name, passed) in

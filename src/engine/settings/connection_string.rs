@@ -10,8 +10,10 @@ use crate::engine::settings::{IAM, Settings};
 
 const SETTING: &str = "connection_string";
 
-/// Parameters of AWS's drivers that have another place here, or none, with the reason (AWS: Options for JDBC driver
-/// version 2.x configuration).
+const NO_PASSWORD: &str = "A password has no place in jdbc:redshift:iam://, where AWS gives it.";
+
+/// Parameters of drivers that have another place here, or none, with the reason (AWS: Options for JDBC driver version
+/// 2.x configuration; libpq: Parameter Key Words). JDBC's names are in lower case.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("accesskeyid", "AWS credentials belong in the environment or a profile"),
     ("secretaccesskey", "AWS credentials belong in the environment or a profile"),
@@ -20,7 +22,118 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("autocreate", "a user is never made on the way: make it with redshift_user"),
     ("dbgroups", "groups are never joined on the way"),
     ("plugin_name", "only AWS's own credential chain is used"),
+    ("authprofile", "only AWS's own credential chain is used"),
+    ("client_secret", "only AWS's own credential chain is used"),
+    ("webidentitytoken", "only AWS's own credential chain is used"),
+    ("token", "only AWS's own credential chain is used"),
+    ("rolearn", "write role_arn beside it"),
+    ("rolesessionname", "write role_session_name beside it"),
+    ("stsendpointurl", "write endpoints { sts = … } in the provider block"),
+    ("hostaddr", "write hostaddr in the provider block"),
+    ("sslcert", "no client certificate is used"),
+    ("sslkey", "no client certificate is used"),
+    ("sslpassword", "no client certificate is used"),
 ];
+
+/// Parameters that tune a driver, its sessions or its logs, and say nothing of where the warehouse is and who signs in
+/// there (the same pages; AWS's driver 1.x and pgjdbc, whose strings people move over). In lower case.
+const OF_DRIVERS: &[&str] = &[
+    "application_name",
+    "applicationname",
+    "app_name",
+    "assumeminserverversion",
+    "binarytransfer",
+    "blockingrowsmode",
+    "client_encoding",
+    "compression",
+    "connectiontimezone",
+    "currentschema",
+    "databasemetadatacurrentdbonly",
+    "defaultrowfetchsize",
+    "disableisvalidquery",
+    "dsiloglevel",
+    "enablefetchreadandprocessbuffers",
+    "enablemultisqlsupport",
+    "fallback_application_name",
+    "fetchringbuffersize",
+    "filterlevel",
+    "forcelowercase",
+    "gssencmode",
+    "iamdisablecache",
+    "keepalives",
+    "keepalives_count",
+    "keepalives_idle",
+    "keepalives_interval",
+    "loadbalancehosts",
+    "loglevel",
+    "logpath",
+    "loggerlevel",
+    "opensourcesubprotocoloverride",
+    "options",
+    "overrideschemapatterntype",
+    "partner_spid",
+    "preparedstatementcachequeries",
+    "preparedstatementcachesizemib",
+    "preparethreshold",
+    "querygroup",
+    "readonly",
+    "rewritebatchedinserts",
+    "rewritebatchedinsertssize",
+    "socketfactory",
+    "sockettimeout",
+    "sslcompression",
+    "sslfactory",
+    "sslfactoryarg",
+    "sslsni",
+    "stringtype",
+    "target_session_attrs",
+    "targetservertype",
+    "tcp_user_timeout",
+    "tcpkeepalive",
+    "tcpkeepaliveminutes",
+];
+
+/// What is wrong with a string: a sentence that repeats no value.
+struct Problem {
+    words: String,
+    /// Whether a character that was not percent-encoded may be the cause.
+    by_form: bool,
+}
+
+impl Problem {
+    fn of_parameter(words: impl Into<String>) -> Self {
+        Self { words: words.into(), by_form: false }
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(words: &str) -> Self {
+        words.to_owned().into()
+    }
+}
+
+impl From<String> for Problem {
+    fn from(words: String) -> Self {
+        Self { words, by_form: true }
+    }
+}
+
+/// The parameters of a connection string that are passed over, as they are written.
+pub fn passed_over(text: &str) -> Vec<String> {
+    let jdbc = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("jdbc:"));
+    let Some((_, query)) = text.split_once(|c| c == '?' || (jdbc && c == ';')) else { return Vec::new() };
+    let names = pairs(query, jdbc).map(|(name, _)| name).filter(|name| is_of_drivers(name));
+    names.map(str::to_owned).collect()
+}
+
+fn is_of_drivers(name: &str) -> bool {
+    OF_DRIVERS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+fn pairs(query: &str, jdbc: bool) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let pairs = query.split(move |c| c == '&' || (jdbc && c == ';')).filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value))))
+}
 
 /// Whether a connection string holds a password. A string that cannot be read holds one if it might.
 pub fn has_password(text: &str) -> bool {
@@ -33,11 +146,11 @@ pub fn has_password(text: &str) -> bool {
 /// The settings in a connection string. Errors: a Setting error of `connection_string`, which repeats nothing of a
 /// string that might hold a password but the names of its parameters.
 pub fn parse(text: &str) -> Result<Settings, Error> {
-    read(text).map_err(|mut problem| {
-        if might_hold_password(text) {
-            problem.push_str(" (A character of a password that has a meaning in URLs must be percent-encoded: @ is %40, / is %2F, ? is %3F, # is %23, % is %25.)");
+    read(text).map_err(|Problem { mut words, by_form }| {
+        if by_form && might_hold_password(text) {
+            words.push_str(" (A character of a password that has a meaning in URLs must be percent-encoded: @ is %40, / is %2F, ? is %3F, # is %23, % is %25.)");
         }
-        Error::setting(SETTING, problem)
+        Error::setting(SETTING, words)
     })
 }
 
@@ -48,14 +161,13 @@ pub(super) fn might_hold_password(text: &str) -> bool {
     login || lower.contains("password=") || lower.contains("pwd=")
 }
 
-/// Reads, with the problem as a sentence that repeats no value.
-fn read(text: &str) -> Result<Settings, String> {
-    let (scheme, rest) = text.split_once("://").ok_or("The connection string has no scheme.").map_err(forms)?;
+fn read(text: &str) -> Result<Settings, Problem> {
+    let (scheme, rest) = text.split_once("://").ok_or_else(|| forms("The connection string has no scheme."))?;
     let (jdbc, iam) = match scheme.to_ascii_lowercase().as_str() {
         "postgresql" | "postgres" | "redshift" => (false, false),
         "jdbc:redshift" => (true, false),
         "jdbc:redshift:iam" => (true, true),
-        _ => return Err(forms("The scheme of the connection string is not known.")),
+        _ => return Err(forms("The scheme of the connection string is not known.").into()),
     };
     if rest.contains('#') {
         return Err("The connection string holds a #, which starts no part of it.".into());
@@ -75,7 +187,7 @@ fn read(text: &str) -> Result<Settings, String> {
         settings.username = part(user, "user")?;
         settings.password = part(password.unwrap_or_default(), "password")?.map(SecretString::from);
         if iam && settings.password.is_some() {
-            return Err("A password has no place in jdbc:redshift:iam://, where AWS gives it.".into());
+            return Err(Problem::of_parameter(NO_PASSWORD));
         }
     }
     // jdbc:redshift:iam://cluster:region/database names the cluster in place of a host.
@@ -110,16 +222,20 @@ fn forms(problem: &str) -> String {
 }
 
 /// A decoded part; none if it is empty.
-fn part(text: &str, what: &str) -> Result<Option<String>, String> {
+fn part(text: &str, what: &str) -> Result<Option<String>, Problem> {
     let text =
         decode(text).ok_or_else(|| format!("The {what} in the connection string is not percent-encoded UTF-8."))?;
     Ok((!text.is_empty()).then_some(text))
 }
 
-fn parameters(query: &str, jdbc: bool, iam: bool, settings: &mut Settings) -> Result<(), String> {
+fn parameters(query: &str, jdbc: bool, iam: bool, settings: &mut Settings) -> Result<(), Problem> {
     let (mut ssl, mut serverless) = (None, None);
-    for pair in query.split(|c| c == '&' || (jdbc && c == ';')).filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').ok_or("A parameter of the connection string has no value.")?;
+    for (name, value) in pairs(query, jdbc) {
+        if is_of_drivers(name) {
+            weakens(name, value)?;
+            continue;
+        }
+        let value = value.ok_or("A parameter of the connection string has no value.")?;
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err("A parameter of the connection string has no proper name.".into());
         }
@@ -137,22 +253,33 @@ fn parameters(query: &str, jdbc: bool, iam: bool, settings: &mut Settings) -> Re
             "dbname" | "databasename" => put(&mut settings.database, value, name)?,
             "user" | "uid" => put(&mut settings.username, value, name)?,
             "password" | "pwd" if iam => {
-                return Err("A password has no place in jdbc:redshift:iam://, where AWS gives it.".into());
+                return Err(Problem::of_parameter(NO_PASSWORD));
             }
             "password" | "pwd" => put(&mut settings.password, SecretString::from(value), name)?,
             "sslmode" => {
-                let mode = SslMode::parse(&value.to_ascii_lowercase()).map_err(|error| error.sentence())?;
+                let mode = SslMode::parse(&value.to_ascii_lowercase())
+                    .map_err(|error| Problem::of_parameter(error.sentence()))?;
                 put(&mut settings.sslmode, mode.as_str().to_owned(), name)?;
             }
             "sslrootcert" => put(&mut settings.sslrootcert, value, name)?,
-            "connect_timeout" | "logintimeout" => {
-                let seconds: u32 = value.parse().map_err(|_| format!("\"{name}\" must be a number of seconds."))?;
-                put(&mut settings.connect_timeout, format!("{seconds}s"), name)?;
+            "connect_timeout" | "logintimeout" | "connecttimeout" => {
+                let seconds: u32 = value
+                    .parse()
+                    .map_err(|_| Problem::of_parameter(format!("\"{name}\" must be a number of seconds.")))?;
+                // Drivers wait without an end at 0, and JDBC has two names for much the same.
+                if seconds > 0 && !(known == "connecttimeout" && settings.connect_timeout.is_some()) {
+                    settings.connect_timeout.take_if(|_| known == "logintimeout");
+                    put(&mut settings.connect_timeout, format!("{seconds}s"), name)?;
+                }
             }
+            "ssl_insecure" => match value.to_ascii_lowercase().as_str() {
+                "false" => {}
+                _ => return Err(weaker(name)),
+            },
             "ssl" => match value.to_ascii_lowercase().as_str() {
                 "true" => put(&mut ssl, true, name)?,
                 "false" => put(&mut ssl, false, name)?,
-                _ => return Err("The parameter \"ssl\" must be true or false.".into()),
+                _ => return Err(Problem::of_parameter("The parameter \"ssl\" must be true or false.")),
             },
             "dbuser" if iam => put(&mut settings.username, value, name)?,
             "clusterid" if iam => put(&mut settings.cluster_identifier, value, name)?,
@@ -164,7 +291,7 @@ fn parameters(query: &str, jdbc: bool, iam: bool, settings: &mut Settings) -> Re
             "isserverless" if iam => match value.to_ascii_lowercase().as_str() {
                 "true" => put(&mut serverless, true, name)?,
                 "false" => put(&mut serverless, false, name)?,
-                _ => return Err("The parameter \"isServerless\" must be true or false.".into()),
+                _ => return Err(Problem::of_parameter("The parameter \"isServerless\" must be true or false.")),
             },
             "dbuser"
             | "clusterid"
@@ -174,24 +301,28 @@ fn parameters(query: &str, jdbc: bool, iam: bool, settings: &mut Settings) -> Re
             | "isserverless"
             | "serverlessacctid"
             | "iam" => {
-                return Err(format!("The parameter \"{name}\" belongs to jdbc:redshift:iam://."));
+                return Err(Problem::of_parameter(format!(
+                    "The parameter \"{name}\" belongs to jdbc:redshift:iam://."
+                )));
             }
             other if let Some((_, why)) = ELSEWHERE.iter().find(|(known, _)| *known == other) => {
-                return Err(format!("The parameter \"{name}\" has no place in the connection string: {why}."));
+                let words = format!("The parameter \"{name}\" has no place in the connection string: {why}.");
+                return Err(Problem::of_parameter(words));
             }
             _ => {
-                return Err(format!(
-                    "The connection string has an unknown parameter, \"{name}\". Known are user, password, sslmode, sslrootcert, connect_timeout, ssl and, for JDBC, UID, PWD and loginTimeout, with iam: DbUser, ClusterID, Region, IAMDuration, isServerless and serverlessWorkGroup."
-                ));
+                return Err(Problem::of_parameter(format!(
+                    "The connection string has an unknown parameter, \"{name}\". Known are user, password, sslmode, sslrootcert, connect_timeout, ssl and, for JDBC, UID, PWD and loginTimeout, with iam: DbUser, ClusterID, Region, IAMDuration, isServerless and serverlessWorkGroup. What only tunes a driver, such as tcpKeepAlive or application_name, is passed over."
+                )));
             }
         }
     }
     if serverless == Some(true) && settings.cluster_identifier.is_some() {
-        return Err("The connection string says isServerless and names a cluster.".into());
+        return Err(Problem::of_parameter("The connection string says isServerless and names a cluster."));
     }
     match (ssl, settings.sslmode.as_deref()) {
         (Some(true), Some("disable")) | (Some(false), Some("require" | "verify-ca" | "verify-full")) => {
-            return Err("\"ssl\" and \"sslmode\" contradict each other in the connection string.".into());
+            let words = "\"ssl\" and \"sslmode\" contradict each other in the connection string.";
+            return Err(Problem::of_parameter(words));
         }
         // AWS's JDBC driver takes ssl=true for verify-ca; libpq takes it for require.
         (Some(true), None) => settings.sslmode = Some(if jdbc { "verify-ca" } else { "require" }.to_owned()),
@@ -201,10 +332,23 @@ fn parameters(query: &str, jdbc: bool, iam: bool, settings: &mut Settings) -> Re
     Ok(())
 }
 
-fn put<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), String> {
+/// Refuses a parameter of drivers that turns the check of the server's certificate off.
+fn weakens(name: &str, value: Option<&str>) -> Result<(), Problem> {
+    let is_factory = name.eq_ignore_ascii_case("sslfactory");
+    let validates_nothing = |class: &str| class.to_ascii_lowercase().contains("nonvalidating");
+    if is_factory && value.is_some_and(validates_nothing) { Err(weaker(name)) } else { Ok(()) }
+}
+
+fn weaker(name: &str) -> Problem {
+    Problem::of_parameter(format!(
+        "The parameter \"{name}\" of the connection string turns the check of the server's certificate off, so that anybody on the way could answer in the warehouse's place and read the password. Take it out: Redshift's certificates are verified without it. Who really wants no check writes sslmode=require."
+    ))
+}
+
+fn put<T>(place: &mut Option<T>, value: T, name: &str) -> Result<(), Problem> {
     match place.replace(value) {
         None => Ok(()),
-        Some(_) => Err(format!("The connection string says twice what \"{name}\" says.")),
+        Some(_) => Err(Problem::of_parameter(format!("The connection string says twice what \"{name}\" says."))),
     }
 }
 
@@ -297,6 +441,45 @@ mod tests {
             assert!(matches!(error, Error::Setting { setting: SETTING, .. }));
             assert!(error.to_string().contains(words), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn what_tunes_a_driver_is_passed_over() {
+        for (text, names) in [
+            ("jdbc:redshift://h:1/d?tcpKeepAlive=true&user=u&password=p", vec!["tcpKeepAlive"]),
+            ("postgresql://u:p@h/d?application_name=airflow", vec!["application_name"]),
+            ("postgresql://u:p@h/d?keepalives=1&keepalives_idle=30", vec!["keepalives", "keepalives_idle"]),
+            ("postgresql://h/d?options=-c%20search_path%3Dx&sslmode=require", vec!["options"]),
+            (
+                "jdbc:redshift://h/d;socketTimeout=60;ApplicationName=;DSILogLevel=0",
+                vec!["socketTimeout", "ApplicationName", "DSILogLevel"],
+            ),
+            ("jdbc:redshift://h/d?ssl=true&sslfactory=org.postgresql.ssl.LibPQFactory", vec!["sslfactory"]),
+            ("jdbc:redshift://h/d?ssl_insecure=false", vec![]),
+            ("postgresql://h/d", vec![]),
+        ] {
+            parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(passed_over(text), names, "{text}");
+        }
+        let timeout = |query: &str| parse(&format!("jdbc:redshift://h/d?{query}")).expect(query).connect_timeout;
+        assert_eq!(timeout("loginTimeout=10&connectTimeout=5").as_deref(), Some("10s"));
+        assert_eq!(timeout("connectTimeout=5&loginTimeout=10").as_deref(), Some("10s"));
+        assert_eq!(timeout("connectTimeout=5").as_deref(), Some("5s"));
+        assert_eq!(timeout("loginTimeout=0"), None);
+    }
+
+    #[test]
+    fn what_weakens_tls_is_refused_for_that() {
+        for text in [
+            "jdbc:redshift://h/d?ssl=true&sslfactory=com.amazon.redshift.ssl.NonValidatingFactory&password=p",
+            "jdbc:redshift://h/d;SSLFactory=org.postgresql.ssl.NonValidatingFactory",
+            "jdbc:redshift://h/d?SSL_Insecure=true",
+        ] {
+            let error = parse(text).expect_err(text).to_string();
+            assert!(error.contains("check of the server's certificate") && !error.contains("%40"), "{error}");
+        }
+        let error = parse("postgresql://u:p@h/d?colour=red").expect_err("colour").to_string();
+        assert!(!error.contains("percent-encoded"), "{error}");
     }
 
     /// Proves: F11, F2

@@ -188,7 +188,7 @@ impl Defaults {
         let mut settings = written.settings.expand()?;
         environment.fill(&mut settings)?;
         if let Some(error) = settings.check().into_iter().next() {
-            return Err(error);
+            return Err(error.of_variable(|name| settings.source(name)));
         }
         let mut hostaddr = written.hostaddr;
         if hostaddr.is_none()
@@ -458,7 +458,14 @@ impl Defaults {
             );
             return Error::missing("host", message).about("secret_id");
         }
-        let message = if settings.writes(&["port"]) {
+        let message = if let (Some(port), true) = (settings.port, settings.source("port").starts_with("REDSHIFT_")) {
+            format!(
+                "{} is set ({port}), and no host is: a port alone leads nowhere. Set REDSHIFT_HOST too, or write host (or cluster_identifier, workgroup_name, connection_string) here or in {label}.",
+                settings.source("port")
+            )
+        } else if let Some(why) = settings.unused.get("host") {
+            format!("port is written without host. {why} Write host too, or leave port out.")
+        } else if settings.writes(&["port"]) {
             format!(
                 "port is written without host. Where a warehouse listens is taken from {label} as a whole or not at all: write host too."
             )

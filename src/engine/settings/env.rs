@@ -97,6 +97,10 @@ impl Environment {
             set(settings, "port", PORT, port, |settings| &mut settings.port);
         } else if free(settings, "host") && settings.port.is_some() && port.is_none() {
             set(settings, "host", HOST, host, |settings| &mut settings.host);
+        } else if let (true, Some(host)) = (free(settings, "host") && settings.port.is_some(), host) {
+            let why =
+                format!("{HOST} (\"{host}\") is set and was not used: {PORT} is set beside it, and port is written.");
+            settings.unused.insert("host", why);
         }
         let (user, password) = (self.get(USER), self.get(PASSWORD).map(SecretString::from));
         let same_user = user.is_none() || (settings.username.is_some() && settings.username == user);
@@ -113,6 +117,14 @@ impl Environment {
                 set(settings, "password", PASSWORD, password, |settings| &mut settings.password);
             } else if free(settings, "username") && password.is_none() {
                 set(settings, "username", USER, user, |settings| &mut settings.username);
+            } else if let (true, Some(user)) = (free(settings, "username"), &user) {
+                let why = format!(
+                    "{USER} (\"{user}\") is set and was not used: it belongs to the password of {PASSWORD}, which is set beside it."
+                );
+                settings.unused.insert("username", why);
+            } else if let (Some(user), true) = (&user, no_password && password.is_some()) {
+                let why = format!("{PASSWORD} is set and was not used: it belongs to {USER}, which is \"{user}\".");
+                settings.unused.insert("password", why);
             }
         }
         for (name, variable, place) in [

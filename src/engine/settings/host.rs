@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use crate::engine::error::Error;
+use crate::engine::partition::without_suffix;
 
 /// A checked host and what its name tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +20,14 @@ pub struct Host {
     pub region: Option<String>,
 }
 
-/// The kinds of hosts.
+/// The kinds of hosts. SUFFIX is what the hosts of a partition of AWS end in, such as `amazonaws.com`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostKind {
-    /// `<cluster>.<hash>.<region>.redshift.amazonaws.com[.cn]`
+    /// `<cluster>.<hash>.<region>.redshift.SUFFIX`
     Provisioned,
-    /// `<workgroup>.<account>.<region>.redshift-serverless.amazonaws.com[.cn]`
+    /// `<workgroup>.<account>.<region>.redshift-serverless.SUFFIX`
     Serverless,
-    /// `<name>-endpoint-<hash>.<hash>.<region>.redshift.amazonaws.com[.cn]`: the first label is not the cluster.
+    /// `<name>-endpoint-<hash>.<hash>.<region>.redshift.SUFFIX`: the first label is not the cluster.
     VpcEndpoint,
     /// The same of a serverless workgroup.
     ServerlessVpcEndpoint,
@@ -54,13 +55,8 @@ pub fn parse_host(text: &str) -> Result<Host, Error> {
     }
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
     check_dns(text, &name)?;
-    let labels: Vec<&str> = name.split('.').collect();
-    let (first, region, product) = match labels.as_slice() {
-        [first, _, region, product, "amazonaws", "com"] | [first, _, region, product, "amazonaws", "com", "cn"] => {
-            (*first, *region, *product)
-        }
-        _ => return Ok(other(name, HostKind::Other)),
-    };
+    let labels: Vec<&str> = without_suffix(&name).unwrap_or_default().split('.').collect();
+    let [first, _, region, product] = labels[..] else { return Ok(other(name, HostKind::Other)) };
     let kind = match (product, is_vpc_endpoint(first)) {
         ("redshift" | "redshift-dev", false) => HostKind::Provisioned,
         ("redshift" | "redshift-dev", true) => HostKind::VpcEndpoint,
@@ -92,6 +88,37 @@ fn is_vpc_endpoint(label: &str) -> bool {
     })
 }
 
+/// The settings that a host, a port and a database are written as.
+fn lines(host: &str, port: &str, database: &str) -> String {
+    let port = if port.is_empty() { String::new() } else { format!(", port = {port}") };
+    let database = if database.is_empty() { String::new() } else { format!(", database = \"{database}\"") };
+    format!("host = \"{host}\"{port}{database}")
+}
+
+/// What is said of a URL in the place of a host: the same as settings, where it is plain. What follows a ? is not repeated.
+fn of_url(written: &str) -> String {
+    const PROBLEM: &str = "The host looks like a URL";
+    let (scheme, rest) = written.split_once("://").unwrap_or_default();
+    let is_connection = matches!(
+        scheme.to_ascii_lowercase().as_str(),
+        "jdbc:redshift" | "jdbc:redshift:iam" | "redshift" | "postgresql" | "postgres"
+    );
+    let place = rest.split(['?', ';']).next().unwrap_or_default();
+    let (authority, database) = place.split_once('/').unwrap_or((place, ""));
+    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let is_plain = plain(host) && plain(database) && port.bytes().all(|b| b.is_ascii_digit()) && !host.is_empty();
+    if !is_plain {
+        return format!("{PROBLEM}: write the host name alone, or use connection_string.");
+    }
+    let lines = lines(host, port, database);
+    if is_connection && place == rest {
+        format!("{PROBLEM}: write {lines}; or, in place of all of these, connection_string = \"{written}\".")
+    } else {
+        format!("{PROBLEM}: write {lines}.")
+    }
+}
+
 fn check_dns(written: &str, name: &str) -> Result<(), Error> {
     let wrong = |message: String| Err(Error::setting("host", message));
     if name.is_empty() {
@@ -101,14 +128,13 @@ fn check_dns(written: &str, name: &str) -> Result<(), Error> {
         return wrong("The host holds an @: a login does not belong into it.".into());
     }
     if name.contains("://") {
-        return wrong("The host looks like a URL: write the host name alone, or use connection_string.".into());
+        return wrong(of_url(written));
     }
     if let Some((host, rest)) = written.split_once(':') {
         let (port, database) = rest.split_once('/').unwrap_or((rest, ""));
         let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         if plain(host) && plain(database) && !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) {
-            let database = if database.is_empty() { String::new() } else { format!(", database = \"{database}\"") };
-            return wrong(format!("The host holds a port: write host = \"{host}\", port = {port}{database}."));
+            return wrong(format!("The host holds a port: write {}.", lines(host, port, database)));
         }
     }
     let good = name.len() <= 253
@@ -146,6 +172,31 @@ mod tests {
         for (text, kind, cluster, workgroup, region) in [
             ("Main.abc.eu-central-1.redshift.amazonaws.com", Provisioned, some("main"), None, some("eu-central-1")),
             ("main.abc.cn-north-1.redshift.amazonaws.com.cn", Provisioned, some("main"), None, some("cn-north-1")),
+            ("main.abc.us-gov-west-1.redshift.amazonaws.com", Provisioned, some("main"), None, some("us-gov-west-1")),
+            ("main.abc.us-iso-east-1.redshift.c2s.ic.gov", Provisioned, some("main"), None, some("us-iso-east-1")),
+            ("main.abc.us-isob-east-1.redshift.sc2s.sgov.gov", Provisioned, some("main"), None, some("us-isob-east-1")),
+            (
+                "main.abc.eu-isoe-west-1.redshift.cloud.adc-e.uk",
+                Provisioned,
+                some("main"),
+                None,
+                some("eu-isoe-west-1"),
+            ),
+            (
+                "main.abc.us-isof-east-1.redshift.csp.hci.ic.gov",
+                Provisioned,
+                some("main"),
+                None,
+                some("us-isof-east-1"),
+            ),
+            ("main.abc.eusc-de-east-1.redshift.amazonaws.eu", Provisioned, some("main"), None, some("eusc-de-east-1")),
+            (
+                "wg.1234.eusc-de-east-1.redshift-serverless.amazonaws.eu",
+                Serverless,
+                None,
+                some("wg"),
+                some("eusc-de-east-1"),
+            ),
             ("main.abc.us-east-1.redshift-dev.amazonaws.com.", Provisioned, some("main"), None, some("us-east-1")),
             ("wg.1234.us-east-1.redshift-serverless.amazonaws.com", Serverless, None, some("wg"), some("us-east-1")),
             (
@@ -191,7 +242,10 @@ mod tests {
             ("", "empty"),
             ("h:5439", "host = \"h\", port = 5439."),
             ("h.x:5439/dev", "host = \"h.x\", port = 5439, database = \"dev\"."),
-            ("https://h", "URL"),
+            ("https://h", "URL: write host = \"h\"."),
+            ("jdbc:redshift://h.x:5439/dev", "write host = \"h.x\", port = 5439, database = \"dev\"; or, in place"),
+            ("jdbc:redshift://h.x:5439/dev?password=secret", "database = \"dev\"."),
+            ("https://h:secret/x/y", "host name alone"),
             ("u:secret@h", "login"),
             ("a..b", "neither"),
             ("-a", "neither"),

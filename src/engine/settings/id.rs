@@ -14,6 +14,7 @@ use crate::engine::names::check_name;
 use crate::engine::settings::Settings;
 use crate::engine::settings::endpoint::{Endpoint, Place, bracketed, same_endpoint, split_port};
 use crate::engine::settings::host::parse_host;
+use crate::engine::settings::repeated;
 use crate::engine::settings::uri::{decode, encode};
 
 #[cfg(test)]
@@ -380,5 +381,30 @@ fn flag(name: &str, value: &str) -> Result<bool, Error> {
 }
 
 fn wrong(problem: &str) -> Error {
-    Error::setting("id", format!("This is no id. {problem}"))
+    Error::setting("id", problem)
+}
+
+/// What is wrong with a text that is to be an id, as sentences. The text is repeated unless a password may be in it.
+pub fn is_no_id(text: &str, noun: &str, error: &Error) -> String {
+    format!("{} is not the id of a {noun}. {}", repeated("id", text), error.detail())
+}
+
+/// What follows the # in the id of the user that a text seems to mean.
+pub fn example_of_user(text: &str) -> String {
+    format!("#user/{}", if check_name(text).is_ok() && is_bare(text) { encode(text) } else { "NAME".to_owned() })
+}
+
+/// The same of a datastore, from `schema` or `database/schema`.
+pub fn example_of_datastore(text: &str) -> String {
+    let (database, schema) = match text.split_once('/') {
+        Some((database, schema)) if is_bare(database) && is_bare(schema) => (encode(database), encode(schema)),
+        None if is_bare(text) => ("DATABASE".to_owned(), encode(text)),
+        _ => ("DATABASE".to_owned(), "SCHEMA".to_owned()),
+    };
+    format!("#{database}/{schema}?mode=source&user=NAME")
+}
+
+/// Whether a text is a name and nothing that was meant as an id.
+fn is_bare(text: &str) -> bool {
+    !text.is_empty() && !text.contains(['/', ':', '#', '?', '@', '=', '%'])
 }

@@ -486,6 +486,7 @@ async fn an_external_schema_is_one_of_its_own() {
             grantee: Some(Grantee::user("svc")),
             through,
             future: FutureTables::Owners(Vec::new()),
+            extra: crate::engine::rights::Rights::NONE,
         };
         let applied = apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never)
             .await
@@ -526,6 +527,7 @@ async fn everybody_may_create_in_public_and_that_is_told() {
         grantee: Some(Grantee::user("svc")),
         through: Through::Direct,
         future: FutureTables::Owners(Vec::new()),
+        extra: crate::engine::rights::Rights::NONE,
     };
     let applied =
         apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never).await.expect("applies");

@@ -20,6 +20,19 @@ pub enum ValidUntil {
 }
 
 impl ConnectionLimit {
+    /// The limit of so many sessions; -1, as in PostgreSQL's catalogue, is none.
+    pub fn of(number: i64) -> ConnectionLimit {
+        u32::try_from(number).map_or(ConnectionLimit::Unlimited, ConnectionLimit::AtMost)
+    }
+
+    /// The number of sessions, or -1.
+    pub fn number(self) -> i64 {
+        match self {
+            ConnectionLimit::Unlimited => -1,
+            ConnectionLimit::AtMost(sessions) => sessions.into(),
+        }
+    }
+
     /// Reads what `pg_user_info` says: a number, `UNLIMITED`, or -1 for the same.
     pub fn parse(text: &str) -> Option<ConnectionLimit> {
         match text.trim() {

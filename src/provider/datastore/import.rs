@@ -11,7 +11,7 @@ use crate::terraform::{Change, Diagnostic, Diagnostics, Value};
 pub(super) async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
     let hints = data.hints();
     let explain = |error: Error| errors::diagnostic(&error, &hints);
-    let id: DatastoreId = id.parse().map_err(explain)?;
+    let id: DatastoreId = id.parse().map_err(|error| errors::of_id(data, &error, id, errors::Kind::Datastore))?;
     let (link, connection_id, endpoint) =
         place::imported(data, &id.connection, cx.cancelled()).await.map_err(explain)?;
     let warehouse = data.warehouse(&link, cx.cancelled()).await.map_err(explain)?;

@@ -9,6 +9,9 @@ pub(super) const MARK: &str = "mark";
 /// The warning about a role that the plan gave already.
 pub(super) const TOLD: &str = "told";
 
+/// That the schema was seen to be external, for the script.
+pub(super) const EXTERNAL: &str = "external";
+
 /// The ids of schema and grantee, and the role's first owner.
 const IDS: &str = "ids";
 

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::super::place;
 use crate::engine::datastore::script;
 use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted};
+use crate::engine::rights::{Privilege, Rights};
 
 /// How old a catalogue may become where no interval is written.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -50,6 +51,7 @@ pub(super) struct ServiceUser {
     pub(super) grant_through: Option<String>,
     pub(super) future_tables: String,
     pub(super) default_privileges_for: Option<BTreeSet<String>>,
+    table_privileges: Option<BTreeSet<String>>,
 }
 
 /// What a script is made of.
@@ -64,6 +66,11 @@ pub(super) struct Scripted {
 impl ServiceUser {
     pub(super) fn grantee(&self) -> Grantee {
         Grantee { name: self.name.clone(), kind: self.kind }
+    }
+
+    /// The rights on tables beside the usual ones.
+    fn extra(&self) -> Rights {
+        self.table_privileges.iter().flatten().filter_map(|name| Privilege::from_name(name)).collect()
     }
 
     /// Whether the rights go through a role where nothing is written and nothing was found: a group cannot have one.
@@ -145,6 +152,7 @@ impl Model {
                 .service_user
                 .as_ref()
                 .map_or(FutureTables::None, |user| user.future(self.default_privileges_owners.as_deref())),
+            extra: self.service_user.as_ref().map(ServiceUser::extra).unwrap_or_default(),
         }
     }
 
@@ -188,6 +196,7 @@ impl Scripted {
             grantee: user.map(ServiceUser::grantee),
             through: if role { Through::Role(script::ROLE.to_owned()) } else { Through::Direct },
             future: user.map_or(FutureTables::None, |user| user.future(None)),
+            extra: user.map(ServiceUser::extra).unwrap_or_default(),
             database: self.database.clone(),
             schema: self.schema.clone(),
         }

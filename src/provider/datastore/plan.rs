@@ -4,7 +4,8 @@ use super::super::configured::Configured;
 use super::super::link::Link;
 use super::kept;
 use super::model::{Scripted, ServiceUser};
-use crate::engine::datastore::{Through, Wanted, Warning, choose_role, script};
+use crate::engine::datastore::owners::tables_that_stay;
+use crate::engine::datastore::{self, Before, Found, Through, Wanted, Warning, choose_role, script};
 use crate::engine::error::Error;
 use crate::engine::settings::endpoint::Endpoint;
 use crate::terraform::{Diagnostic, Diagnostics, Plan, Value};
@@ -41,18 +42,70 @@ pub(super) async fn choose_role_name(data: &Configured, plan: &mut Plan<'_>) -> 
     }
 }
 
-/// Writes the script of what is planned with the role's name, which the apply may be the first to know.
+/// Writes the script of what is planned with the role's name, which the apply may be the first to know, and for what the
+/// schema is, where that was seen.
 pub(super) fn name_role_in_script(plan: &mut Plan<'_>) {
     let is_new = plan.is_create() || plan.planned().at("script") != plan.prior().at("script");
     if !is_new || plan.planned().at("script").is_unknown() {
         return;
     }
-    match plan.planned().at("grant_role") {
-        Value::Unknown => plan.set("script", Value::Unknown),
-        role => {
-            if let (Some(role), Ok(scripted)) = (role.as_str(), plan.planned().decode::<Scripted>()) {
-                plan.set("script", script(&scripted.through(role)));
-            }
+    let role = plan.planned().at("grant_role").clone();
+    if role.is_unknown() {
+        plan.set("script", Value::Unknown);
+        return;
+    }
+    let Ok(scripted) = plan.planned().decode::<Scripted>() else { return };
+    let rights = match role.as_str() {
+        Some(role) => scripted.through(role),
+        None => scripted.rights(Some(false)),
+    };
+    // From what a refresh kept: the apply plans once more, and must come to the same.
+    let external = plan.private(kept::EXTERNAL).is_some();
+    plan.set("script", script(&rights, external));
+}
+
+/// What an update should be told of before it is applied: that another case of the schema's name is another schema here,
+/// and what stays with the user whose place another one takes.
+pub(super) async fn look_at_changes(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+    // Nothing may be planned by an apply that was not planned before.
+    if plan.is_create() || !plan.settings_changed() || !data.makes_a_plan() {
+        return Ok(());
+    }
+    let (Ok(wanted), Ok(declared)) = (plan.planned().decode::<Scripted>(), plan.prior().decode::<Scripted>()) else {
+        return Ok(());
+    };
+    let (wanted, declared) = (wanted.rights(Some(false)), declared.rights(Some(false)));
+    if wanted.schema == declared.schema && wanted.grantee == declared.grantee {
+        return Ok(());
+    }
+    let before = Before::of(&declared);
+    let Some(found) = look(data, plan, &wanted, &before).await? else { return Ok(()) };
+    if wanted.schema != declared.schema && found.login.case_sensitive {
+        plan.replace("schema");
+    }
+    tables_that_stay(&found, &wanted, &before).into_iter().for_each(|warning| warn(warning, plan));
+    Ok(())
+}
+
+/// What is there, if the warehouse can be asked. What is wrong with it is the apply's to say.
+async fn look(
+    data: &Configured,
+    plan: &Plan<'_>,
+    rights: &Wanted,
+    before: &Before,
+) -> Result<Option<Found>, Diagnostics> {
+    let link = Link::read(plan.planned())?.filter(|link| link.enabled && link.settings.pending.is_empty());
+    let Some(link) = link else { return Ok(None) };
+    let seen = async {
+        let warehouse = data.warehouse(&link, plan.cancelled()).await?;
+        datastore::found(&warehouse, rights, before, plan.cancelled()).await
+    };
+    match seen.await {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Cancelled) => Err(Diagnostic::error("The plan was cancelled", "Nothing was changed.").into()),
+        Err(error) => {
+            tracing::debug!(%error, "the datastore is not seen in the plan");
+            Ok(None)
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::place;
 use super::super::settings::{Place, globs};
 use super::model::{Scripted, ServiceUser, keeps_role};
 use crate::engine::datastore::{GranteeKind, script};
-use crate::engine::names::check_name;
+use crate::engine::names::{check_name, same_name};
 use crate::engine::settings::id::{DatastoreId, Mode};
 use crate::engine::settings::jdbc_url;
 use crate::terraform::{
@@ -28,7 +28,7 @@ pub(super) fn schema() -> Schema<Configured> {
     .setting("tags", set(string()).doc("Tags. Kept in state only."));
     let schema = link::attributes(schema, Place::Block)
         .setting("database", string().required().replaces().check(|value| name("database", value)).doc("Database that holds the schema."))
-        .setting("schema", string().required().replaces().check(|value| name("schema", value)).doc("The schema. It must exist."))
+        .setting("schema", string().required().replaces_if(is_another).check(|value| name("schema", value)).doc("The schema. It must exist."))
         .setting(
             "enrichment_only",
             boolean().default(false).doc(
@@ -82,6 +82,14 @@ pub(super) fn schema() -> Schema<Configured> {
                          they are found at creation. Redshift applies default privileges by who creates the table.",
                     ),
                 ),
+                (
+                    "table_privileges",
+                    set(string()).one_of(&PRIVILEGES).doc(
+                        "Rights on the tables of an enrichment store beside the usual ones, for a tool that changes tables which \
+                         another user made: `ALTER`, `DROP`, `TRUNCATE`, `REFERENCES`. Tables to come get `ALTER` by the next apply \
+                         (with `future_tables = \"schema\"` at once): Redshift's default privileges do not know it.",
+                    ),
+                ),
             ],
         )
         .derived("id", string().doc("Endpoint, or the connection's id, and `#DATABASE/SCHEMA?mode=…`; also the import id. `name` is not part of it."), id);
@@ -103,7 +111,7 @@ pub(super) fn schema() -> Schema<Configured> {
                 "The whole wanted state as SQL, known before anything runs. What an apply sends is this less what is there already. It \
                  names the role of `grant_role`; only where the plan\n                 cannot know that name does the word `grant_role` stand in its place.",
             ),
-            |_: &Configured, scripted: Scripted| script(&scripted.rights(None)).into(),
+            |_: &Configured, scripted: Scripted| script(&scripted.rights(None), false).into(),
         )
         .observed("connected", boolean().doc("Whether the last read could sign in."))
         .observed(
@@ -129,6 +137,17 @@ pub(super) fn schema() -> Schema<Configured> {
             Value::List(Vec::new()),
         )
 }
+
+/// The same name in another case is another name only where the warehouse keeps the case, which its next answer tells.
+fn is_another(prior: &Value, planned: &Value) -> bool {
+    match (prior.as_str(), planned.as_str()) {
+        (Some(prior), Some(planned)) => !same_name(prior, planned, false),
+        _ => prior != planned,
+    }
+}
+
+/// What `table_privileges` may hold.
+const PRIVILEGES: [&str; 4] = ["ALTER", "DROP", "TRUNCATE", "REFERENCES"];
 
 fn name(setting: &'static str, value: &Value) -> Result<(), String> {
     check_name(value.as_str().unwrap_or_default()).map_err(|problem| format!("In {setting}: {problem}."))
@@ -173,10 +192,22 @@ pub(super) fn check_service_user(config: &Value, d: &mut Diagnostics) {
             d.push(Diagnostic::error("A group cannot hold a scoped right", detail).at("service_user.future_tables"));
         }
     }
+    let asks = matches!(config.at("service_user.table_privileges"), Value::List(asked) if !asked.is_empty());
+    let is_source = matches!(config.at("enrichment_only"), Value::Null | Value::Bool(false));
+    if asks && is_source {
+        let detail = "A source is only read. `table_privileges` are for an enrichment store: write enrichment_only = true, or leave \
+                      them out.";
+        d.push(
+            Diagnostic::error("table_privileges are for enrichment stores", detail).at("service_user.table_privileges"),
+        );
+    }
     let names_owners = !config.at("service_user.default_privileges_for").is_null();
     if let (true, Some("schema" | "none")) = (names_owners, text("future_tables").as_deref()) {
         let detail = "`default_privileges_for` names the owners that `future_tables = \"owners\"` covers. Leave one of the two out.";
-        d.push(Diagnostic::error("These exclude each other", detail).at("service_user.default_privileges_for"));
+        d.push(
+            Diagnostic::error("default_privileges_for does not go with this future_tables", detail)
+                .at("service_user.default_privileges_for"),
+        );
     }
 }
 
@@ -240,7 +271,7 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
     }
     let found_direct = !plan.is_create() && user.grant_through.is_none() && !uses_role;
     if let (true, true, Ok(scripted)) = (found_direct, plan.settings_changed(), plan.planned().decode::<Scripted>()) {
-        plan.set("script", script(&scripted.rights(Some(false))));
+        plan.set("script", script(&scripted.rights(Some(false)), false));
     }
     let named = user.default_privileges_for.as_ref().filter(|named| !named.is_empty());
     let were_named = matches!(prior.at("service_user.default_privileges_for"), Value::List(named) if !named.is_empty());

@@ -60,6 +60,7 @@ pub struct Model {
     pub(super) namespace: Option<String>,
     pub(super) status: Option<String>,
     pub(super) missing: Option<Vec<String>>,
+    surplus: Option<Vec<String>>,
     pub(super) exposed_to: Option<Vec<String>>,
     pub(super) password_version: Option<String>,
 }
@@ -144,6 +145,11 @@ impl Model {
     /// Where AWS keeps the system user's password, if an apply sends it.
     pub(super) fn store(&self) -> Option<StoredAt> {
         self.settings.system_user.as_ref().filter(|_| self.settings.auto_bootstrap)?.store()
+    }
+
+    /// Whether a read found something missing, or too much.
+    pub(super) fn has_drifted(&self) -> bool {
+        [&self.missing, &self.surplus].into_iter().flatten().any(|lines| !lines.is_empty())
     }
 
     /// Whether a read found the system user gone.

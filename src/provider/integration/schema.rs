@@ -8,7 +8,6 @@ use super::super::settings::Place;
 use super::super::tests_result;
 use super::model::{Settings, SystemUser};
 use crate::engine::bootstrap::{Script, Scripts, Spec, check_plain, check_prefix, scripts};
-use crate::engine::password;
 use crate::terraform::{
     Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, set, string,
 };
@@ -65,6 +64,11 @@ pub(super) fn schema() -> Schema<Configured> {
         .drift(
             "missing",
             list(string()).doc("What is not as it was made. A plan that shows any restores it."),
+            Value::List(Vec::new()),
+        )
+        .drift(
+            "surplus",
+            list(string()).doc("What others hold or put there that nobody but the integration should. A plan that shows any takes it away."),
             Value::List(Vec::new()),
         )
         .observed(
@@ -153,11 +157,11 @@ fn blocks(schema: Schema<Configured>) -> Schema<Configured> {
                 ("name", string().check(plain("system_user.name")).doc("Name of the user. Default: `<prefix>_system_user`. Another name replaces the integration.")),
                 (
                     "password_wo",
-                    string().write_only().holds_secret().required_with(&["password_wo_version"]).conflicts_with(&STORES).check(rules).doc(
-                        "Password of the user, sent as a hash. Without any source of a password it cannot sign in by password.",
+                    string().write_only().holds_secret().required_with(&["password_wo_version"]).conflicts_with(&STORES).doc(
+                        "Password of the user, sent as a hash. It is looked at where it is sent. Without any source of a password it cannot sign in by password.",
                     ),
                 ),
-                ("password_wo_version", number().required_with(&["password_wo"]).doc("Any number. The password is sent again whenever this changes.")),
+                ("password_wo_version", number().doc("Any number. The password is sent again whenever this changes.")),
                 ("password_ssm_parameter", string().conflicts_with(&["secret_id"]).check(rotation::parameter).doc("Name of an SSM parameter (a SecureString) that holds the password.")),
                 ("secret_id", string().check(rotation::secret).doc("Name or ARN of a secret in Secrets Manager, whose JSON holds the password as `password`.")),
             ],
@@ -182,11 +186,6 @@ pub(super) fn impersonation() -> [(&'static str, Attribute); 5] {
 
 fn plain(setting: &'static str) -> impl Fn(&Value) -> Result<(), String> {
     move |value| check_plain(setting, value.as_str().unwrap_or_default()).map_err(|error| error.detail())
-}
-
-fn rules(value: &Value) -> Result<(), String> {
-    let problems = password::problems(value.as_str().unwrap_or_default());
-    if problems.is_empty() { Ok(()) } else { Err(problems.join(" ")) }
 }
 
 /// `scripts`, with the five of them.

@@ -14,6 +14,7 @@ const STORES: [&str; 2] = ["system_user.password_ssm_parameter", "system_user.se
 /// Marks an integration that was imported, until the version of its password is known.
 pub(super) const IMPORTED: &str = "imported";
 const WRITTEN: &str = "system_user.password_wo_version";
+const PASSWORD: &str = "system_user.password_wo";
 
 impl SystemUser {
     pub(super) fn store(&self) -> Option<StoredAt> {
@@ -26,13 +27,13 @@ impl SystemUser {
 }
 
 /// Plans the version that will have been sent: known where the configuration says it, unknown where AWS will.
-pub(super) fn plan(plan: &mut Plan<'_>) {
+pub(super) fn plan(plan: &mut Plan<'_>) -> Result<(), Diagnostic> {
     // A person sets it, with the script.
     if *plan.planned().at("auto_bootstrap") == Value::from(false) {
         if plan.is_create() {
             plan.set("password_version", Value::Null);
         }
-        return;
+        return Ok(());
     }
     let another = plan.is_create()
         || [STORES[0], STORES[1], WRITTEN].iter().any(|path| plan.planned().at(path) != plan.prior().at(path));
@@ -46,8 +47,13 @@ pub(super) fn plan(plan: &mut Plan<'_>) {
             Value::Unknown => Value::Unknown,
             version => version.as_number().map(ToString::to_string).into(),
         };
+        let is_sent = !version.is_null() && plan.private(IMPORTED).is_none();
         plan.set("password_version", version);
+        if is_sent {
+            return rotation::check_written(plan, PASSWORD, WRITTEN);
+        }
     }
+    Ok(())
 }
 
 /// A password to send, and the version that it is.
@@ -93,8 +99,11 @@ pub(super) async fn wanted(
         let password = checked(stored.password, &format!("The password in {}", store.setting()))?;
         return Ok(Wanted { password, version: Some(stored.version) });
     }
-    let password = match cx.secret("system_user.password_wo")? {
+    let password = match cx.secret(PASSWORD)? {
         Some(secret) => checked(secret, "password_wo")?,
+        None if user.password_wo_version.is_some() => {
+            return Err(rotation::not_written(PASSWORD, "a version of it").into());
+        }
         None if before.is_some() => UserPassword::Disable,
         None => UserPassword::Keep,
     };

@@ -20,14 +20,15 @@ pub(super) fn attributes(schema: Schema<Configured>) -> Schema<Configured> {
     schema
         .setting(
             "password_wo",
-            string().write_only().holds_secret().required_with(&["password_wo_version"]).conflicts_with(&STORES).check(rules).doc(
-                "Password of the user: 8 to 64 characters with an upper case letter, a lower case letter and a digit. \
-                 Without any source of a password the user cannot sign in by password.",
+            string().write_only().holds_secret().required_with(&["password_wo_version"]).conflicts_with(&STORES).doc(
+                "Password of the user: 8 to 64 characters with an upper case letter, a lower case letter and a digit. It is looked at \
+                 where it is sent; a run that sends none does not need it. Without any source of a password the user cannot sign in \
+                 by password.",
             ),
         )
         .setting(
             "password_wo_version",
-            number().required_with(&["password_wo"]).doc("Any number. `password_wo` is sent when the user is created and whenever this changes."),
+            number().doc("Any number. `password_wo` is sent when the user is created, renamed, and whenever this changes."),
         )
         .setting(
             "password_ssm_parameter",
@@ -46,7 +47,7 @@ pub(super) fn attributes(schema: Schema<Configured>) -> Schema<Configured> {
 }
 
 /// Plans the version that will have been sent: known where the configuration says it, unknown where AWS will.
-pub(super) fn plan(plan: &mut Plan<'_>) {
+pub(super) fn plan(plan: &mut Plan<'_>) -> Result<(), Diagnostic> {
     let is_stored = STORES.iter().any(|name| !plan.planned().at(name).is_null());
     if is_stored {
         let changed =
@@ -56,16 +57,21 @@ pub(super) fn plan(plan: &mut Plan<'_>) {
         if plan.is_create() || changed || newer {
             plan.set("password_version", Value::Unknown);
         }
-        return;
+        return Ok(());
     }
     // Whether it is sent or only recorded, the version is what the configuration says.
     let version = match plan.planned().at("password_wo_version") {
         Value::Unknown => Value::Unknown,
         version => version.as_number().map(ToString::to_string).into(),
     };
-    if plan.is_create() || version != *plan.prior().at("password_version") {
+    let is_new = plan.is_create() || version != *plan.prior().at("password_version");
+    // A new name clears the old password. The first version after an import is only recorded.
+    let is_renamed = plan.planned().at("name") != plan.prior().at("name");
+    let is_sent = !version.is_null() && (is_renamed || is_new && plan.private(super::IMPORTED).is_none());
+    if is_new {
         plan.set("password_version", version);
     }
+    if is_sent { rotation::check_written(plan, "password_wo", "password_wo_version") } else { Ok(()) }
 }
 
 /// A password to send, and the version that it is.
@@ -87,13 +93,22 @@ pub(super) async fn wanted(data: &Configured, wanted: &Model, cx: &Change<'_>) -
         }
         let problems = password::problems(stored.password.expose_secret());
         if !problems.is_empty() {
-            let detail = format!("The password in it breaks Redshift's rules. {}", problems.join(" "));
+            let detail = match password::stored_wrongly(stored.password.expose_secret()) {
+                Some(remark) => format!("The password of {} cannot be used. {remark}", store.name()),
+                None => format!("The password in it breaks Redshift's rules. {}", problems.join(" ")),
+            };
             return Err(Diagnostic::error(format!("Bad {setting}"), detail).at(setting).into());
         }
         return Ok(Wanted { password: Password::Set(stored.password, hash), version: Some(stored.version) });
     }
     let version = wanted.password_version.clone();
-    let Some(secret) = cx.secret("password_wo")? else { return Ok(Wanted { password: Password::Disable, version }) };
+    let secret = match (cx.secret("password_wo")?, &version) {
+        (Some(secret), _) => secret,
+        (None, Some(version)) => {
+            return Err(rotation::not_written("password_wo", &format!("version {version} of it")).into());
+        }
+        (None, None) => return Ok(Wanted { password: Password::Disable, version }),
+    };
     // A value that was unknown to the plan was not checked there.
     let problems = password::problems(secret.expose_secret());
     if !problems.is_empty() {
@@ -111,9 +126,4 @@ async fn read(
     let link: Link = super::super::link::known(value)?;
     let read = data.stored_password(&link, store, cx.cancelled()).await;
     read.map_err(|error| errors::on_attribute(&error, &data.hints(), cx.config()).into())
-}
-
-fn rules(value: &Value) -> Result<(), String> {
-    let problems = password::problems(value.as_str().unwrap_or_default());
-    if problems.is_empty() { Ok(()) } else { Err(problems.join(" ")) }
 }

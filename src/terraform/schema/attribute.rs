@@ -15,6 +15,7 @@ pub struct Attribute {
     pub(in crate::terraform) sensitive: bool,
     pub(in crate::terraform) write_only: bool,
     pub(in crate::terraform) holds_secret: bool,
+    pub(in crate::terraform) decoy: bool,
     pub(in crate::terraform) local: bool,
     pub(in crate::terraform) replaces: Replaces,
     pub(in crate::terraform) deprecated: Option<String>,
@@ -134,6 +135,7 @@ impl Attribute {
             sensitive: false,
             write_only: false,
             holds_secret: false,
+            decoy: false,
             local: false,
             replaces: Replaces::No,
             deprecated: None,
@@ -171,6 +173,14 @@ impl Attribute {
     #[must_use]
     pub fn write_only(self) -> Self {
         Attribute { write_only: true, sensitive: true, ..self }
+    }
+
+    /// It is declared to be refused, in words, by whoever checks the configuration: what people write in the wrong place.
+    /// It never gets as far as a plan, so it needs no mark that would hide everything which holds it. `write_only` where
+    /// the place can have that: then it takes ephemeral values, too.
+    #[must_use]
+    pub fn refused(self, write_only: bool) -> Self {
+        Attribute { write_only, holds_secret: true, decoy: true, ..self }
     }
 
     /// A change makes a new resource in place of the old one.

@@ -135,7 +135,7 @@ impl Walk<'_> {
         say(attribute.local && self.what != What::Resource, "is local, which means nothing here");
         say(attribute.write_only && self.what != What::Resource, "is write-only, which only a resource can have");
         say(attribute.write_only && self.in_set, "is write-only and stands in a set");
-        say(attribute.write_only && !attribute.sensitive, "is write-only and not sensitive");
+        say(attribute.write_only && !attribute.sensitive && !attribute.decoy, "is write-only and not sensitive");
         say(attribute.write_only && default, "is write-only and has a default");
         say(holds_dynamic(&attribute.ty(), false), "has values of any type in a collection");
         for check in &attribute.checks {

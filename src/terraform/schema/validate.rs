@@ -1,6 +1,6 @@
 //! Checks a configuration against its schema: what Terraform itself cannot check.
 
-use super::super::{Diagnostic, Diagnostics, Path, Step, Value, on_one_line};
+use super::super::{Diagnostic, Diagnostics, Path, Step, Type, Value, on_one_line};
 use super::attribute::{Attribute, Kind, Nesting};
 use super::{Entry, Schema};
 
@@ -36,6 +36,15 @@ pub(in crate::terraform) fn validate<D>(schema: &Schema<D>, config: &Value, rule
     walk.object(settings.map(|Entry { name, attribute, .. }| (name.as_str(), attribute)), config);
 }
 
+/// Terraform's own words for an argument that is not there, and why it looks as if it were.
+fn missing(name: &str) -> String {
+    format!(
+        "The argument \"{name}\" is required, but no definition was found. What is written for it comes to null, as a variable, \
+         an optional attribute of an object or an output without a value does, and generated configuration for what cannot be \
+         read back: give `{name}` a value."
+    )
+}
+
 struct Walk<'a> {
     rules: Rules,
     path: Path,
@@ -49,6 +58,12 @@ impl Walk<'_> {
         for (name, attribute) in attributes {
             let value = object.attribute(name);
             if value.is_null() {
+                // Terraform counts blocks itself, and takes a null that is written for an argument that is there.
+                if attribute.required && !attribute.block {
+                    self.path.push(Step::Attribute(name.to_owned()));
+                    self.error("Missing required argument", missing(name));
+                    self.path.pop();
+                }
                 continue;
             }
             self.path.push(Step::Attribute(name.to_owned()));
@@ -68,27 +83,32 @@ impl Walk<'_> {
             return self.error("A write-only attribute is not possible here", detail.to_owned());
         }
         if let Some(message) = &attribute.deprecated {
-            let warning = Diagnostic::warning("A deprecated attribute is used", message.clone());
+            let warning = Diagnostic::warning(format!("{} is deprecated", self.named()), message.clone());
             self.push(warning);
         }
         if value.is_unknown() {
             return;
         }
+        let title = self.named();
         for other in &attribute.conflicts_with {
             let there = beside.at(other);
             if !there.is_null() && !there.is_unknown() {
-                self.error("Two settings exclude each other", format!("It cannot be set together with `{other}`."));
+                let detail = format!("`{title}` cannot be set together with `{other}`: leave one of them out.");
+                self.error(&format!("{title} and {other} exclude each other"), detail);
             }
         }
         for other in &attribute.required_with {
             if beside.at(other).is_null() {
-                self.error("A setting is missing", format!("`{other}` must be set with it."));
+                self.error(&format!("{title} without {other}"), format!("`{other}` must be set with it."));
             }
+        }
+        if self.null_inside(attribute, value, &title) {
+            return;
         }
         if value.is_wholly_known() {
             for check in &attribute.checks {
                 if let Some(message) = check.broken_by(value, !self.secret) {
-                    self.error("A setting is not valid", on_one_line(message));
+                    self.error(&format!("Bad {title}"), on_one_line(message));
                 }
             }
         }
@@ -114,6 +134,33 @@ impl Walk<'_> {
         }
     }
 
+    /// Says so where an element of a collection is null, which no setting has a meaning for.
+    fn null_inside(&mut self, attribute: &Attribute, value: &Value, title: &str) -> bool {
+        let Kind::Plain(Type::List(_) | Type::Set(_) | Type::Map(_)) = &attribute.kind else { return false };
+        let is_null = match value {
+            Value::List(items) => items.iter().any(Value::is_null),
+            Value::Map(map) => map.values().any(Value::is_null),
+            _ => false,
+        };
+        if is_null {
+            let detail = format!(
+                "An element of `{title}` is null: an optional value that nobody set. Leave such elements out, as in \
+                 `{title} = [for value in … : value if value != null]` or `compact(…)`."
+            );
+            self.error(&format!("Bad {title}"), detail);
+        }
+        is_null
+    }
+
+    /// The attribute at hand as a title names it: without keys, which somebody wrote.
+    fn named(&self) -> String {
+        let names = self.path.steps().iter().filter_map(|step| match step {
+            Step::Attribute(name) => Some(name.as_str()),
+            Step::Key(_) | Step::Index(_) => None,
+        });
+        names.collect::<Vec<_>>().join(".")
+    }
+
     fn error(&mut self, summary: &str, detail: String) {
         self.push(Diagnostic::error(summary, detail));
     }
@@ -131,7 +178,7 @@ mod tests {
 
     fn schema() -> Schema<()> {
         Schema::new("")
-            .setting("name", string().required().max_length(5))
+            .setting("name", string().max_length(5))
             .setting("kind", string().one_of(&["a", "b"]).deprecated("use `name`"))
             .setting("port", number().between(1, 65535))
             .setting("left", string().conflicts_with(&["right", "block.x"]))
@@ -153,66 +200,95 @@ mod tests {
 
     #[test]
     fn each_rule_names_its_attribute() {
-        let wrong = "Error: A setting is not valid";
+        let wrong = "Error: Bad";
         let long: &str = "ääääää";
         for (config, expected) in [
             (vec![("name", "ääääé".into())], vec![]),
             (
                 vec![("name", long.into())],
-                vec![format!("{wrong} @ name | It has 6 characters, and may have at most 5.")],
+                vec![format!("{wrong} name @ name | It has 6 characters, and may have at most 5.")],
             ),
             (
                 vec![("port", 0.into())],
-                vec![format!("{wrong} @ port | It must be a whole number between 1 and 65535, not 0.")],
+                vec![format!("{wrong} port @ port | It must be a whole number between 1 and 65535, not 0.")],
             ),
             (
                 vec![("port", 1.5.into())],
-                vec![format!("{wrong} @ port | It must be a whole number between 1 and 65535, not 1.5.")],
+                vec![format!("{wrong} port @ port | It must be a whole number between 1 and 65535, not 1.5.")],
             ),
             (
                 vec![("port", "65536".parse::<super::super::super::Number>().expect("n").into())],
-                vec![format!("{wrong} @ port | It must be a whole number between 1 and 65535, not 65536.")],
+                vec![format!("{wrong} port @ port | It must be a whole number between 1 and 65535, not 65536.")],
             ),
             (
                 vec![("kind", "c".into())],
                 vec![
-                    "Warning: A deprecated attribute is used @ kind | use `name`".to_owned(),
-                    format!("{wrong} @ kind | It must be one of `a`, `b`, not `c`."),
+                    "Warning: kind is deprecated @ kind | use `name`".to_owned(),
+                    format!("{wrong} kind @ kind | It must be one of `a`, `b`, not `c`."),
                 ],
             ),
-            (vec![("tags", vec!["t", "u"].into())], vec![format!("{wrong} @ tags | It must be one of `t`, not `u`.")]),
+            (vec![("tags", vec!["t", "u"].into())], vec![format!("{wrong} tags @ tags | It must be one of `t`, not `u`.")]),
             (
                 vec![("left", "l".into()), ("right", "r".into())],
                 vec![
-                    "Error: Two settings exclude each other @ left | It cannot be set together with `right`."
+                    "Error: left and right exclude each other @ left | `left` cannot be set together with `right`: leave one of them out."
                         .to_owned(),
                 ],
             ),
             (
                 vec![("left", "l".into()), ("block", Value::object([("x", "r".into())]))],
                 vec![
-                    "Error: Two settings exclude each other @ left | It cannot be set together with `block.x`."
+                    "Error: left and block.x exclude each other @ left | `left` cannot be set together with `block.x`: leave one of them out."
                         .to_owned(),
                 ],
             ),
             (vec![("left", "l".into()), ("right", Value::Unknown)], vec![]),
             (
                 vec![("block", Value::object([("y", "1".into())]))],
-                vec!["Error: A setting is missing @ block.y | `x` must be set with it.".to_owned()],
+                vec!["Error: block.y without x @ block.y | `x` must be set with it.".to_owned()],
             ),
             (vec![("block", Value::object([("y", "1".into()), ("x", Value::Unknown)]))], vec![]),
             (
                 vec![("timeouts", Value::object([("create", "0s".into())]))],
-                vec![format!("{wrong} @ timeouts.create | It must be longer than nothing.")],
+                vec![format!("{wrong} timeouts.create @ timeouts.create | It must be longer than nothing.")],
             ),
             (
                 vec![("entries", Value::object([("k", Value::object([("n", 2.into())]))]))],
-                vec![format!("{wrong} @ entries[\"k\"].n | It must be a whole number between 0 and 1, not 2.")],
+                vec![format!("{wrong} entries.n @ entries[\"k\"].n | It must be a whole number between 0 and 1, not 2.")],
             ),
         ] {
             let config = Value::Map(config.into_iter().map(|(name, value)| (name.to_owned(), value)).collect());
             assert_eq!(problems(config.clone(), true), expected, "{config:?}");
         }
+    }
+
+    #[test]
+    fn a_null_is_refused_where_something_is_needed() {
+        let schema = Schema::<()>::new("")
+            .setting("name", string().required())
+            .setting("secret", string().required().write_only())
+            .setting("tags", set(string()))
+            .setting("hosts", map(string()))
+            .setting("entries", map_of([("path", string().required())]))
+            .block("block", "", [("x", string().required()), ("y", string())]);
+        let problems = |config: Value| {
+            let mut d = Diagnostics::new();
+            validate(&schema, &config, Rules { write_only: true, may_hold_secret: |_, _| false }, &mut d);
+            d.iter().map(|d| format!("{} @ {}", d.summary(), d.path())).collect::<Vec<_>>()
+        };
+        let null =
+            |names: &[&str]| names.iter().map(|name| format!("Missing required argument @ {name}")).collect::<Vec<_>>();
+        assert_eq!(problems(Value::object([])), null(&["name", "secret"]));
+        let named =
+            |name: &str, value: Value| Value::object([("name", "n".into()), ("secret", Value::Unknown), (name, value)]);
+        assert!(problems(named("block", Value::Unknown)).is_empty());
+        assert_eq!(problems(named("block", Value::object([("y", "1".into())]))), null(&["block.x"]));
+        let entry = Value::object([("k", Value::object([("path", Value::Null)]))]);
+        assert_eq!(problems(named("entries", entry)), null(&["entries[\"k\"].path"]));
+        let tags = Value::List(vec!["t".into(), Value::Null]);
+        assert_eq!(problems(named("tags", tags)), ["Bad tags @ tags"]);
+        let hosts = Value::object([("h", Value::Null), ("i", Value::Unknown)]);
+        assert_eq!(problems(named("hosts", hosts)), ["Bad hosts @ hosts"]);
     }
 
     #[test]
@@ -223,10 +299,10 @@ mod tests {
         assert_eq!(
             problems,
             [
-                "Warning: A deprecated attribute is used | This is about `kind`. use `name`",
-                "Error: A setting is not valid | This is about `kind`. It must be one of `a`, `b`.",
-                "Error: A setting is not valid | This is about `token`. It must be one of `good`.",
-                "Error: A setting is not valid | This is about `url`. it has a password in it",
+                "Warning: kind is deprecated | use `name`",
+                "Error: Bad kind | It must be one of `a`, `b`.",
+                "Error: Bad token | It must be one of `good`.",
+                "Error: Bad url | it has a password in it",
             ]
         );
     }
@@ -235,7 +311,7 @@ mod tests {
     fn what_is_unknown_is_not_checked() {
         let names = ["name", "kind", "port", "left", "tags", "token", "url", "entries", "block"];
         let config = Value::Map(names.iter().map(|&name| (name.to_owned(), Value::Unknown)).collect());
-        assert_eq!(problems(config, true), ["Warning: A deprecated attribute is used @ kind | use `name`"]);
+        assert_eq!(problems(config, true), ["Warning: kind is deprecated @ kind | use `name`"]);
     }
 
     #[test]

@@ -492,7 +492,7 @@ async fn the_provider_block_is_checked_and_taken() {
     unknown.set("host", Value::Unknown);
     let request = pb::validate_provider_config::Request { config: config(unknown) };
     let response = server.validate_provider_config(Request::new(request)).await.expect("answered").into_inner();
-    assert_eq!(summaries(&response.diagnostics), ["A setting is not valid", "unknown"]);
+    assert_eq!(summaries(&response.diagnostics), ["Bad password", "unknown"]);
     assert!(response.diagnostics[0].attribute.is_none() && !response.diagnostics[0].detail.contains("CANARY"));
     let before = apply(&server, Value::Null, thing("n", "")).await;
     assert_eq!(summaries(&before.diagnostics), ["The provider is not configured"]);

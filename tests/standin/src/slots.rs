@@ -49,6 +49,7 @@ pub fn read(kind: &str, at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
         "boolean" => Ok(boolean(at).map(|b| Value::Sql(b.to_owned()))),
         "search_path" => search_path(at, context),
         "table_rights" => table_rights(at),
+        "default_rights" => default_rights(at),
         "schema_rights" => rights(at, &["create", "usage"], "ALL"),
         "database_rights" => rights(at, &["create", "temp", "temporary"], "CREATE, TEMPORARY"),
         "routine_rights" => rights(at, &["execute"], "ALL"),
@@ -301,20 +302,34 @@ fn rights(at: &mut Cursor<'_>, known: &[&str], all: &str) -> Slot {
 }
 
 /// AWS, GRANT and REVOKE: SELECT, INSERT, UPDATE, DELETE, DROP, REFERENCES, ALTER, TRUNCATE; not the RULE and TRIGGER that
-/// an ACL shows after GRANT ALL. PostgreSQL has no right to drop or alter: among others they are passed over.
+/// an ACL shows after GRANT ALL. PostgreSQL has no right to drop or alter, and one that Redshift does not have: TRIGGER
+/// stands for both here, so that whoever has one of the two has the other.
 fn table_rights(at: &mut Cursor<'_>) -> Slot {
     const KNOWN: [&str; 8] = ["select", "insert", "update", "delete", "drop", "references", "alter", "truncate"];
+    rights_on_tables(at, &KNOWN, &["rule", "trigger"])
+}
+
+/// AWS, ALTER DEFAULT PRIVILEGES: the same without ALTER.
+fn default_rights(at: &mut Cursor<'_>) -> Slot {
+    const KNOWN: [&str; 7] = ["select", "insert", "update", "delete", "drop", "references", "truncate"];
+    rights_on_tables(at, &KNOWN, &["rule", "trigger", "alter"])
+}
+
+fn rights_on_tables(at: &mut Cursor<'_>, known: &[&str], refused: &[&str]) -> Slot {
     let mut listed = at.rest().iter().take_while(|token| !token.is_word("on") && !token.is_word("for"));
-    let unknown = listed.find_map(|token| ["rule", "trigger"].into_iter().find(|right| token.is_word(right)));
-    let Some(Value::Sql(found)) = rights(at, &KNOWN, "ALL")? else {
+    let unknown = listed.find_map(|token| refused.iter().find(|right| token.is_word(right)));
+    let Some(Value::Sql(found)) = rights(at, known, "ALL")? else {
         return match unknown {
             Some(right) => Err(Refusal::syntax(format!("syntax error at or near \"{right}\""))),
             None => Ok(None),
         };
     };
-    let kept: Vec<_> = found.split(", ").filter(|right| !["DROP", "ALTER"].contains(right)).collect();
-    if kept.is_empty() {
-        return Err(Refusal::unlisted("DROP or ALTER without another right"));
+    let mut kept: Vec<&str> = Vec::new();
+    for right in found.split(", ") {
+        let right = if ["DROP", "ALTER"].contains(&right) { "TRIGGER" } else { right };
+        if !kept.contains(&right) {
+            kept.push(right);
+        }
     }
     Ok(Some(Value::Sql(kept.join(", "))))
 }

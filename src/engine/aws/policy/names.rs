@@ -9,23 +9,6 @@ use std::collections::BTreeSet;
 use crate::engine::error::Error;
 use crate::engine::names::{check_name, is_plain_identifier};
 
-/// Regions by the start of their names, where they are not of `aws` (the partitions that the AWS SDKs know).
-const PARTITIONS: [(&str, &str); 7] = [
-    ("cn-", "aws-cn"),
-    ("us-gov-", "aws-us-gov"),
-    ("us-iso-", "aws-iso"),
-    ("us-isob-", "aws-iso-b"),
-    ("eu-isoe-", "aws-iso-e"),
-    ("us-isof-", "aws-iso-f"),
-    ("eusc-", "aws-eusc"),
-];
-
-/// The partition that a region is in.
-pub fn partition(region: &str) -> &'static str {
-    let found = PARTITIONS.into_iter().find(|(start, _)| region.starts_with(start));
-    found.map_or("aws", |(_, partition)| partition)
-}
-
 /// An ARN by its parts: `arn:partition:service:region:account:resource`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arn {

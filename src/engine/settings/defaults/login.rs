@@ -55,6 +55,15 @@ impl Choice<'_> {
     }
 }
 
+/// The setting that names where a password is stored, with that name.
+fn stored_in(settings: &Settings, setting: &'static str) -> String {
+    let name = if setting == "secret_id" { &settings.secret_id } else { &settings.password_ssm_parameter };
+    match name {
+        Some(name) => format!("{setting} \"{name}\""),
+        None => setting.to_owned(),
+    }
+}
+
 /// A secret is there, and no password in it.
 pub(super) fn no_password_in_secret(id: &str) -> Error {
     let message = format!(
@@ -85,7 +94,7 @@ impl Defaults {
             }
         }
         if let Some((password, source)) = self.stored(own, own, found)? {
-            return Ok(basic(password, source.to_owned(), false));
+            return Ok(basic(password, stored_in(own, source), false));
         }
         if let Some(entry) = choice.entry
             && let Some(password) = &entry.credential.password
@@ -105,7 +114,7 @@ impl Defaults {
                     return Ok(basic(password.clone(), self.origin("password"), true));
                 }
                 if let Some((password, source)) = self.stored(team, team, found)? {
-                    return Ok(basic(password, self.origin(source), true));
+                    return Ok(basic(password, format!("{} of {}", stored_in(team, source), self.label), true));
                 }
             }
         }
@@ -231,8 +240,20 @@ impl Defaults {
                 return Err(missing("cluster_identifier", "Write cluster_identifier or workgroup_name."));
             }
         };
-        if user.is_some() && matches!(target, Target::Workgroup(_)) {
-            return Err(refused("username", DERIVED_USER));
+        if let (Some((name, source)), Target::Workgroup(_)) = (&choice.user, &target) {
+            if own.writes(&["username"]) {
+                return Err(refused("username", DERIVED_USER));
+            }
+            let other = self.settings.writes(&PASSWORDS).then(|| {
+                let written = PASSWORDS.into_iter().find(|name| self.settings.writes(&[name])).unwrap_or("password");
+                format!(" ({} goes to its own endpoint only)", self.origin(written))
+            });
+            let message = format!(
+                "User \"{name}\" is inherited, from {source}. On a serverless workgroup AWS gives credentials only for the user that follows from the identity that asks (IAM:<user> or IAMR:<role>). To sign in as that one, write authentication_type = \"IAM\" here: then no user is inherited. To sign in as {name}, give him a password for {names}{}: secret_id or password_ssm_parameter here, or an entry \"{name}@{names}\" in the credentials of {}.",
+                other.unwrap_or_default(),
+                self.label
+            );
+            return Err(refused("username", &message));
         }
         let duration = self.pick(own, "password_duration", |settings| settings.password_duration.clone())?;
         Ok(Iam {
@@ -327,12 +348,26 @@ impl Defaults {
     }
 
     fn no_user(&self, own: &Settings, names: &Names) -> Error {
+        let words = |id: &str, whose: &str| {
+            format!(
+                "The secret \"{id}\"{whose} was read and has no field \"username\" (nor \"user\"): write username, or add it to the secret."
+            )
+        };
         if let Some(id) = &own.secret_id {
-            let message =
-                format!("The secret \"{id}\" has no field \"username\": write username, or add it to the secret.");
-            return Error::missing("username", message).about("secret_id");
+            return Error::missing("username", words(id, "")).about("secret_id");
         }
-        let message = if own.writes(&LOGIN) {
+        if let (Some(id), false) = (&self.settings.secret_id, own.writes(&LOGIN)) {
+            return Error::missing("username", words(id, &format!(" of {}", self.label)));
+        }
+        let team = &self.settings;
+        let message = if let (Some(why), false) = (team.unused.get("username"), own.writes(&LOGIN)) {
+            let written = PASSWORDS.into_iter().chain(LOGIN).find(|name| team.writes(&[name])).unwrap_or("password");
+            format!(
+                "{} is written, and no username beside it. {why} Write username in {label}, too; or take {written} out of it, and the user and the password of the environment are used.",
+                self.origin(written),
+                label = self.label
+            )
+        } else if own.writes(&LOGIN) {
             let written = LOGIN.into_iter().find(|name| own.writes(&[name])).unwrap_or("authentication_type");
             format!(
                 "{written} is written without username. The login is taken from {} as a whole or not at all: write username too.",
@@ -354,6 +389,9 @@ impl Defaults {
                 self.team_user(found)?.map_or_else(|| "nobody in particular".to_owned(), |user| format!("\"{user}\""));
             let place = self.own_endpoint(found)?.map_or_else(|| "no host".to_owned(), |own| own.to_string());
             detail.push_str(&format!(" That one ({}) is for {whose} at {place}.", self.origin(name)));
+        }
+        if let Some(why) = self.settings.unused.get("password") {
+            detail.push_str(&format!(" {why}"));
         }
         Ok(Error::NoPassword { user, endpoint: names.to_string(), detail })
     }

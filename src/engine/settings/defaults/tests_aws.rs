@@ -146,13 +146,13 @@ fn a_secret_fills_what_is_absent_and_a_parameter_comes_before_it() {
     let secret = || Settings { secret_id: some("s"), ..Settings::default() };
     let all = access(&nobody, &secret());
     assert_eq!((all.endpoint.to_string(), all.database, all.user), ("vault:5440".into(), "sales".into(), "sue".into()));
-    assert_eq!(password(&nobody, &secret()), ("sue".into(), "of secret".into(), "secret_id".into()));
+    assert_eq!(password(&nobody, &secret()), ("sue".into(), "of secret".into(), "secret_id \"s\"".into()));
     let written = Settings { username: some("bob"), database: some("dev"), ..secret() };
     let some_of_it = access(&nobody, &Settings { port: Some(5441), ..written.clone() });
     assert_eq!((some_of_it.endpoint.to_string(), some_of_it.database), ("vault:5441".into(), "dev".into()));
     assert_eq!(password(&nobody, &Settings { host: some("h"), ..written.clone() }).0, "bob");
     let both = Settings { password_ssm_parameter: some("p"), ..written };
-    assert_eq!(password(&nobody, &both), ("bob".into(), "of ssm".into(), "password_ssm_parameter".into()));
+    assert_eq!(password(&nobody, &both), ("bob".into(), "of ssm".into(), "password_ssm_parameter \"p\"".into()));
     let elsewhere = team(at("inherited"));
     let (setting, words) = refused(&elsewhere, &secret());
     assert!(
@@ -167,7 +167,7 @@ fn the_teams_secret_goes_to_its_own_warehouse_and_user_only() {
     let ours = team(Settings { secret_id: some("s"), ..Settings::default() });
     assert_eq!(
         password(&ours, &Settings::default()),
-        ("sue".into(), "of secret".into(), "secret_id of the provider block".into())
+        ("sue".into(), "of secret".into(), "secret_id \"s\" of the provider block".into())
     );
     assert!(refused(&ours, &at("elsewhere")).1.contains("No password for \"sue\" at elsewhere:5439"));
     assert!(

@@ -154,7 +154,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "revoke-table",
         "REVOKE SELECT, TRUNCATE, ALTER, DROP ON t FROM a",
-        "REVOKE SELECT, TRUNCATE ON TABLE \"t\" FROM \"a\"",
+        "REVOKE SELECT, TRUNCATE, TRIGGER ON TABLE \"t\" FROM \"a\"",
     ),
     (
         "revoke-table",
@@ -232,7 +232,11 @@ const CASES: &[(&str, &str, &str)] = &[
         "CREATE OR REPLACE VIEW v AS SELECT a FROM t",
         "SELECT pg_catalog.rs_view_columns(ARRAY['\"v\"']::text[], false)~CREATE OR REPLACE VIEW \"v\" AS SELECT a FROM \"t\"~COMMENT ON VIEW \"v\" IS NULL~SELECT pg_catalog.rs_view_columns(ARRAY['\"v\"']::text[], true)",
     ),
-    ("drop-table", "DROP TABLE IF EXISTS s.t", "DROP TABLE IF EXISTS \"s\".\"t\" "),
+    (
+        "drop-table",
+        "DROP TABLE IF EXISTS s.t",
+        "SELECT pg_catalog.rs_owning(ARRAY['\"s\".\"t\"']::text[], concat('DROP TABLE ', 'IF EXISTS', ' ', '\"s\".\"t\"', ' ', ''))",
+    ),
     ("drop-view", "DROP VIEW v CASCADE", "DROP VIEW  \"v\" CASCADE"),
     (
         "own-table",
@@ -240,8 +244,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "SELECT pg_catalog.rs_superuser('change the owner of a table')~ALTER TABLE \"t\" OWNER TO \"a\"",
     ),
     ("rename-table", "ALTER TABLE t RENAME TO u", "ALTER TABLE \"t\" RENAME TO \"u\""),
-    ("add-column", "ALTER TABLE t ADD COLUMN b bigint", "ALTER TABLE \"t\" ADD COLUMN \"b\" int8"),
-    ("drop-column", "ALTER TABLE t DROP b", "ALTER TABLE \"t\" DROP COLUMN \"b\""),
+    (
+        "add-column",
+        "ALTER TABLE t ADD COLUMN b bigint",
+        "SELECT pg_catalog.rs_owning(ARRAY['\"t\"']::text[], concat('ALTER TABLE ', '\"t\"', ' ADD COLUMN ', '\"b\" int8'))",
+    ),
+    (
+        "drop-column",
+        "ALTER TABLE t DROP b",
+        "SELECT pg_catalog.rs_owning(ARRAY['\"t\"']::text[], concat('ALTER TABLE ', '\"t\"', ' DROP COLUMN ', '\"b\"'))",
+    ),
     (
         "insert-values",
         "INSERT INTO t (a, b) VALUES (1, 'x'), (2, getdate())",
@@ -300,7 +312,7 @@ fn what_has_a_form_may_still_be_refused() {
         ("RESET SESSION AUTHORIZATION", "0A000"),
         ("GRANT RULE ON t TO a", "42601"),
         ("REVOKE SELECT, REFERENCES, TRIGGER, DROP ON TABLE t FROM a", "42601"),
-        ("GRANT DROP ON t TO a", "0A000"),
+        ("ALTER DEFAULT PRIVILEGES FOR USER a IN SCHEMA s GRANT SELECT, ALTER ON TABLES TO b", "42601"),
     ] {
         assert_eq!(rewrite(sql).expect_err(sql).sqlstate, sqlstate, "{sql}");
     }

@@ -119,6 +119,21 @@ BEGIN
   END LOOP;
 END $$;
 
+-- A table is altered and dropped by its owner, and by whoever has been given the right to (AWS, GRANT: ALTER, DROP), for
+-- which TRIGGER stands here.
+CREATE FUNCTION rs_as_owner(relations text[], statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog AS $$
+BEGIN
+  IF (SELECT bool_and(has_table_privilege(session_user, to_regclass(r), 'TRIGGER')) FROM unnest(relations) r) THEN EXECUTE statement; END IF;
+END $$;
+CREATE FUNCTION rs_owning(relations text[], statement text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  given boolean := (SELECT bool_and(has_table_privilege(session_user, c.oid, 'TRIGGER') AND NOT pg_has_role(session_user, c.relowner, 'USAGE'))
+                    FROM unnest(relations) r LEFT JOIN pg_class c ON c.oid = to_regclass(r));
+BEGIN
+  IF given THEN PERFORM rs_as_owner(relations, statement); ELSE EXECUTE statement; END IF;
+END $$;
+
 -- A new table falls under the scoped grants of its schema. A new procedure is not PUBLIC's (on PostgreSQL it is).
 CREATE FUNCTION rs_on_create() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE o record; g record;

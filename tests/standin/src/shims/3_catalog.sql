@@ -58,8 +58,13 @@ CREATE FUNCTION rs_acl_letters(letters text, kind text) RETURNS text LANGUAGE sq
     WHEN kind = 'database' THEN replace(replace(letters, 'c*', ''), 'c', '')
     WHEN kind = 'table' AND replace(letters, '*', '') IN ('arwdDxt', 'arwdDxtm') THEN
       CASE WHEN letters LIKE '%*%' THEN 'a*r*w*d*R*x*t*D*P*A*' ELSE 'arwdRxtDPA' END
-    WHEN kind = 'table' THEN replace(replace(replace(letters, 'm*', ''), 'm', ''), 'D', 'P')
+    WHEN kind = 'table' THEN replace(replace(replace(replace(replace(letters, 'm*', ''), 'm', ''), 'D', 'P'), 't*', 'D*A*'), 't', 'DA')
     ELSE letters END
+$$;
+
+-- What a right of PostgreSQL's on a table is called on Redshift: TRIGGER stands for ALTER and DROP.
+CREATE FUNCTION rs_table_rights(privilege text) RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$
+  SELECT unnest(CASE privilege WHEN 'TRIGGER' THEN ARRAY['ALTER', 'DROP'] WHEN 'MAINTAIN' THEN '{}' ELSE ARRAY[privilege] END)
 $$;
 
 CREATE FUNCTION rs_acl_of(acl text, kind text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$

@@ -28,11 +28,11 @@ CREATE VIEW rs_grantee AS
 SELECT oid, id, name, kind FROM rs_identity WHERE kind IN ('user', 'group', 'role') AND visible UNION ALL SELECT 0, 0, 'public', 'public';
 
 CREATE VIEW svv_relation_privileges AS
-SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, a.privilege_type, g.id AS identity_id, g.name AS identity_name,
+SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, p AS privilege_type, g.id AS identity_id, g.name AS identity_name,
        g.kind AS identity_type, a.is_grantable AS admin_option
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
-CROSS JOIN LATERAL aclexplode(c.relacl) a JOIN rs_grantee g ON g.oid = a.grantee
-WHERE c.relkind IN ('r', 'v', 'm') AND a.privilege_type NOT IN ('TRIGGER', 'MAINTAIN');
+CROSS JOIN LATERAL aclexplode(c.relacl) a CROSS JOIN LATERAL rs_table_rights(a.privilege_type) p JOIN rs_grantee g ON g.oid = a.grantee
+WHERE c.relkind IN ('r', 'v', 'm');
 
 CREATE VIEW svv_column_privileges AS
 SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, t.attname::text AS column_name, a.privilege_type,
@@ -46,8 +46,8 @@ SELECT n.nspname::text AS namespace_name, a.privilege_type, g.id AS identity_id,
 FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN rs_grantee g ON g.oid = a.grantee
 WHERE left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
 UNION ALL
-SELECT n.nspname::text, x.privilege, g.id, g.name, g.kind, false, 'TABLES'
-FROM rs_scoped x JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid = x.grantee;
+SELECT n.nspname::text, p, g.id, g.name, g.kind, false, 'TABLES'
+FROM rs_scoped x CROSS JOIN LATERAL rs_table_rights(x.privilege) p JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid = x.grantee;
 
 CREATE VIEW svv_function_privileges AS
 SELECT n.nspname::text AS namespace_name, p.proname::text AS function_name, pg_get_function_identity_arguments(p.oid) AS argument_types, a.privilege_type,
@@ -64,15 +64,15 @@ SELECT d.datname::text AS database_name, CASE a.privilege_type WHEN 'TEMPORARY' 
        g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option, 'DATABASE'::text AS privilege_scope
 FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a JOIN rs_grantee g ON g.oid = a.grantee WHERE a.privilege_type <> 'CONNECT'
 UNION ALL
-SELECT current_database()::text, x.privilege, g.id, g.name, g.kind, false, 'TABLES' FROM rs_scoped x JOIN rs_grantee g ON g.oid = x.grantee WHERE x.nsp = 0;
+SELECT current_database()::text, p, g.id, g.name, g.kind, false, 'TABLES' FROM rs_scoped x CROSS JOIN LATERAL rs_table_rights(x.privilege) p JOIN rs_grantee g ON g.oid = x.grantee WHERE x.nsp = 0;
 
 CREATE VIEW svv_default_privileges AS
 SELECT n.nspname::text AS schema_name, CASE d.defaclobjtype WHEN 'r' THEN 'RELATION' ELSE 'FUNCTION' END::text AS object_type, o.id AS owner_id,
-       o.name AS owner_name, 'user'::text AS owner_type, a.privilege_type, g.id AS grantee_id, g.name AS grantee_name, g.kind AS grantee_type,
+       o.name AS owner_name, 'user'::text AS owner_type, replace(a.privilege_type, 'TRIGGER', 'DROP') AS privilege_type, g.id AS grantee_id, g.name AS grantee_name, g.kind AS grantee_type,
        a.is_grantable AS admin_option
 FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace JOIN rs_identity o ON o.oid = d.defaclrole
 CROSS JOIN LATERAL aclexplode(d.defaclacl) a JOIN rs_grantee g ON g.oid = a.grantee
-WHERE a.grantee <> d.defaclrole AND a.privilege_type NOT IN ('TRIGGER', 'MAINTAIN');
+WHERE a.grantee <> d.defaclrole AND a.privilege_type <> 'MAINTAIN';
 
 CREATE VIEW svv_system_privileges AS
 SELECT s.privilege AS system_privilege, i.id AS identity_id, i.name AS identity_name, i.kind AS identity_type
