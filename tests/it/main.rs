@@ -17,6 +17,7 @@ mod datastore_roles;
 mod examples;
 mod golden;
 mod grants;
+mod heard;
 mod history;
 mod house;
 mod iam_policy_document;
