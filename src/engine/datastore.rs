@@ -7,6 +7,7 @@ pub mod import;
 #[cfg(test)]
 mod life_tests;
 pub mod missing;
+mod narrow;
 pub mod owners;
 pub mod refusal;
 pub mod registry;

@@ -288,3 +288,61 @@ fn a_replaced_user_that_nobody_refers_to_is_warned_about() {
     workspace.apply();
     assert_eq!(tool(&warehouse, "SELECT * FROM sales.orders"), Ok(()));
 }
+
+/// "Exactly its rights" holds for every kind of right that somebody may give the datastore's own role by hand.
+#[test]
+fn whatever_the_role_is_given_by_hand_shows_and_is_taken_back() {
+    let warehouse = warehouse();
+    for statement in [
+        "CREATE USER stranger PASSWORD DISABLE",
+        "CREATE SCHEMA other",
+        "CREATE TABLE other.t (a integer, b integer)",
+        "CREATE FUNCTION other.f(integer) RETURNS integer IMMUTABLE AS $$ SELECT $1 $$ LANGUAGE SQL",
+        "CREATE PROCEDURE other.p() AS $$ BEGIN NULL; END $$ LANGUAGE plpgsql",
+    ] {
+        warehouse.sql("dev", statement);
+    }
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&source());
+    workspace.apply();
+    let before = warehouse.dump("dev");
+    let role = workspace.values("redshift_datastore.sales")["grant_role"].as_str().expect("a role").to_owned();
+    for (statement, line) in [
+        ("GRANT SELECT (a) ON TABLE other.t TO ROLE {}", "SELECT on column a of table other.t"),
+        ("GRANT EXECUTE ON FUNCTION other.f(integer) TO ROLE {}", "EXECUTE on routine other.f"),
+        ("GRANT EXECUTE ON PROCEDURE other.p() TO ROLE {}", "EXECUTE on routine other.p"),
+        ("GRANT USAGE ON LANGUAGE plpgsql TO ROLE {}", "USAGE on language plpgsql"),
+        ("GRANT CREATE ON DATABASE dev TO ROLE {}", "CREATE on database dev"),
+        ("GRANT DELETE ON TABLE other.t TO ROLE {}", "DELETE on 1 table of schema other (t)"),
+        ("GRANT DELETE ON TABLE sales.orders TO ROLE {}", "DELETE on 1 table of schema sales (orders)"),
+        ("GRANT CREATE ON SCHEMA sales TO ROLE {}", "CREATE on schema sales"),
+        (
+            "GRANT SELECT FOR TABLES IN SCHEMA other DATABASE dev TO ROLE {}",
+            "SELECT for tables in schema other, present and future",
+        ),
+        ("GRANT CREATE USER TO ROLE {}", "system permission CREATE USER"),
+        ("GRANT ROLE {} TO stranger", "role {} for user stranger"),
+    ] {
+        warehouse.sql("dev", &statement.replace("{}", &role));
+        let plan = workspace.plan();
+        assert_eq!(plan.changes(), update("redshift_datastore.sales"), "{statement}");
+        let surplus = plan.change("redshift_datastore.sales")["before"]["surplus"].clone();
+        let line = line.replace("{}", &role);
+        let lines: Vec<_> = surplus.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let seen = lines.iter().any(|seen| seen.to_lowercase() == line.to_lowercase());
+        assert!(seen && lines.len() == 1, "{statement}: {lines:?}, and not {line}");
+        workspace.apply();
+        workspace.plan().assert_empty();
+        // How the stand-in notes a role's permissions and members is no right.
+        if statement.contains(" ON ") {
+            assert_eq!(warehouse.dump("dev"), before, "{statement}");
+        }
+    }
+    // All of it at once, and a destroy takes the role with it.
+    warehouse.sql("dev", &format!("GRANT SELECT (a) ON TABLE other.t TO ROLE {role}"));
+    warehouse.sql("dev", &format!("GRANT CREATE ON DATABASE dev TO ROLE {role}"));
+    warehouse.sql("dev", &format!("GRANT EXECUTE ON FUNCTION other.f(integer) TO ROLE {role}"));
+    workspace.destroy();
+    let roles = warehouse.sql("dev", "SELECT role_name FROM svv_roles WHERE role_name LIKE 'tfds%'");
+    assert_eq!(roles, Vec::<Vec<Option<String>>>::new());
+}
