@@ -7,6 +7,7 @@
 
 pub mod acl;
 pub mod effective;
+pub mod narrow;
 pub mod principals;
 pub mod roles;
 pub mod schemas;
@@ -23,6 +24,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::effective::Effective;
+use crate::engine::catalog::narrow::NarrowRights;
 use crate::engine::catalog::principals::Principals;
 use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
 use crate::engine::catalog::snapshot::{Defaults, ExternalSchemas, Snapshot};
@@ -57,6 +59,7 @@ struct DatabaseCells {
     snapshot: Cell<Snapshot>,
     defaults: Cell<Defaults>,
     role_rights: Cell<RoleRights>,
+    narrow: Cell<NarrowRights>,
     user_scopes: Cell<UserScopes>,
     external: Cell<ExternalSchemas>,
     effective: Cell<Effective>,
@@ -108,6 +111,13 @@ impl Catalog {
         let cells = self.database(at.database);
         let since = cells.changed_since(schema);
         cells.role_rights.get(&self.clock, since, || at.with_session(roles::load_rights)).await
+    }
+
+    /// What datastores' roles hold in the database that none declares, as far as the login sees it.
+    pub async fn narrow_rights(&self, at: At<'_>, schema: Option<&str>) -> Result<Arc<NarrowRights>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed_since(schema);
+        cells.narrow.get(&self.clock, since, || at.with_session(narrow::load)).await
     }
 
     /// The scoped rights of users in the database, as far as the login sees them.

@@ -8,6 +8,7 @@ pub mod import;
 mod life_tests;
 pub mod listing;
 pub mod missing;
+mod narrow;
 pub mod owners;
 pub mod refusal;
 pub mod registry;
@@ -42,7 +43,7 @@ pub use crate::engine::datastore::owners::{Warning, public_create_warning, warni
 use crate::engine::datastore::owners::{derive, renamed_away, there_before};
 use crate::engine::datastore::refusal::{check, explain, left_behind, not_read_back};
 pub use crate::engine::datastore::registry::{Others, Registry};
-pub use crate::engine::datastore::role::{choose_role, is_role_name, role_name};
+pub use crate::engine::datastore::role::{choose_role, is_role_name, role_name, roles_of};
 pub use crate::engine::datastore::script::script;
 use crate::engine::datastore::steps::{removal, steps};
 pub use crate::engine::datastore::surplus::surplus;
@@ -98,18 +99,37 @@ pub async fn apply(
     let mut retry = Retry::default();
     // What an attempt sent whose answer to COMMIT was lost: it is ours.
     let mut sent: Option<Sent> = None;
-    let mut refreshed = false;
+    let mut done = Done::default();
+    let mut looks = 0;
     loop {
         let mut planned = None;
         let known = with_sent(before, sent.as_ref().map(|sent| &sent.wanted));
         match attempt(warehouse, wanted, &known, others, &mut planned, cancel).await {
-            Ok(work) => return finish(warehouse, work, before, others, cancel).await,
+            Ok(mut work) => {
+                let was_there = work.sent.was_there || sent.as_ref().is_some_and(|sent| sent.was_there);
+                work.sent.was_there = was_there;
+                let progress = work.changes > 0;
+                done.changes += work.changes;
+                done.add(work.warnings);
+                let outcome = read_back(warehouse, &work.sent.wanted, progress, cancel).await;
+                match outcome {
+                    // A table or schema of the moment between: whoever may grant on it grants it now.
+                    Err(NotSeen { error, lacks: true }) if progress && looks < LOOKS && !cancel.is_cancelled() => {
+                        looks += 1;
+                        tracing::debug!(looks, %error, "looking again after the commit");
+                        sent = Some(work.sent);
+                        forget_all(warehouse, wanted);
+                    }
+                    outcome => return finish(warehouse, work.sent, done, outcome, before, others).await,
+                }
+            }
             Err(stopped) => {
                 if !stopped.nothing_done {
                     sent = sent.or(planned);
                 }
-                if stopped.nothing_done && is_out_of_date(&stopped.error) && !refreshed {
-                    refreshed = true;
+                // What is dropped and made anew all the time may be met more than once.
+                if stopped.nothing_done && is_out_of_date(&stopped.error) && looks < LOOKS && !cancel.is_cancelled() {
+                    looks += 1;
                     forget_all(warehouse, wanted);
                     continue;
                 }
@@ -117,6 +137,26 @@ pub async fn apply(
                     return Err(stopped_half_way(warehouse, before, others, sent, error).await);
                 }
                 forget(warehouse, wanted, before);
+            }
+        }
+    }
+}
+
+/// How often is looked again at what changed between the look and the statements, or between these and the read-back.
+const LOOKS: u32 = 4;
+
+/// What all attempts did.
+#[derive(Default)]
+struct Done {
+    changes: usize,
+    warnings: Vec<Warning>,
+}
+
+impl Done {
+    fn add(&mut self, warnings: Vec<Warning>) {
+        for warning in warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
             }
         }
     }
@@ -261,38 +301,59 @@ async fn look(
     Ok((wanted, first, warnings))
 }
 
-async fn finish(
+/// What the warehouse does not show after the commit.
+struct NotSeen {
+    error: Error,
+    /// Declared rights are lacked.
+    lacks: bool,
+}
+
+impl From<Error> for NotSeen {
+    fn from(error: Error) -> Self {
+        NotSeen { error, lacks: false }
+    }
+}
+
+/// What the warehouse shows after the commit. What was committed is read back even if the caller was stopped meanwhile: it
+/// is a few statements.
+async fn read_back(
     warehouse: &Warehouse,
-    work: Work,
-    before: &Before,
-    others: Others<'_>,
+    wanted: &Wanted,
+    changed: bool,
     cancel: &CancellationToken,
-) -> Result<Applied, NotApplied> {
-    let Work { sent, changes, mut warnings } = work;
-    let wanted = sent.wanted.clone();
-    if changes > 0 {
+) -> Result<Found, NotSeen> {
+    if changed {
         warehouse.catalog().settled(&wanted.database).await;
     }
-    // What was committed is read back even if the caller was stopped meanwhile: it is a few statements.
-    let read = found(warehouse, &wanted, &Before::of(&wanted), &CancellationToken::new()).await;
-    let problem = match &read {
-        Ok(found) if wanted.grantee.is_some() && !lacks(found, &wanted).is_empty() => {
-            Some(not_read_back(found, &wanted, &missing(found, &wanted)))
-        }
-        // What was taken back may have been the login's own.
-        Ok(_) if wanted.grantee.is_none() && changes > 0 => may_work(warehouse, &wanted, cancel).await.err(),
-        Ok(_) => None,
-        Err(error) => Some(error.clone()),
-    };
-    match (problem, read) {
-        (None, Ok(found)) => {
+    let found = found(warehouse, wanted, &Before::of(wanted), &CancellationToken::new()).await?;
+    if wanted.grantee.is_some() && !lacks(&found, wanted).is_empty() {
+        return Err(NotSeen { error: not_read_back(&found, wanted, &missing(&found, wanted)), lacks: true });
+    }
+    // What was taken back may have been the login's own.
+    if wanted.grantee.is_none() && changed {
+        may_work(warehouse, wanted, cancel).await?;
+    }
+    Ok(found)
+}
+
+async fn finish(
+    warehouse: &Warehouse,
+    sent: Sent,
+    done: Done,
+    read: Result<Found, NotSeen>,
+    before: &Before,
+    others: Others<'_>,
+) -> Result<Applied, NotApplied> {
+    let Done { changes, mut warnings } = done;
+    match read {
+        Ok(found) => {
+            let wanted = sent.wanted;
             warnings.extend(crate::engine::datastore::owners::warnings(&found, &wanted));
             Ok(Applied { wanted, ids: found.ids, warnings, changes })
         }
-        (problem, _) => {
-            let error = problem.unwrap_or_else(|| Error::refused("Nothing was read back", ""));
+        Err(NotSeen { error, .. }) => {
             let nothing_done = changes == 0 || undo(warehouse, &sent, before, others).await;
-            Err(NotApplied { error, half_done: (!nothing_done).then_some(wanted), nothing_done })
+            Err(NotApplied { error, half_done: (!nothing_done).then_some(sent.wanted), nothing_done })
         }
     }
 }
@@ -408,7 +469,7 @@ async fn remove_once(
 }
 
 /// Whether the database itself is gone, and with it every right in it.
-async fn is_gone(error: &Error, warehouse: &Warehouse, declared: &Wanted, cancel: &CancellationToken) -> bool {
+pub async fn is_gone(error: &Error, warehouse: &Warehouse, declared: &Wanted, cancel: &CancellationToken) -> bool {
     if warehouse.access().database == declared.database || !matches!(error, Error::Refused { .. }) {
         return false;
     }

@@ -437,6 +437,28 @@ impl Error {
         }
     }
 
+    /// Whether it was asked and the answer is no: to the login, or to its database. Another attempt gets the same answer.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::SignIn(_) | Self::Setting { setting: "preserve_case", .. } => true,
+            Self::Aws(error) => error.is_denied() || error.is_no_warehouse(),
+            _ => self.sqlstate().is_some_and(|sqlstate| sqlstate == "3D000" || sqlstate.starts_with("28")),
+        }
+    }
+
+    /// The database that the warehouse says it does not have.
+    pub fn missing_database(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) if error.sqlstate == "3D000" => Some(&error.database),
+            _ => None,
+        }
+    }
+
+    /// Whether AWS knows no cluster or workgroup of the name.
+    pub fn is_no_warehouse(&self) -> bool {
+        matches!(self, Self::Aws(error) if error.is_no_warehouse())
+    }
+
     /// Whether the warehouse is not there at present (network, paused, restarting), rather than refusing something.
     pub fn is_unreachable(&self) -> bool {
         match self {

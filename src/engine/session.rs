@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
 use rustls::ClientConfig;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep, timeout};
 use tokio_postgres::{Client, SimpleQueryMessage};
 use tokio_util::sync::CancellationToken;
@@ -33,8 +32,9 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::error::{Error, ServerError};
 use crate::engine::session::connect::{End, Wired, server_error};
 pub use crate::engine::session::facts::Facts;
-use crate::engine::session::pool::Shelf;
+use crate::engine::session::pool::{Seat, Shelf};
 pub use crate::engine::session::row::{Done, Notice, Row};
+use crate::engine::session::turns::TurnGuard;
 use crate::engine::settings::access::Access;
 use crate::engine::sql::{Sql, sql};
 
@@ -68,7 +68,9 @@ pub struct Session {
     /// Why nothing can be sent any more.
     closed: Option<Error>,
     /// Counts among `max_sessions` until the line is closed.
-    permit: Option<OwnedSemaphorePermit>,
+    seat: Option<Seat>,
+    /// That the task has a session.
+    held: Option<TurnGuard>,
 }
 
 /// What a statement does to the session it runs in.
@@ -109,7 +111,7 @@ enum Asked {
 type Answer = (Vec<Row>, Done);
 
 impl Session {
-    fn new(live: Live, cancel: CancellationToken, shelf: Arc<Shelf>, permit: Option<OwnedSemaphorePermit>) -> Self {
+    fn new(live: Live, cancel: CancellationToken, shelf: Arc<Shelf>, seat: Option<Seat>) -> Self {
         let facts = live.facts.clone();
         Self {
             live: Some(live),
@@ -120,7 +122,8 @@ impl Session {
             spoiled: false,
             failed: None,
             closed: None,
-            permit,
+            seat: seat.map(Seat::taken),
+            held: None,
         }
     }
 
@@ -236,7 +239,8 @@ impl Session {
     fn close(&mut self, why: Error) -> Error {
         self.closed = Some(why.clone());
         self.live = None;
-        self.permit = None;
+        self.seat = None;
+        self.held = None;
         why
     }
 }

@@ -1,7 +1,7 @@
 //! The provider block, and what it was configured to: the settings that others inherit, the logins, the sessions. All of
 //! it belongs to one configuration and dies with the next.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +35,8 @@ pub struct Configured {
     followed: Mutex<HashMap<Followed, Arc<Warehouse>>>,
     /// What the datastores of this configuration declare, as far as they were seen.
     datastores: Registry,
+    /// The users that are planned to be made, with where.
+    new_users: Mutex<BTreeSet<(String, String)>>,
 }
 
 /// The key of a link to a connection, and the endpoint that was remembered with it.
@@ -73,7 +75,7 @@ pub(super) fn schema() -> Schema<()> {
         )
         .setting(
             "max_sessions",
-            number().between(1, 65535).doc("Most sessions at a time in one database. Default: `4`."),
+            number().between(1, i64::from(u16::MAX)).doc("Most sessions at a time that one login has, in all databases together. Idle ones are closed where another database needs one. Default: `4`."),
         )
         .setting(
             "statement_timeout",
@@ -103,15 +105,17 @@ pub(super) fn schema() -> Schema<()> {
 /// What is wrong with the provider block by itself.
 pub(super) fn check(config: &Value, d: &mut Diagnostics) {
     settings::check(config, "", Place::Provider, d);
-    // What was refused on its attribute does not fit what is read here either.
-    if d.has_errors() {
-        return;
-    }
-    if let Err(error) = written(config).and_then(|(written, _)| {
-        Defaults::new(written, &Environment::default(), LABEL).map_err(|error| errors::of_setting(&error, ""))
-    }) && !d.iter().any(|known| known.summary() == error.summary())
-    {
-        d.push(error);
+    let written = match written(config) {
+        Ok((written, _)) => written,
+        // What a rule of the schema refused does not decode either.
+        Err(_) if d.has_errors() => return,
+        Err(error) => return d.push(error),
+    };
+    if let Err(error) = Defaults::new(written, &Environment::default(), LABEL) {
+        let error = errors::of_setting(&error, "");
+        if !d.iter().any(|known| known.summary() == error.summary()) {
+            d.push(error);
+        }
     }
 }
 
@@ -211,6 +215,7 @@ impl Configured {
                 reads: AtomicBool::new(false),
                 followed: Mutex::default(),
                 datastores: Registry::default(),
+                new_users: Mutex::default(),
             },
             Diagnostics::new(),
         ))
@@ -219,6 +224,18 @@ impl Configured {
     /// What the datastores that were planned, made, updated or read declare.
     pub(super) fn datastores(&self) -> &Registry {
         &self.datastores
+    }
+
+    /// Notes that a user is planned to be made, perhaps in the place of one that is dropped with all that he holds.
+    pub(super) fn note_new_user(&self, endpoint: &str, name: &str) {
+        let mut users = self.new_users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert((endpoint.to_owned(), name.to_owned()));
+    }
+
+    /// Whether a user is planned to be made.
+    pub(super) fn makes_user(&self, endpoint: &str, name: &str) -> bool {
+        let users = self.new_users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.contains(&(endpoint.to_owned(), name.to_owned()))
     }
 
     /// What makes advice exact.
@@ -245,7 +262,10 @@ impl Configured {
     /// Whether more will be known of `resolved` later: something is unknown yet, or has to be asked for.
     pub(super) fn is_unresolved(&self, settings: &Settings) -> bool {
         let resolved = self.defaults.resolve(settings, self.engine.aws().found());
-        matches!(resolved, Ok(Settled::Pending(_) | Settled::LookUp(_)))
+        match resolved {
+            Ok(Settled::Known(to)) => to.endpoint.is_none(),
+            other => matches!(other, Ok(Settled::Pending(_) | Settled::LookUp(_))),
+        }
     }
 
     /// The database that settings lead to first, once it is known.
@@ -350,6 +370,14 @@ impl Configured {
     /// nothing of this kind is planned).
     pub(super) fn makes_a_plan(&self) -> bool {
         self.reads.load(Ordering::Relaxed)
+    }
+
+    /// What a connection's read says where there was no session. A refusal changes its state, so it is not said to be kept.
+    pub(super) fn unheard(&self, error: &Error) -> Result<Diagnostic, Diagnostics> {
+        if self.strict || *error == Error::Cancelled || !error.is_refusal() {
+            return self.unread(error);
+        }
+        Ok(errors::warning(error, &self.hints()))
     }
 
     /// What a read says when the warehouse could not be asked: the state stays as it is.

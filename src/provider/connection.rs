@@ -11,6 +11,7 @@ use crate::engine::error::Error;
 use crate::engine::session::validation::{Validation, validate};
 use crate::engine::settings::Settings;
 use crate::engine::settings::defaults::Resolved;
+use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::settings::id::ConnectionId;
 use crate::engine::settings::jdbc_url;
 use crate::terraform::{Change, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, string};
@@ -69,7 +70,15 @@ impl Resource for Connection {
                 string().doc("URL for JDBC drivers, without user and password; `jdbc:redshift:iam://` where AWS gives the credentials."),
                 |data: &Configured, own: Settings| of_place(data, &own, "jdbc_url"),
             )
-            .observed("connected", boolean().doc("Whether the last sign-in worked."))
+            .drift(
+                "connected",
+                boolean().doc(
+                    "Whether the last sign-in worked; null for a connection that is disabled. A plan that shows `false` as `true` \
+                     signs in again, after the warehouse has refused the login. While the warehouse cannot be reached, it says \
+                     what it said before.",
+                ),
+                true,
+            )
             .observed(
                 "database_user",
                 string().doc("Database user of the session that the last create or update opened."),
@@ -88,8 +97,9 @@ impl Resource for Connection {
         if plan.planned().at("id") != plan.prior().at("id") {
             data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
         }
+        plan_to_sign_in(plan);
         // What is inherited may lead elsewhere by now. That is another connection, as if its own host had changed.
-        let now = data.resolved(&link.settings).map(|to| to.endpoint.to_string());
+        let now = data.resolved(&link.settings).and_then(|to| to.endpoint).map(|endpoint| endpoint.to_string());
         if let (false, Some(now), Some(before)) = (plan.is_create(), now, plan.prior().at("endpoint").as_str())
             && now != before
             && data.makes_a_plan()
@@ -120,6 +130,8 @@ impl Resource for Connection {
     async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
         data.reads();
         if !state.enabled {
+            cx.set("connected", Value::Null);
+            cx.set("validation_results", Value::Null);
             return Ok(Found::Here);
         }
         let seen = match link(cx.prior()) {
@@ -127,40 +139,44 @@ impl Resource for Connection {
             Err(problem) => return Err(problem),
         };
         match seen {
-            Ok(Validation { facts: Some(facts), tests, status, error }) => {
-                let same = state.validation_results.as_ref().is_some_and(|known| known.same_as(&tests));
+            Ok(seen @ Validation { facts: Some(_), .. }) => {
                 cx.set("connected", true);
-                cx.set("server_version", facts.server_version.clone());
+                cx.set_private(REFUSED, serde_json::Value::Null);
+                cx.set("server_version", seen.facts.as_ref().map(|facts| facts.server_version.clone()));
                 let own = link(cx.prior())?.settings;
                 // After an import whose look-up failed.
                 if let (true, Some(to)) = (cx.prior().at("endpoint").is_null(), data.resolved(&own)) {
-                    for (name, value) in place_values(&to) {
-                        cx.set(name, value);
-                    }
+                    set_place(&to, cx);
                 }
-                if !same {
-                    let seen = Validation { facts: Some(facts), tests, status, error };
-                    cx.set("validation_results", tests_result::value(&seen));
-                }
+                state.show(&seen, cx);
             }
-            Ok(Validation { error, .. }) => {
-                if let Some(error) = error {
-                    let warning = data.unread(&error)?;
-                    cx.warn(warning);
+            Ok(Validation { error: None, .. }) => {}
+            Ok(seen @ Validation { error: Some(_), .. }) => {
+                let error = seen.error.clone().unwrap_or(Error::Cancelled);
+                let warning = data.unheard(&error)?;
+                cx.warn(warning);
+                if error.is_refusal() {
+                    cx.set("connected", false);
+                    cx.set_private(REFUSED, true);
+                    state.show(&seen, cx);
                 }
-                cx.set("connected", false);
             }
             Err(error) => {
-                let warning = data.unread(&error)?;
+                let warning = data.unheard(&error)?;
                 cx.warn(warning);
-                cx.set("connected", false);
+                if error.is_refusal() {
+                    cx.set("connected", false);
+                    cx.set_private(REFUSED, true);
+                    cx.set("validation_results", tests_result::not_tried(&error));
+                }
             }
         }
         Ok(Found::Here)
     }
 
     async fn update(data: &Configured, _: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        if cx.planned().at("id") == cx.prior().at("id") && !cx.prior().at("connected").is_null() {
+        let is_proved = cx.planned().at("connected") == cx.prior().at("connected");
+        if cx.planned().at("id") == cx.prior().at("id") && is_proved && !cx.prior().at("connected").is_null() {
             // Name and description are kept in state only.
             for observed in ["connected", "database_user", "server_version", "validation_results"] {
                 cx.set(observed, cx.prior().at(observed).clone());
@@ -185,25 +201,61 @@ impl Resource for Connection {
             cx.warn(warning);
         }
         if let Some(to) = data.resolved(id.settings()) {
-            for (name, value) in place_values(&to) {
-                cx.set(name, value);
-            }
+            set_place(&to, cx);
         }
         Ok(())
+    }
+}
+
+/// The key of private state that says that the login was refused: a warehouse that cannot be reached is none of this.
+const REFUSED: &str = "refused";
+
+/// A connection that was refused is planned to sign in again. One that is disabled does not, and neither does one about
+/// which nothing was heard.
+fn plan_to_sign_in(plan: &mut Plan<'_>) {
+    let connected = match plan.planned().at("enabled") {
+        Value::Unknown => Value::Unknown,
+        _ if !plan.is_create()
+            && plan.planned().at("id") == plan.prior().at("id")
+            && plan.private(REFUSED).is_none() =>
+        {
+            plan.prior().at("connected").clone()
+        }
+        enabled if enabled.as_bool() == Some(false) => Value::Null,
+        _ if plan.is_create() || plan.planned().at("id") != plan.prior().at("id") => return,
+        _ => true.into(),
+    };
+    plan.set("connected", connected);
+}
+
+impl Model {
+    /// Shows the tests, where a status is another than in state.
+    fn show(&self, seen: &Validation, cx: &mut Change<'_>) {
+        if !self.validation_results.as_ref().is_some_and(|known| known.same_as(&seen.tests)) {
+            cx.set("validation_results", tests_result::value(seen));
+        }
     }
 }
 
 /// What is known as soon as the settings lead somewhere.
 const OF_PLACE: [&str; 4] = ["endpoint", "resolved", "type", "jdbc_url"];
 
+/// Unknown where AWS has to be asked first.
 fn place_values(to: &Resolved) -> [(&'static str, Value); 4] {
-    let url = jdbc_url(&to.endpoint, &to.database, to.authentication_type);
+    let of_endpoint = |value: fn(&Resolved, &Endpoint) -> String| {
+        to.endpoint.as_ref().map_or(Value::Unknown, |endpoint| value(to, endpoint).into())
+    };
     [
-        ("endpoint", to.endpoint.to_string().into()),
+        ("endpoint", of_endpoint(|_, endpoint| endpoint.to_string())),
         ("resolved", settings::resolved_value(to)),
         ("type", to.product.into()),
-        ("jdbc_url", url.into()),
+        ("jdbc_url", of_endpoint(|to, endpoint| jdbc_url(endpoint, &to.database, to.authentication_type))),
     ]
+}
+
+fn set_place(to: &Resolved, cx: &mut Change<'_>) {
+    let known = place_values(to).into_iter().filter(|(_, value)| !value.is_unknown());
+    known.for_each(|(name, value)| cx.set(name, value));
 }
 
 fn of_place(data: &Configured, own: &Settings, name: &str) -> Value {
@@ -238,7 +290,8 @@ async fn sign_in(data: &Configured, link: &Link, cx: &Change<'_>) -> Result<Vali
 /// Signs in; each test that failed is an error of its own.
 async fn prove(data: &Configured, wanted: &Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
     if !wanted.enabled {
-        cx.set("connected", false);
+        cx.set("connected", Value::Null);
+        cx.set("validation_results", Value::Null);
         return Ok(());
     }
     let link = link(cx.planned())?;
@@ -253,6 +306,7 @@ async fn prove(data: &Configured, wanted: &Model, cx: &mut Change<'_>) -> Result
     }
     report.into_iter().for_each(|warning| cx.warn(warning));
     cx.set("connected", true);
+    cx.set_private(REFUSED, serde_json::Value::Null);
     cx.set("database_user", seen.facts.as_ref().map(|facts| facts.user.clone()));
     cx.set("server_version", seen.facts.as_ref().map(|facts| facts.server_version.clone()));
     cx.set("validation_results", tests_result::value(&seen));

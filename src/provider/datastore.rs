@@ -13,6 +13,7 @@ use super::link;
 use super::place;
 use crate::engine::catalog::sync::{Summary, sync};
 use crate::engine::datastore::owners::unseen_warning;
+use crate::engine::datastore::refusal::database_in_words;
 use crate::engine::datastore::{self, Applied, Before, NotApplied, Others, Wanted, Warning, choose_role, surplus};
 use crate::engine::error::{Error, Hints};
 use crate::engine::session::warehouse::Warehouse;
@@ -48,6 +49,7 @@ impl Resource for Datastore {
         plan::choose_role_name(data, plan).await?;
         plan::name_role_in_script(plan);
         plan::look_at_changes(data, plan).await?;
+        plan::give_back(data, plan);
         schema::plan_without_a_call(plan)?;
         schema::refuse_own_link(plan)?;
         plan::note(data, plan);
@@ -98,6 +100,9 @@ impl Resource for Datastore {
         }
         let seen = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
             Ok(warehouse) => look(&warehouse, &state, data, cx).await,
+            Err(error) if error.missing_database() == Some(&state.database) => {
+                Ok(without_database(&error, &state, data, cx))
+            }
             Err(error) => Err(error),
         };
         match seen {
@@ -121,7 +126,8 @@ impl Resource for Datastore {
         let syncs = wanted.syncs_after(&prior);
         let same_rights =
             rights == prior.rights() && prior.endpoint == wanted.endpoint && kept::half_done(cx).is_none();
-        let is_metadata = same_rights && !syncs && !prior.has_drifted();
+        let given_back = cx.planned().at("missing").is_unknown();
+        let is_metadata = same_rights && !syncs && !given_back && !prior.has_drifted();
         if is_metadata || (same_rights && !link.enabled) {
             // Nothing that the warehouse would have to be asked for, or that may be asked.
             place::still_there(data, &link, wanted.endpoint.as_deref()).map_err(|error| explain(data, &error, cx))?;
@@ -174,22 +180,21 @@ impl Resource for Datastore {
     }
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        let hints = data.hints();
         let (mark, before) = (kept::known_mark(cx), kept::before(state.rights(), cx));
-        let removed = match place::made_in(data, &link::known(cx.prior())?, state.made(), cx.cancelled()).await {
-            Ok(warehouse) => {
-                let others = data.datastores().beside(&warehouse.access().endpoint, mark.as_deref());
-                if let Some(mark) = &mark {
-                    data.datastores().leaves(mark, true);
-                }
-                datastore::remove(&warehouse, &state.rights(), &before, others, cx.cancelled()).await
-            }
-            Err(error) => Err(error),
+        let link = link::known(cx.prior())?;
+        let warehouse = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
+            Ok(warehouse) => warehouse,
+            Err(error) => return place::let_go(data, &link, state.endpoint.as_deref(), &error, cx),
         };
+        let others = data.datastores().beside(&warehouse.access().endpoint, mark.as_deref());
+        if let Some(mark) = &mark {
+            data.datastores().leaves(mark, true);
+        }
+        let removed = datastore::remove(&warehouse, &state.rights(), &before, others, cx.cancelled()).await;
         if let (Some(mark), Err(_)) = (&mark, &removed) {
             data.datastores().leaves(mark, false);
         }
-        let warnings = removed.map_err(|error| errors::diagnostic(&error, &hints))?;
+        let warnings = removed.map_err(|error| errors::of_destroy(&error, &data.hints()))?;
         if let Some(mark) = mark {
             data.datastores().forget(&mark);
         }
@@ -270,7 +275,12 @@ async fn look(
     let rights = state.rights();
     let mark = kept::mark(cx);
     data.datastores().note(&mark, &warehouse.access().endpoint, &rights, true);
-    let found = datastore::found(warehouse, &rights, &kept::before(rights.clone(), cx), cx.cancelled()).await?;
+    let found = match datastore::found(warehouse, &rights, &kept::before(rights.clone(), cx), cx.cancelled()).await {
+        Err(error) if datastore::is_gone(&error, warehouse, &rights, cx.cancelled()).await => {
+            return Ok(without_database(&error, state, data, cx));
+        }
+        found => found?,
+    };
     kept::keep_ids(&found.ids, cx);
     unseen_warning(&found, &rights).into_iter().for_each(|warning| warn(warning, cx));
     if found.schema.is_none() {
@@ -295,6 +305,20 @@ async fn look(
         }
     }
     Ok((datastore::missing(&found, &rights), surplus(&found, &rights)))
+}
+
+/// What is missing where the database itself is.
+fn without_database(
+    error: &Error,
+    state: &Model,
+    data: &Configured,
+    cx: &mut Change<'_>,
+) -> (Vec<String>, Vec<String>) {
+    let seen = errors::warning(error, &data.hints());
+    let what =
+        "Somebody dropped or renamed it. Its datastore stays in state; an apply fails until the database is back.";
+    cx.warn(Diagnostic::warning(seen.summary(), format!("{}\n\n{what}", seen.detail())));
+    (vec![database_in_words(&state.database)], Vec::new())
 }
 
 async fn read_catalog(warehouse: &Warehouse, wanted: &Model, cx: &Change<'_>) -> Result<Summary, Error> {

@@ -15,6 +15,17 @@ pub(super) fn diagnostic(error: &Error, hints: &Hints) -> Diagnostic {
     Diagnostic::error(error.summary(), words(error, hints))
 }
 
+/// The same for a destroy. Where the warehouse does not answer, nobody here can know whether it is gone for good.
+pub(super) fn of_destroy(error: &Error, hints: &Hints) -> Diagnostic {
+    let diagnostic = diagnostic(error, hints);
+    if !error.is_unreachable() && !error.is_no_warehouse() {
+        return diagnostic;
+    }
+    let way_out = "If this warehouse is gone for good, take what was made on it out of state, which asks \
+                   nobody: `terraform state rm ADDRESS`.";
+    Diagnostic::error(diagnostic.summary(), format!("{}\n\n{way_out}", diagnostic.detail()))
+}
+
 /// The same for an error that does not stop anything.
 pub(super) fn warning(error: &Error, hints: &Hints) -> Diagnostic {
     Diagnostic::warning(error.summary(), words(error, hints))

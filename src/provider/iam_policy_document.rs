@@ -53,8 +53,10 @@ impl DataSource for IamPolicyDocument {
         for name in &pending {
             known.set(name, Value::Null);
         }
-        // What does not decode was refused by Terraform.
-        let Ok(mut wanted) = known.decode::<Wanted>() else { return };
+        let mut wanted = match known.decode::<Wanted>() {
+            Ok(wanted) => wanted,
+            Err(error) => return d.push(error.into()),
+        };
         wanted.pending.extend(pending);
         d.extend(wanted.contradictions().iter().map(|error| errors::of_setting(error, "")));
     }

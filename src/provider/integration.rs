@@ -210,17 +210,17 @@ impl Resource for Integration {
             cx.warn(Diagnostic::warning("The integration's objects are left in the warehouse", detail));
             return Ok(());
         }
-        let warehouse =
-            place::made_in(data, &link, state.made(), cx.cancelled()).await.map_err(|error| match error {
-                Error::NoPassword { .. } if automatic => {
-                    let missing = errors::diagnostic(&error, &hints);
-                    let detail = format!("{NEEDS_LOGIN}\n\n{}: {}", missing.summary(), missing.detail());
-                    Diagnostic::error("400 Bad Request", detail)
-                }
-                error => errors::diagnostic(&error, &hints),
-            })?;
+        let warehouse = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
+            Ok(warehouse) => warehouse,
+            Err(error @ Error::NoPassword { .. }) if automatic => {
+                let missing = errors::diagnostic(&error, &hints);
+                let detail = format!("{NEEDS_LOGIN}\n\n{}: {}", missing.summary(), missing.detail());
+                return Err(Diagnostic::error("400 Bad Request", detail).into());
+            }
+            Err(error) => return place::let_go(data, &link, state.endpoint.as_deref(), &error, cx),
+        };
         let spec = state.settings.spec(&warehouse.access().database);
-        let explain = |error: Error| errors::diagnostic(&error, &hints);
+        let explain = |error: Error| errors::of_destroy(&error, &hints);
         if !automatic {
             let found = bootstrap::look(&warehouse, &spec, None, cx.cancelled()).await.map_err(explain)?;
             let left = bootstrap::gone(&found, &spec);

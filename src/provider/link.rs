@@ -28,7 +28,7 @@ impl Link {
         }
         let settings = match value.at("warehouse") {
             block if block.is_null() => Settings::default(),
-            block => settings::read(block)?,
+            block => settings::read(block).map_err(|error| error.below(&"warehouse".into()))?,
         };
         Ok(Some(Link::own(settings, true)))
     }

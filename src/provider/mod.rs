@@ -16,6 +16,7 @@ mod schemas;
 mod settings;
 mod tests_result;
 mod user;
+mod versions;
 
 use crate::engine::settings::may_hold_login;
 use crate::terraform::{Configure, Diagnostics, Provider, Schema, Types, Value};

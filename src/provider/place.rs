@@ -14,7 +14,7 @@ use crate::engine::error::Error;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::settings::defaults::Settled;
 use crate::engine::settings::endpoint::{Endpoint, Place, same_endpoint};
-use crate::terraform::{Diagnostic, Diagnostics, Plan, Schema, Value, string};
+use crate::terraform::{Change, Diagnostic, Diagnostics, Plan, Schema, Value, string};
 
 /// Adds `endpoint` and `namespace` to a schema.
 pub(super) fn attributes<D>(schema: Schema<D>) -> Schema<D> {
@@ -236,6 +236,31 @@ async fn expect(warehouse: &Warehouse, made: Made<'_>, cancel: &CancellationToke
              of state (`terraform state rm`) and import it again."
         ),
     ))
+}
+
+/// A destroy that found no warehouse. If AWS says that the cluster or workgroup where it was made does not exist, it is let go
+/// of; an error says how else to.
+pub(super) fn let_go(
+    data: &Configured,
+    link: &Link,
+    endpoint: Option<&str>,
+    error: &Error,
+    cx: &mut Change<'_>,
+) -> Result<(), Diagnostics> {
+    // A name that the provider block has now, for a host that tells none, may be another's.
+    let is_named = link.settings.cluster_identifier.is_some() || link.settings.workgroup_name.is_some();
+    let shape = remembered(endpoint).ok().flatten().and_then(|endpoint| endpoint.shape());
+    let tells = shape.is_some_and(|host| host.cluster_identifier.is_some() || host.workgroup_name.is_some());
+    if !error.is_no_warehouse() || !(is_named || tells) {
+        return Err(errors::of_destroy(error, &data.hints()).into());
+    }
+    let detail = format!(
+        "{}\n\nIt is taken out of state, and nothing was changed anywhere. If the warehouse is there after all, in another \
+         account or region, what was made on it is still there: import it again.",
+        error.detail()
+    );
+    cx.warn(Diagnostic::warning("The warehouse does not exist any more", detail));
+    Ok(())
 }
 
 /// Refuses settings that turned out to lead elsewhere only now, without asking anybody.

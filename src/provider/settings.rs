@@ -5,7 +5,9 @@ use crate::engine::catalog::sync::Datasets;
 use crate::engine::settings::connection_string::{has_password, passed_over};
 use crate::engine::settings::defaults::Resolved;
 use crate::engine::settings::{Settings, root_cert_path};
-use crate::terraform::{Attribute, Change, Diagnostic, Diagnostics, Value, boolean, number, object, string};
+use crate::terraform::{
+    Attribute, Change, DecodeError, Diagnostic, Diagnostics, Value, boolean, number, object, string,
+};
 
 use super::errors;
 
@@ -201,7 +203,7 @@ const NAMES: [&str; 20] = [
 
 /// The settings in a configuration or a state. What is not known yet is pending; what a place does not have is not
 /// written.
-pub(super) fn read(value: &Value) -> Result<Settings, Diagnostic> {
+pub(super) fn read(value: &Value) -> Result<Settings, DecodeError> {
     let mut known = value.clone();
     let mut pending = Vec::new();
     for name in NAMES {
@@ -210,7 +212,7 @@ pub(super) fn read(value: &Value) -> Result<Settings, Diagnostic> {
             pending.push(name);
         }
     }
-    let mut settings: Settings = known.decode().map_err(Diagnostic::from)?;
+    let mut settings: Settings = known.decode()?;
     settings.pending.extend(pending);
     Ok(settings)
 }
@@ -251,8 +253,12 @@ pub(super) fn check(config: &Value, prefix: &str, place: Place, d: &mut Diagnost
             format!("{names} {is} for a driver and means nothing here. The rest of the connection string is used."),
         ));
     }
-    // What does not decode is refused by a validator, or by the plan, which decodes it again.
-    let Ok(settings) = read(value) else { return };
+    let settings = match read(value) {
+        Ok(settings) => settings,
+        // What a rule of the schema refused does not decode either.
+        Err(_) if d.has_errors() => return,
+        Err(error) => return d.push(error.below(&prefix.into()).into()),
+    };
     // A port out of range was refused by its validator.
     for error in settings.check().iter().filter(|error| error.setting_name() != Some("port")) {
         d.push(errors::of_setting(error, prefix));

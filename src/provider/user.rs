@@ -12,6 +12,8 @@ use super::link::{self, Link};
 use super::place::{self, Mark};
 use super::rotation;
 use super::settings::Place;
+use super::versions;
+use crate::engine::datastore::roles_of;
 use crate::engine::error::Error;
 use crate::engine::names::check_name;
 use crate::engine::session::warehouse::Warehouse;
@@ -83,10 +85,11 @@ impl Resource for User {
                 set(string()).local().check(databases).doc("Databases that the login cannot enter and that are not looked at when the user is destroyed."),
             )
             .derived("id", string().doc("Endpoint, or the connection's id, and `#user/` with the name; also the import id."), id);
-        place::attributes(schema).pinned(
+        let schema = place::attributes(schema).pinned(
             "password_version",
             string().doc("What was last sent: the version of the password; null if it has none."),
-        )
+        );
+        versions::of_a_shared_name(schema, Self::NAME)
     }
 
     fn check(config: &Value, d: &mut Diagnostics) {
@@ -104,7 +107,11 @@ impl Resource for User {
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         place::plan(data, plan, Mark::None).await?;
-        Ok(secrets::plan(plan)?)
+        secrets::plan(plan)?;
+        if plan.is_create() {
+            note_new(data, plan);
+        }
+        Ok(())
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
@@ -225,14 +232,19 @@ impl Resource for User {
     }
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
-        let hints = data.hints();
-        let warehouse = place::made_in(data, &link::known(cx.prior())?, state.made(), cx.cancelled())
-            .await
-            .map_err(|error| errors::diagnostic(&error, &hints))?;
+        let link = link::known(cx.prior())?;
+        let warehouse = match place::made_in(data, &link, state.made(), cx.cancelled()).await {
+            Ok(warehouse) => warehouse,
+            Err(error) => return place::let_go(data, &link, state.endpoint.as_deref(), &error, cx),
+        };
+        let roles = roles_of(&warehouse, &state.name, cx.cancelled()).await;
         let skipped: Vec<String> = state.skip_databases.unwrap_or_default().into_iter().collect();
         let dropped = user::drop_user(&warehouse, &state.name, state.force_destroy, &skipped, cx.cancelled()).await;
-        for warning in dropped.map_err(|error| errors::diagnostic(&error, &hints))?.warnings {
+        for warning in dropped.map_err(|error| errors::of_destroy(&error, &data.hints()))?.warnings {
             cx.warn(Diagnostic::warning(warning.summary, warning.detail));
+        }
+        if !roles.is_empty() {
+            cx.warn(roles_lost(&state.name, &roles));
         }
         Ok(())
     }
@@ -308,6 +320,24 @@ impl Model {
             cx.set("valid_until", seen.text());
         }
     }
+}
+
+/// A user that is made in the place of one that is dropped has none of his rights. Datastores that refer to it are planned
+/// after it, and give them back in the same apply.
+fn note_new(data: &Configured, plan: &Plan<'_>) {
+    if let (Some(endpoint), Some(name)) = (plan.planned().at("endpoint").as_str(), plan.planned().at("name").as_str()) {
+        data.note_new_user(endpoint, name);
+    }
+}
+
+/// What goes with a user who holds roles of datastores, where these are not destroyed before him.
+fn roles_lost(name: &str, roles: &[String]) -> Diagnostic {
+    let detail = format!(
+        "He held {}. If he is made anew in this apply, datastores whose service_user refers to the user by \
+         `redshift_user.….name` give theirs back in it; the others do with the next apply.",
+        roles.join(", ")
+    );
+    Diagnostic::warning(format!("User \"{name}\" was dropped with the roles of datastores"), detail)
 }
 
 async fn look(warehouse: &Warehouse, state: &Model, cx: &Change<'_>) -> Result<Option<UserFound>, Error> {

@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 use async_trait::async_trait;
 
 use super::{
-    Change, DataSource, Diagnostics, Ephemeral, Found, Function, FunctionError, Lease, Plan, Read, Resource, Schema,
-    Signature, Type, Value,
+    Change, DataSource, DecodeError, Diagnostics, Ephemeral, Found, Function, FunctionError, Lease, Plan, Read,
+    Resource, Schema, Signature, Type, Value,
 };
 
 /// A schema, and the type it amounts to.
@@ -24,6 +24,8 @@ impl<D> Form<D> {
 #[async_trait]
 pub(super) trait AnyResource<D>: Send + Sync {
     fn form(&self) -> &Form<D>;
+    /// Whether a value can be read into the model.
+    fn reads(&self, value: &Value) -> Result<(), DecodeError>;
     fn check(&self, config: &Value, d: &mut Diagnostics);
     async fn plan(&self, data: &D, plan: &mut Plan<'_>) -> Result<(), Diagnostics>;
     async fn create(&self, data: &D, wanted: Value, cx: &mut Change<'_>) -> Result<(), Diagnostics>;
@@ -45,6 +47,10 @@ impl<R: Resource> OfResource<R> {
 impl<R: Resource> AnyResource<R::Data> for OfResource<R> {
     fn form(&self) -> &Form<R::Data> {
         &self.0
+    }
+
+    fn reads(&self, value: &Value) -> Result<(), DecodeError> {
+        value.decode::<R::Model>().map(drop)
     }
 
     fn check(&self, config: &Value, d: &mut Diagnostics) {
@@ -89,6 +95,8 @@ impl<R: Resource> AnyResource<R::Data> for OfResource<R> {
 #[async_trait]
 pub(super) trait AnyDataSource<D>: Send + Sync {
     fn form(&self) -> &Form<D>;
+    /// Whether a value can be read into the model.
+    fn reads(&self, value: &Value) -> Result<(), DecodeError>;
     fn check(&self, config: &Value, d: &mut Diagnostics);
     async fn read(&self, data: &D, cx: &mut Read<'_>) -> Result<(), Diagnostics>;
 }
@@ -105,6 +113,10 @@ impl<S: DataSource> OfDataSource<S> {
 impl<S: DataSource> AnyDataSource<S::Data> for OfDataSource<S> {
     fn form(&self) -> &Form<S::Data> {
         &self.0
+    }
+
+    fn reads(&self, value: &Value) -> Result<(), DecodeError> {
+        value.decode::<S::Model>().map(drop)
     }
 
     fn check(&self, config: &Value, d: &mut Diagnostics) {

@@ -82,8 +82,8 @@ pub(super) async fn plan<D: Send + Sync>(resource: &dyn AnyResource<D>, data: &D
     if derive_anew || (settings_changed && !touched.is_empty()) {
         derive(schema, data, &mut planned, &mut diagnostics, |name, _| !touched.contains(name));
     }
-    if changes(schema, ty, &prior, &planned) {
-        let looks = changes(schema, ty, &prior, &without_local_changes(schema, &prior, &planned));
+    if changes(schema, ty, &touched, &prior, &planned) {
+        let looks = changes(schema, ty, &touched, &prior, &without_local_changes(schema, &prior, &planned));
         for entry in schema.entries.iter().filter(|entry| !touched.contains(&entry.name)) {
             let value = match &entry.class {
                 Class::Observed if looks => Value::Unknown,
@@ -105,10 +105,10 @@ fn without_local_changes<D>(schema: &Schema<D>, prior: &Value, planned: &Value) 
     rest
 }
 
-/// Whether the plan is not the prior state, or state has drifted.
-fn changes<D>(schema: &Schema<D>, ty: &Type, prior: &Value, planned: &Value) -> bool {
+/// Whether the plan is not the prior state, or state has drifted; of what the hook planned, its word counts.
+fn changes<D>(schema: &Schema<D>, ty: &Type, touched: &BTreeSet<String>, prior: &Value, planned: &Value) -> bool {
     let drifted = schema.entries.iter().any(|entry| match &entry.class {
-        Class::Drift(wanted) => {
+        Class::Drift(wanted) if !touched.contains(&entry.name) => {
             let seen = prior.attribute(&entry.name);
             !seen.is_null() && seen != wanted && !entry.attribute.ty().same(seen, wanted)
         }

@@ -12,6 +12,12 @@ fn with_datastore(more: &str, service_user: &str) -> String {
     )
 }
 
+fn with_integration(more: &str) -> String {
+    format!(
+        "provider \"redshift\" {{}}\nresource \"redshift_integration\" \"i\" {{\n  auto_bootstrap = true\n  database = \"governed\"\n{more}\n}}\n"
+    )
+}
+
 /// What the configuration alone tells is refused before there is a warehouse to ask.
 /// Proves: Q44
 #[test]
@@ -56,6 +62,10 @@ fn what_the_configuration_tells_is_refused_at_plan_time() {
         (with_datastore("", "").replace("\"sales\"", "\"\""), "schema", "schema"),
         (with_datastore("", "").replace("\"sales\"", &format!("\"{}\"", "ä".repeat(64))), "schema", "127"),
         (with_datastore("", "").replace("\"sales\"", "\"a\\nb\""), "schema", "control"),
+        ("provider \"redshift\" {\n  max_sessions = 1.5\n}\nresource \"redshift_user\" \"u\" {\n  name = \"u\"\n}\n".to_owned(), "max_sessions", "whole"),
+        (with_integration("  prefix = \"Bad Prefix\"\n  system_user {\n    password_wo = \"System-secret-1\"\n    password_wo_version = 1.5\n  }"), "prefix", "plain identifier"),
+        (with_integration("  initial_database = \"governed\"\n  system_user {\n    password_wo = \"System-secret-1\"\n    password_wo_version = 1.5\n  }"), "database", "initial_database"),
+        (with_integration("  impersonation {\n    enabled = true\n    key_version = 1.5\n  }"), "key_version", "whole"),
         ("provider \"redshift\" {\n  max_sessions = 0\n}\nresource \"redshift_user\" \"u\" {\n  name = \"u\"\n}\n".to_owned(), "max_sessions", "1"),
         ("provider \"redshift\" {\n  on_unreachable = \"cry\"\n}\nresource \"redshift_user\" \"u\" {\n  name = \"u\"\n}\n".to_owned(), "on_unreachable", "warn"),
         ("provider \"redshift\" {\n  hostaddr = \"a:b:c:d\"\n}\nresource \"redshift_user\" \"u\" {\n  name = \"u\"\n}\n".to_owned(), "hostaddr", "hostaddr"),
@@ -90,6 +100,25 @@ fn a_password_in_the_wrong_place_is_refused_in_words_and_never_shown() {
         let all = workspace.run(&["validate"]);
         assert!(!format!("{}{}", all.stdout, all.stderr).contains("CANARY"), "{}{}", all.stdout, all.stderr);
     }
+}
+
+/// A version is only compared, so any number is one.
+#[test]
+fn the_version_of_a_password_is_any_number() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    let user = "resource \"redshift_user\" \"u\" {\n  name = \"u\"\n  password_wo = \"Secret-word-1\"\n  password_wo_version = 1.5\n}\n";
+    let system = "  system_user {\n    password_wo = \"System-secret-1\"\n    password_wo_version = 1.5\n  }";
+    workspace.write(&format!("{}{user}", with_integration(system)));
+    workspace.apply();
+    for address in ["redshift_user.u", "redshift_integration.i"] {
+        assert_eq!(workspace.values(address)["password_version"], serde_json::json!("1.5"), "{address}");
+    }
+    workspace.plan().assert_empty();
+    workspace.write(&format!("{}{user}", with_integration(system)).replace("1.5", "1e40"));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    workspace.destroy();
 }
 
 /// Proves: Q14, Q15

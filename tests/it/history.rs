@@ -59,6 +59,49 @@ fn the_state_of_an_earlier_build_plans_nothing() {
     workspace.plan().assert_empty();
 }
 
+/// Types whose name another provider has count their versions from 100, so that Terraform hands its state over whole. What
+/// earlier builds wrote has version 0 and the same form.
+#[test]
+fn the_state_of_a_user_of_version_0_is_read() {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE SCHEMA sales");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(CONFIGURATION);
+    workspace.apply();
+    let version = |state: &Value| {
+        let resources = state["resources"].as_array().cloned().unwrap_or_default();
+        let user = resources.iter().find(|resource| resource["type"] == "redshift_user").cloned().unwrap_or_default();
+        user["instances"][0]["schema_version"].clone()
+    };
+    assert_eq!(version(&workspace.state()), json!(100));
+    let mut state = workspace.state();
+    for resource in state["resources"].as_array_mut().expect("resources") {
+        resource["instances"][0]["schema_version"] = json!(0);
+    }
+    fs::write(workspace.path().join("terraform.tfstate"), state.to_string()).expect("writes");
+    warehouse.reset_counters();
+    workspace.plan().assert_empty();
+    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
+    assert_eq!((version(&workspace.state()), warehouse.writes()), (json!(100), 0));
+
+    // That of another provider has a password in clear; it is neither taken for ours nor shown.
+    let mut state = workspace.state();
+    for resource in state["resources"].as_array_mut().expect("resources") {
+        if resource["type"] == "redshift_user" {
+            resource["instances"][0]["schema_version"] = json!(0);
+            resource["instances"][0]["attributes"] = json!({
+                "id": "117", "name": "tool", "password": "Canary-5d1-B", "valid_until": "infinity",
+                "connection_limit": -1, "create_database": false, "superuser": false, "syslog_access": "RESTRICTED",
+                "session_timeout": 0
+            });
+        }
+    }
+    fs::write(workspace.path().join("terraform.tfstate"), state.to_string()).expect("writes");
+    let refused = workspace.run(&["plan", "-input=false", "-no-color"]).failed().text();
+    assert!(refused.contains("another provider") && refused.contains("terraform state rm"), "{refused}");
+    assert!(!refused.contains("Canary-5d1"), "{refused}");
+}
+
 /// Terraform 1.6 would store a write-only value, so it is refused there, and not printed.
 #[test]
 fn a_core_without_write_only_values_is_told_so_and_shown_nothing() {

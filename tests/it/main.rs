@@ -20,6 +20,7 @@ mod examples;
 mod first_tries;
 mod golden;
 mod grants;
+mod heard;
 mod history;
 mod house;
 mod iam_policy_document;

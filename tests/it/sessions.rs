@@ -151,3 +151,77 @@ fn errors_of_the_warehouse_come_with_the_next_step() {
     workspace.apply();
     workspace.plan().assert_empty();
 }
+
+/// Datastores in as many databases, for a login that may have few sessions.
+fn in_databases(count: usize, provider: &str) -> (Warehouse, String) {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE USER small PASSWORD 'Small-secret-1' CONNECTION LIMIT 2");
+    warehouse.sql("dev", "CREATE USER reader PASSWORD DISABLE");
+    for number in 0..count {
+        warehouse.sql("dev", &format!("CREATE DATABASE shop_{number}"));
+        warehouse.sql(&format!("shop_{number}"), "CREATE SCHEMA s1 AUTHORIZATION small");
+    }
+    let hcl = format!(
+        r#"
+provider "redshift" {{
+{provider}
+}}
+resource "redshift_datastore" "d" {{
+  count    = {count}
+  name     = "d${{count.index}}"
+  database = "shop_${{count.index}}"
+  schema   = "s1"
+  service_user {{
+    name          = "reader"
+    grant_through = "direct"
+  }}
+}}
+"#
+    );
+    (warehouse, hcl)
+}
+
+/// `max_sessions` counts the sessions with all databases, and a login that may have fewer is satisfied with those.
+#[test]
+fn sessions_with_all_databases_are_few_together() {
+    let (warehouse, hcl) = in_databases(50, "");
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.env("REDSHIFT_USER", "small").env("REDSHIFT_PASSWORD", "Small-secret-1");
+    workspace.write(&hcl);
+    warehouse.reset_counters();
+    workspace.apply();
+    assert!(warehouse.counters().max_sessions <= 4, "{:?}", warehouse.counters());
+    let plan = workspace.plan();
+    plan.assert_empty();
+    assert!(!plan.outcome.text().contains("was not read"), "{}", plan.outcome.text());
+    workspace.destroy();
+}
+
+#[test]
+fn one_session_serves_many_databases() {
+    let (warehouse, hcl) = in_databases(5, "  max_sessions = 1");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&hcl);
+    warehouse.reset_counters();
+    workspace.apply();
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    // One that is closed may still be counted for a moment.
+    assert!(warehouse.counters().max_sessions <= 2, "{:?}", warehouse.counters());
+}
+
+/// An integration holds its lock in one session and works in several databases with others.
+#[test]
+fn an_integration_needs_no_more_than_its_lock_and_one_session() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    let hcl = crate::integration::integration(crate::integration::USER);
+    workspace.write(&hcl.replace("\"redshift\" {}", "\"redshift\" {\n  max_sessions = 1\n}"));
+    let before = warehouse.dump_all();
+    warehouse.reset_counters();
+    workspace.apply();
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    assert!(warehouse.counters().max_sessions <= 3, "{:?}", warehouse.counters());
+    assert_eq!(warehouse.dump_all(), before);
+}

@@ -477,3 +477,57 @@ fn the_policies_that_the_data_source_writes_are_enough_and_none_of_it_is_too_muc
     workspace.apply();
     workspace.plan().assert_empty();
 }
+
+/// A login from the environment belongs to the provider's own endpoint. A connection that names a cluster is another one as it is
+/// written, wherever the name leads, and says in the plan how it signs in.
+#[test]
+fn a_user_of_the_environment_is_not_taken_elsewhere() {
+    let warehouse = warehouse();
+    let at = warehouse.aws().fixtures();
+    let mut workspace = Workspace::in_aws(&warehouse);
+    for (name, value) in warehouse.environment() {
+        workspace.env(&name, &value);
+    }
+    let named = format!(
+        "resource \"redshift_connection\" \"c\" {{\n  name = \"c\"\n  cluster_identifier = \"{}\"\n}}\nresource \"redshift_connection\" \"own\" {{\n  name = \"own\"\n}}\n",
+        at.cluster
+    );
+    workspace.write(&named);
+    let plan = workspace.plan();
+    let resolved = plan.change("redshift_connection.c")["after"]["resolved"].clone();
+    assert_eq!(
+        (&resolved["authentication_type"], &resolved["username"], &resolved["cluster_identifier"]),
+        (&json!("IAM"), &Value::Null, &json!(at.cluster)),
+        "{resolved:#}"
+    );
+    workspace.apply();
+    let values = workspace.values("redshift_connection.c");
+    assert_eq!((&values["database_user"], &values["resolved"]), (&json!("IAM:terraform"), &resolved));
+    assert_eq!(workspace.values("redshift_connection.own")["database_user"], json!(warehouse.superuser()));
+    workspace.plan().assert_empty();
+    // A user that the provider block writes is everybody's.
+    workspace.write(&format!("provider \"redshift\" {{\n  username = \"{}\"\n}}\n{named}", at.db_user));
+    workspace.without("REDSHIFT_USER").without("REDSHIFT_PASSWORD");
+    let planned = workspace.plan_problems();
+    let told: Vec<_> = planned.iter().filter(|problem| problem.severity == "error").collect();
+    assert!(told.iter().all(|error| !error.text().contains("redshift_connection.c")), "{told:#?}");
+}
+
+/// The same for a `warehouse` block and for a host.
+#[test]
+fn a_host_of_its_own_asks_for_a_user_of_its_own() {
+    let (own, other) = (Warehouse::start(), Warehouse::start());
+    let workspace = Workspace::on(&own);
+    let refused = workspace.refused(&format!(
+        "provider \"redshift\" {{}}\nresource \"redshift_user\" \"u\" {{\n  name = \"u\"\n  warehouse {{\n    host = \"localhost\"\n    port = {}\n  }}\n}}\n",
+        other.port()
+    ));
+    assert!(refused.text().contains("username") && refused.text().contains("REDSHIFT_USER"), "{refused:#?}");
+    // Its own endpoint in other words is its own.
+    workspace.write(&format!(
+        "provider \"redshift\" {{}}\nresource \"redshift_user\" \"u\" {{\n  name = \"u\"\n  warehouse {{\n    host = \"localhost\"\n    port = {}\n  }}\n}}\n",
+        own.port()
+    ));
+    workspace.apply();
+    workspace.plan().assert_empty();
+}

@@ -6,10 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::catalog::At;
+use crate::engine::catalog::narrow::Narrow;
 use crate::engine::catalog::principals::is_true;
 use crate::engine::catalog::roles::RoleHeld;
 use crate::engine::catalog::snapshot::Login;
 use crate::engine::datastore::declared::{Before, Ids, same_grantee};
+use crate::engine::datastore::role::is_role_name;
 use crate::engine::datastore::view::View;
 use crate::engine::datastore::wanted::{Grantee, GranteeKind, Wanted};
 use crate::engine::error::Error;
@@ -63,6 +66,8 @@ pub struct Found {
     /// Whether the grantee may make temporary tables, which queries on external tables need; looked at for external
     /// schemas only.
     pub temp: Option<bool>,
+    /// What the datastore's own role holds that no datastore declares.
+    pub narrow: Vec<Narrow>,
     /// Whether the login may make roles.
     pub may_create_roles: bool,
     /// Whether the login sees the rights of all; else some of what is asked here is unknown.
@@ -204,7 +209,19 @@ async fn look(
     {
         found.temp = Some(may_make_temporary_tables(warehouse, wanted, &grantee.name, cancel).await?);
     }
+    if let Some(role) = own_role_of(wanted, before)
+        && found.held.iter().chain(&found.earlier).any(|held| held.holder.name == role && held.exists == Some(true))
+    {
+        let at = At::new(warehouse, &wanted.database, cancel);
+        let rights = warehouse.catalog().narrow_rights(at, Some(&wanted.schema)).await?;
+        found.narrow = rights.of(role, found.login.case_sensitive);
+    }
     Ok(found)
+}
+
+/// The role of the datastore's own, as it is or was.
+fn own_role_of<'a>(wanted: &'a Wanted, before: &'a Before) -> Option<&'a str> {
+    wanted.role().or_else(|| before.roles().next()).filter(|role| is_role_name(role))
 }
 
 /// Says in words of the datastore that its database is not there.

@@ -115,6 +115,11 @@ pub fn no_database(database: &str, error: &Error) -> Error {
     .about("database")
 }
 
+/// The line of `missing` for a database that is not there.
+pub fn database_in_words(database: &str) -> String {
+    format!("database {}", ident(database))
+}
+
 /// There is no such schema, or it is hidden.
 pub fn no_schema(schema: &str, database: &str, login: &Login) -> Error {
     let case = if login.case_sensitive {
@@ -247,27 +252,25 @@ fn by_owner(schema: &SchemaFound, tables: &[(usize, Rights)], to: &Sql) -> Vec<S
         .collect()
 }
 
-/// What was committed is not there when it is read back: names the owners, and what each must run.
+/// What was committed is not there when it is read back. A role that this apply made may be gone when this is read, so each
+/// owner is asked to let the login pass the right on, which can be run in any case.
 pub fn not_read_back(found: &Found, wanted: &Wanted, missing: &[String]) -> Error {
     let mut detail = format!("After the commit the warehouse still lacks:\n{}", missing.join("\n"));
-    if let (Some(schema), Some(held)) = (&found.schema, &found.held) {
+    if let (Some(schema), false) = (&found.schema, found.login.superuser) {
         let lacks = lacks(found, wanted);
-        let to = held.holder.sql();
+        let to = sql!("{} WITH GRANT OPTION", ident(&found.login.name));
         let mut lines = Vec::new();
         if !lacks.schema.is_empty() {
             let grant = sql!("GRANT {} ON SCHEMA {} TO {}", lacks.schema, ident(&schema.name), to);
             lines.push(format!("{}: {grant};", schema.owner));
         }
         lines.extend(by_owner(schema, &lacks.tables, &to));
-        for (owner, rights) in &lacks.defaults {
-            let grant = sql!("GRANT {} ON TABLES TO {}", *rights, to);
-            lines.push(format!("{owner}: {};", default_privileges(&[owner], &schema.name, &grant)));
-        }
         if !lines.is_empty() {
-            detail.push_str("\nThe owners must run:\n");
+            detail.push_str("\nThe owners must let the login grant it:\n");
             detail.push_str(&lines.join("\n"));
         }
     }
+    detail.push_str("\nTables may have been dropped or made all the while. Then apply again.");
     Error::refused(format!("Rights on schema {} were not granted", ident(&wanted.schema)), detail)
 }
 
@@ -389,12 +392,14 @@ mod tests {
 
     #[test]
     fn what_does_not_read_back_is_told_with_owner_and_statement() {
-        let world = World::sample();
+        let mut world = World::sample();
+        world.sign_in("loader", &[]);
         let found = world.found(&direct(), &Before::default());
         let missing = crate::engine::datastore::missing::missing(&found, &direct());
         let text = not_read_back(&found, &direct(), &missing).to_string();
         assert!(text.contains("SELECT on 3 of 3 tables"), "{text}");
-        assert!(text.contains("etl: GRANT SELECT ON TABLE \"sales\".\"lines\" TO \"svc\";"), "{text}");
+        let grant = "etl: GRANT SELECT ON TABLE \"sales\".\"lines\" TO \"loader\" WITH GRANT OPTION;";
+        assert!(text.contains(grant), "{text}");
     }
 
     #[test]
@@ -403,6 +408,7 @@ mod tests {
         for number in 0..30 {
             world.add_table(&format!("t{number:02}"), "owner");
         }
+        world.sign_in("loader", &[]);
         let found = world.found(&direct(), &Before::default());
         let text = not_read_back(&found, &direct(), &[]).to_string();
         assert!(text.contains("(and 12 more)"), "{text}");

@@ -109,6 +109,14 @@ pub async fn choose_role(
     .about("grant_role"))
 }
 
+/// The roles of datastores that a user holds, as far as they are seen.
+pub async fn roles_of(warehouse: &Warehouse, user: &str, cancel: &CancellationToken) -> Vec<String> {
+    let at = At::new(warehouse, &warehouse.access().database, cancel);
+    let Ok(roles) = warehouse.catalog().roles(at, Some("")).await else { return Vec::new() };
+    let his = roles.of_users.iter().filter(|(name, role)| name == user && is_role_name(role));
+    his.map(|(_, role)| role.clone()).collect()
+}
+
 /// Says that a role that is there is taken for the datastore's.
 pub fn taken_over(role: &str) -> Warning {
     Warning {

@@ -6,6 +6,7 @@ use crate::engine::datastore::declared::{Declared, same_grantee};
 use crate::engine::datastore::found::Found;
 use crate::engine::datastore::grantee::Grantee;
 use crate::engine::datastore::missing::some_of;
+use crate::engine::datastore::narrow;
 use crate::engine::datastore::role::is_role_name;
 use crate::engine::datastore::wanted::Wanted;
 use crate::engine::names::same_name;
@@ -107,6 +108,7 @@ pub fn surplus(found: &Found, wanted: &Wanted) -> Vec<String> {
     lines.extend(beyond.admin.iter().map(|holder| format!("role {role} for {holder} with ADMIN OPTION")));
     lines.extend(beyond.holds.iter().map(|held| format!("role {held} for role {role}")));
     lines.extend(beyond.system.iter().map(|permission| format!("system permission {permission}")));
+    lines.extend(narrow::unwanted(found, Some(wanted)).into_iter().map(narrow::line));
     lines
 }
 

@@ -33,6 +33,7 @@ impl Work<'_> {
             self.take_back(held, schema, &keep);
             self.take_back_from_role(held, &extras, false);
             self.take_back_memberships(&held.holder.name, &extras);
+            self.take_back_narrow(&held.holder.name, Some(self.wanted));
         } else {
             self.take_back(held, schema, &keep);
         }
@@ -253,6 +254,9 @@ impl Work<'_> {
             }
         }
         self.take_back_from_role(held, &all, true);
+        if is_looked_at {
+            self.take_back_narrow(role, None);
+        }
         if held.temp == Some(true) {
             let on = ident(&self.wanted.database);
             let from = held.holder.sql();

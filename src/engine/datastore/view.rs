@@ -159,6 +159,7 @@ impl View {
             admins: role.map(|role| self.admins(role)).unwrap_or_default(),
             gone: of_state.filter(|grantee| self.exists(grantee) == Some(false)).cloned().collect(),
             temp: None,
+            narrow: Vec::new(),
             may_create_roles: self.may("CREATE ROLE"),
             sees_all: self.sees_all(),
             ids: self.ids(wanted, before),

@@ -48,7 +48,18 @@ pub enum AwsProblem {
 }
 
 impl AwsError {
-    fn is_denied(&self) -> bool {
+    /// Whether the cluster or workgroup that was named does not exist in the account and region that were asked. A custom
+    /// domain name, or a host that was taken for one, names none.
+    pub(super) fn is_no_warehouse(&self) -> bool {
+        self.about != Some("host")
+            && match self.code.raw() {
+                "ClusterNotFound" | "ClusterNotFoundFault" => true,
+                "ResourceNotFoundException" => self.call.starts_with("redshift"),
+                _ => false,
+            }
+    }
+
+    pub(super) fn is_denied(&self) -> bool {
         ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"]
             .contains(&self.code.raw())
     }

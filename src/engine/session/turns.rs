@@ -5,7 +5,8 @@
 //! 1. the turn of integrations;
 //! 2. a database's turn; a second one only by whoever has the turn of integrations, which one task has at a time;
 //! 3. the turn of a look into every database, which many have at once, or of dropping one, which nobody has beside it;
-//! 4. the shared turn.
+//! 4. the shared turn;
+//! 5. a session. Who has one and asks for another does not wait for it: see [`Turns::session`].
 //!
 //! In a build with debug assertions, a task that takes one out of this order panics.
 
@@ -42,6 +43,8 @@ enum Lock {
     Alone(OwnedMutexGuard<()>),
     Looking(OwnedRwLockReadGuard<()>),
     Dropping(OwnedRwLockWriteGuard<()>),
+    /// There are many sessions: whoever waits for one does it elsewhere.
+    Session,
 }
 
 /// The place of a turn in the order.
@@ -51,6 +54,7 @@ enum Rank {
     Database,
     AllDatabases,
     Shared,
+    Session,
 }
 
 impl Turns {
@@ -82,6 +86,16 @@ impl Turns {
         self.alone(Rank::Shared, self.shared.clone()).await
     }
 
+    /// Notes that the task is to have a session; none, where it has one already. All sessions may be in use by tasks that
+    /// want a second one, so such a task must not wait.
+    pub(super) fn session(&self) -> Option<TurnGuard> {
+        let task = task::try_id();
+        if task.is_some_and(|task| self.order.held(task).contains(&Rank::Session)) {
+            return None;
+        }
+        Some(self.order.take(task, Rank::Session, Lock::Session))
+    }
+
     async fn alone(&self, rank: Rank, turn: Arc<AsyncMutex<()>>) -> TurnGuard {
         let task = self.order.ask(rank);
         let lock = Lock::Alone(turn.lock_owned().await);
@@ -103,9 +117,13 @@ impl Order {
     /// The task that asks for a turn, which must not stand before one that it has.
     fn ask(&self, rank: Rank) -> Option<Id> {
         let task = task::try_id().filter(|_| cfg!(debug_assertions))?;
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&task).cloned().unwrap_or_default();
+        let held = self.held(task);
         assert!(may_follow(&held, rank), "the turn {rank:?} was asked for by a task that has {held:?}");
         Some(task)
+    }
+
+    fn held(&self, task: Id) -> Vec<Rank> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&task).cloned().unwrap_or_default()
     }
 
     fn take(self: &Arc<Self>, task: Option<Id>, rank: Rank, lock: Lock) -> TurnGuard {
@@ -181,6 +199,9 @@ mod tests {
             (vec![Integrations, AllDatabases], Database, false),
             (vec![Shared], AllDatabases, false),
             (vec![Shared], Shared, false),
+            (vec![Integrations, Database, AllDatabases, Shared], Session, true),
+            (vec![Session], Shared, false),
+            (vec![Session], Database, false),
         ] {
             assert_eq!(may_follow(&held, rank), may, "{rank:?} after {held:?}");
         }

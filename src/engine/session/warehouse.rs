@@ -26,8 +26,9 @@ use crate::engine::settings::access::Access;
 use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::sql::{Sql, sql};
 
-/// How often a sign-in is tried while the warehouse has no session to spare (53300), and the first wait between.
-const CROWDED: (u32, Duration) = (5, Duration::from_millis(250));
+/// How often a sign-in is tried while the warehouse has no session to spare (53300), and the first wait between, which is
+/// doubled.
+const CROWDED: (u32, Duration) = (8, Duration::from_millis(30));
 
 /// What an engine is told once.
 #[derive(Debug, Clone)]
@@ -125,10 +126,11 @@ struct AtEndpoint {
 }
 
 impl Warehouse {
-    /// A session with `database`, from the pool or new; waits while `max_sessions` are out. `cancel` stops the waiting,
+    /// A session with `database`, from the pool or new; waits while `max_sessions` of this login are in use, whatever their
+    /// databases. Who has a session already does not wait, but gets one beside them. `cancel` stops the waiting,
     /// and later whatever the session does: the statement in flight is cancelled in the warehouse, an open transaction
     /// rolled back and the line closed. Only a COMMIT in flight is waited for. A session in which something failed needs
-    /// no ROLLBACK: dropping it closes the line. Never hold a session while asking for another of the same database.
+    /// no ROLLBACK: dropping it closes the line.
     pub async fn session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
         self.login.session(database, cancel).await
     }
@@ -136,13 +138,8 @@ impl Warehouse {
     /// A new session beside `max_sessions`, for holding a lock while others work; close it with
     /// [`Session::discard`].
     pub async fn lone_session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
-        tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(Error::Cancelled),
-            live = self.login.sign_in(database) => {
-                Ok(Session::new(live?, cancel.clone(), self.login.pool.shelf(database), None))
-            }
-        }
+        let live = self.login.sign_in_patiently(database, cancel).await?;
+        Ok(Session::new(live, cancel.clone(), self.login.pool.shelf(database), None))
     }
 
     /// Closes the idle sessions with a database, of all logins to this endpoint: it cannot be dropped while somebody is in
@@ -233,18 +230,72 @@ impl Login {
         }
     }
 
+    /// A session from the pool or a new one. While the warehouse has none to spare (53300), idle ones of other databases are
+    /// closed; if that does not help, one that is in use is waited for, or where it is others who crowd the warehouse, some
+    /// time.
     async fn session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
-        let shelf = self.pool.shelf(database);
-        let permit = shelf.permit(cancel).await?;
-        let live = match shelf.take() {
-            Some(live) => live,
-            None => tokio::select! {
-                biased;
-                () = cancel.cancelled() => return Err(Error::Cancelled),
-                live = self.sign_in(database) => live?,
-            },
+        let Some(held) = self.endpoint.turns.session() else {
+            return self.second_session(database, cancel).await;
         };
-        Ok(Session::new(live, cancel.clone(), shelf, Some(permit)))
+        let mut seat = self.pool.seat(cancel).await?;
+        let mut crowd = Crowd::default();
+        loop {
+            let live = match self.pool.take(database) {
+                Some(live) => Ok(live),
+                None => {
+                    self.pool.make_room().await;
+                    self.sign_in_unless(database, cancel).await
+                }
+            };
+            match live {
+                Err(error) if is_crowded(&error) => {
+                    self.pool.close_all_idle().await;
+                    let waited;
+                    (seat, waited) = self.pool.give_way(seat, cancel).await?;
+                    if !waited {
+                        crowd.wait(error, cancel).await?;
+                    }
+                }
+                live => {
+                    let shelf = self.pool.shelf(database);
+                    let mut session = Session::new(live?, cancel.clone(), shelf, Some(seat));
+                    session.held = Some(held);
+                    return Ok(session);
+                }
+            }
+        }
+    }
+
+    /// One beside `max_sessions`, for whoever has a session and would wait for ever if all others had, too.
+    async fn second_session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
+        tracing::debug!(database, "a second session of one task");
+        let live = match self.pool.take(database) {
+            Some(live) => live,
+            None => self.sign_in_patiently(database, cancel).await?,
+        };
+        Ok(Session::new(live, cancel.clone(), self.pool.shelf(database), None))
+    }
+
+    /// Signs in; while the warehouse has no session to spare, without the idle ones and again after a wait.
+    async fn sign_in_patiently(&self, database: &str, cancel: &CancellationToken) -> Result<Live, Error> {
+        let mut crowd = Crowd::default();
+        loop {
+            match self.sign_in_unless(database, cancel).await {
+                Err(error) if is_crowded(&error) => {
+                    self.pool.close_all_idle().await;
+                    crowd.wait(error, cancel).await?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn sign_in_unless(&self, database: &str, cancel: &CancellationToken) -> Result<Live, Error> {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(Error::Cancelled),
+            live = self.sign_in(database) => live,
+        }
     }
 
     async fn sign_in(&self, database: &str) -> Result<Live, Error> {
@@ -253,29 +304,12 @@ impl Login {
             return Err(error);
         }
         let started = Instant::now();
-        let outcome = self.sign_in_patiently(database).await;
+        let outcome = self.sign_in_once(database).await;
         match &outcome {
             Ok(_) => self.works.store(true, Ordering::Release),
             Err(error) => self.memory.note(database, error, started.elapsed(), Instant::now()),
         }
         outcome
-    }
-
-    /// Signs in; while the warehouse has no session to spare, again after a wait that doubles, with jitter.
-    async fn sign_in_patiently(&self, database: &str) -> Result<Live, Error> {
-        let mut wait = CROWDED.1;
-        for _ in 1..CROWDED.0 {
-            match self.sign_in_once(database).await {
-                Err(error) if error.sqlstate() == Some("53300") => {
-                    let jitter = rand::random_range(0.5..1.5);
-                    tracing::debug!(database, "too many connections, waiting");
-                    sleep(wait.mul_f64(jitter)).await;
-                    wait *= 2;
-                }
-                outcome => return outcome,
-            }
-        }
-        self.sign_in_once(database).await
     }
 
     /// One sign-in; with temporary credentials that are refused, which may have expired on the way, a second one with new
@@ -351,6 +385,42 @@ impl Login {
         tracing::debug!(endpoint = %access.endpoint, database, user = %facts.user, pid = facts.backend_pid, "signed in");
         live.facts = Arc::new(facts);
         Ok(live)
+    }
+}
+
+/// Whether the warehouse has no session to spare.
+fn is_crowded(error: &Error) -> bool {
+    error.sqlstate() == Some("53300")
+}
+
+/// Waits for others to leave, for a while.
+struct Crowd {
+    attempts: u32,
+    wait: Duration,
+}
+
+impl Default for Crowd {
+    fn default() -> Self {
+        Self { attempts: 1, wait: CROWDED.1 }
+    }
+}
+
+impl Crowd {
+    /// With jitter; after the last attempt the error is given back.
+    async fn wait(&mut self, error: Error, cancel: &CancellationToken) -> Result<(), Error> {
+        if self.attempts >= CROWDED.0 {
+            return Err(error);
+        }
+        self.attempts += 1;
+        let jitter = rand::random_range(0.5..1.5);
+        tracing::debug!(attempt = self.attempts, "too many connections, waiting");
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(Error::Cancelled),
+            () = sleep(self.wait.mul_f64(jitter)) => {}
+        }
+        self.wait *= 2;
+        Ok(())
     }
 }
 

@@ -153,6 +153,47 @@ async fn sessions_are_used_again_and_there_are_only_so_many() {
     assert_eq!(warehouse.session("dev", &stopped).await.map(drop), Err(Error::Cancelled));
 }
 
+/// `max_sessions` counts the sessions with all databases; an idle one of another makes room.
+#[tokio::test]
+async fn idle_sessions_of_other_databases_make_room() {
+    let server = Server::start(Door::Clear, |_| Reply::Tag("OK")).await;
+    let warehouse = warehouse(Access { max_sessions: 2, ..access(&server) });
+    let cancel = never();
+    for database in ["one", "two", "three", "three", "two"] {
+        drop(warehouse.session(database, &cancel).await.expect("a session"));
+    }
+    // "one" made room for "three", and the others are still there.
+    assert_eq!(server.seen(|seen| seen.sign_ins), 3);
+    let one = warehouse.session("one", &cancel).await.expect("a session");
+    let _two = warehouse.session("two", &cancel).await.expect("a session");
+    let mut three = Box::pin(warehouse.session("three", &cancel));
+    assert!(futures::poll!(three.as_mut()).is_pending());
+    drop(one);
+    three.await.expect("a session");
+}
+
+/// Whoever has a session and wants another does not wait for it: everybody else might wait for the same.
+#[tokio::test]
+async fn a_second_session_of_one_task_is_not_waited_for() {
+    let server = Server::start(Door::Clear, |_| Reply::Tag("OK")).await;
+    let warehouse = warehouse(Access { max_sessions: 2, ..access(&server) });
+    let both_have_one = Arc::new(tokio::sync::Barrier::new(2));
+    let tasks = ["one", "two"].map(|database| {
+        let (warehouse, both_have_one) = (warehouse.clone(), both_have_one.clone());
+        tokio::spawn(async move {
+            let first = warehouse.session(database, &never()).await?;
+            both_have_one.wait().await;
+            let second = warehouse.session("three", &never()).await?;
+            drop((first, second));
+            // With none, it waits for its turn like everybody.
+            warehouse.session(database, &never()).await.map(drop)
+        })
+    });
+    for task in tasks {
+        assert_eq!(task.await.expect("no panic"), Ok(()));
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_failed_or_changed_itself_is_not_used_again() {
     let script = |sql: &str| match sql {

@@ -82,8 +82,8 @@ const ENDPOINT: [&str; 4] = ["host", "port", "cluster_identifier", "workgroup_na
 /// What a warehouse's settings come to, without its login's secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
-    /// Where the warehouse listens.
-    pub endpoint: Endpoint,
+    /// Where the warehouse listens; none while that has to be looked up by its name.
+    pub endpoint: Option<Endpoint>,
     /// `redshift` or `redshift-serverless`.
     pub product: &'static str,
     /// `BASIC`, `IAM`, `IAM_ROLE`.
@@ -249,9 +249,14 @@ impl Defaults {
     pub fn resolve(&self, own: &Settings, found: &Findings) -> Result<Settled<Resolved>, Error> {
         let own = own.expand()?;
         settle(|| {
-            let endpoint = self.endpoint_of(&own, found)?;
-            let names = self.names(&own, Some(&endpoint), found)?;
-            let shape = endpoint.shape();
+            let endpoint = match self.endpoint_of(&own, found) {
+                Err(Stop::LookUp(Need::Endpoint { .. })) => None,
+                endpoint => Some(endpoint?),
+            };
+            let names = self.names(&own, endpoint.as_ref(), found)?;
+            // A host that has to be looked up tells nothing, so that what is known before is what is known after.
+            let is_written = self.endpoint_settings(&own).host.is_some();
+            let shape = endpoint.as_ref().filter(|_| is_written).and_then(Endpoint::shape);
             let choice = self.choose(&own, &names, found)?;
             let authentication_type = choice.kind;
             Ok(Resolved {
@@ -482,6 +487,36 @@ impl Defaults {
         match self.endpoint_of(&Settings::default(), found) {
             Err(Stop::Error(_)) => Ok(None),
             other => other.map(Some),
+        }
+    }
+
+    /// Whether a warehouse is the team's own, as far as that is written: what a name leads to is not asked for.
+    fn is_own_as_written(&self, own: &Settings, names: &Names, found: &Findings) -> Result<bool, Stop> {
+        if std::ptr::eq(self.endpoint_settings(own), &self.settings) {
+            return self.is_own(names, found);
+        }
+        let team = &self.settings;
+        if let Some(name) = ENDPOINT.into_iter().find(|name| team.pending.contains(name)) {
+            return Err(Stop::Pending(name));
+        }
+        let place = team.host.as_deref().and_then(|host| Endpoint::new(host, team.port).ok());
+        let shape = place.as_ref().and_then(Endpoint::shape);
+        let told = |name: fn(&Host) -> Option<String>| shape.as_ref().and_then(name);
+        let cluster = team.cluster_identifier.as_ref().map(|name| name.to_ascii_lowercase());
+        let cluster = cluster.or_else(|| told(|host| host.cluster_identifier.clone()));
+        let workgroup = team.workgroup_name.clone().or_else(|| told(|host| host.workgroup_name.clone()));
+        if cluster.is_some() && cluster == names.cluster || workgroup.is_some() && workgroup == names.workgroup {
+            return Ok(true);
+        }
+        let lower = |name: &Option<String>| name.as_ref().map(|name| name.to_ascii_lowercase());
+        let by_name = own.host.is_none()
+            && (own.cluster_identifier.is_some() && lower(&own.cluster_identifier) == names.cluster
+                || own.workgroup_name.is_some() && own.workgroup_name == names.workgroup);
+        match (place, &names.endpoint) {
+            (Some(place), Some(endpoint)) if !by_name => {
+                Ok(same_endpoint(&Place::Host(place), &Place::Host(endpoint.clone())))
+            }
+            _ => Ok(false),
         }
     }
 

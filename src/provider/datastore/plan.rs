@@ -110,6 +110,18 @@ async fn look(
     }
 }
 
+/// A service user that is made anew holds nothing, whatever was read before: the datastore is updated after it.
+pub(super) fn give_back(data: &Configured, plan: &mut Plan<'_>) {
+    let text = |name: &str| plan.planned().at(name).as_str();
+    let is_user = text("service_user.type") == Some("user");
+    if let (false, true, Some(endpoint), Some(name)) =
+        (plan.is_create(), is_user, text("endpoint"), text("service_user.name"))
+        && data.makes_user(endpoint, name)
+    {
+        plan.set("missing", Value::Unknown);
+    }
+}
+
 fn warn(warning: Warning, plan: &mut Plan<'_>) {
     plan.warn(Diagnostic::warning(warning.summary, warning.detail));
 }

@@ -242,8 +242,11 @@ fn url(data: &Configured, planned: &Value) -> Value {
     let (Some(database), Ok(Some(link))) = (planned.at("database").as_str(), Link::read(planned)) else {
         return Value::Unknown;
     };
-    let to = data.resolved(&link.settings);
-    to.map_or(Value::Unknown, |to| jdbc_url(&to.endpoint, database, to.authentication_type).into())
+    let url = data.resolved(&link.settings).and_then(|to| {
+        let endpoint = to.endpoint.as_ref()?;
+        Some(jdbc_url(endpoint, database, to.authentication_type))
+    });
+    url.map_or(Value::Unknown, Value::from)
 }
 
 /// Plans the role and the owners: kept where they stay, unknown where an apply decides, null where there are none.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::super::place;
@@ -32,7 +33,8 @@ pub struct Settings {
 #[derive(Clone, Default, Deserialize)]
 pub(super) struct SystemUser {
     pub(super) name: Option<String>,
-    pub(super) password_wo_version: Option<i64>,
+    /// Only whether it is written: what it says is compared as `password_version`.
+    pub(super) password_wo_version: Option<IgnoredAny>,
     pub(super) password_ssm_parameter: Option<String>,
     pub(super) secret_id: Option<String>,
 }

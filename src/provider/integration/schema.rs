@@ -9,7 +9,7 @@ use super::super::tests_result;
 use super::model::{Settings, SystemUser};
 use crate::engine::bootstrap::{Script, Scripts, Spec, check_plain, check_prefix, scripts};
 use crate::terraform::{
-    Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, set, string,
+    Attr, Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, set, string,
 };
 
 pub(super) fn schema() -> Schema<Configured> {
@@ -179,7 +179,7 @@ pub(super) fn impersonation() -> [(&'static str, Attribute); 5] {
         ("enabled", boolean().doc("Default: `false`.")),
         ("name", string().check(plain("impersonation.name")).doc("Name of the group or role. Default: `<prefix>_impersonator_role`. Another name drops the old one with its members.")),
         ("type", string().one_of(&["group", "role"]).doc("`group`, which only superusers make, or `role`. Default: `group`.")),
-        ("key_version", number().doc("Any whole number. Whenever it changes, the warehouse makes a new key, which ends every impersonation that goes on.")),
+        ("key_version", number().whole().doc("Any whole number. Whenever it changes, the warehouse makes a new key, which ends every impersonation that goes on.")),
         ("members", set(string()).doc("The users who may act for others. They are put into the group or get the role, and others lose it. With `type = \"role\"` the procedure refuses everybody else by name. Left out: members are whoever is given the group or role elsewhere.")),
     ]
 }
@@ -274,6 +274,7 @@ pub(super) fn config(data: &Configured, planned: &Value) -> Value {
         return Value::Unknown;
     }
     let resolved = data.resolved(&link.settings);
+    let endpoint = resolved.as_ref().and_then(|to| to.endpoint.clone());
     let authentication = match resolved.as_ref().map(|to| to.authentication_type) {
         None | Some("BASIC") => "userPassword",
         Some(other) => other,
@@ -286,8 +287,8 @@ pub(super) fn config(data: &Configured, planned: &Value) -> Value {
         "type": spec.kind,
         "autoBootstrap": settings.auto_bootstrap,
         "config": {
-            "host": resolved.as_ref().map(|to| to.endpoint.host.clone()),
-            "port": resolved.as_ref().map(|to| to.endpoint.port),
+            "host": endpoint.as_ref().map(|endpoint| endpoint.host.clone()),
+            "port": endpoint.as_ref().map(|endpoint| endpoint.port),
             "database": spec.database,
             "initialDatabase": spec.initial_database,
             "impersonation": impersonation,
@@ -311,7 +312,11 @@ pub(super) fn check(config: &Value, d: &mut Diagnostics) {
             filled.set(name, default);
         }
     }
-    let Ok(settings) = filled.decode::<Settings>() else { return };
+    let settings = match filled.get::<Settings>("") {
+        Ok(Attr::Known(settings)) => settings,
+        Ok(_) => return,
+        Err(error) => return d.push(error),
+    };
     let spec = Spec { initial_database: settings.initial_database.clone(), ..settings.spec("") };
     if let Err(error) = spec.check() {
         d.push(super::super::errors::on_attribute(&error, &crate::engine::error::Hints::default(), config));

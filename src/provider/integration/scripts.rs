@@ -68,8 +68,8 @@ impl DataSource for IntegrationScripts {
                         crate::terraform::object([
                             ("enabled", boolean().doc("Whether it was on.")),
                             ("name", string().doc("Name of the group or role.")),
-                            ("type", string().doc("`group` or `role`.")),
-                            ("key_version", crate::terraform::number().doc("The version of the key.")),
+                            ("type", string().one_of(&["group", "role"]).doc("`group` or `role`.")),
+                            ("key_version", crate::terraform::number().whole().doc("The version of the key.")),
                             ("members", crate::terraform::set(string()).doc("The members that were declared.")),
                         ])
                         .doc("The block, as it was."),

@@ -118,6 +118,9 @@ impl Check {
     }
 }
 
+/// The largest whole number that Terraform's own JSON keeps exactly everywhere.
+const WHOLE: i64 = (1 << 53) - 1;
+
 fn within(number: &Number, low: i64, high: i64) -> bool {
     match number.as_i64() {
         Some(value) => (low..=high).contains(&value),
@@ -233,6 +236,12 @@ impl Attribute {
     pub fn between(mut self, low: i64, high: i64) -> Self {
         self.checks.push(Check::Between(low, high));
         self
+    }
+
+    /// It has no fraction, and is no larger than what is counted with.
+    #[must_use]
+    pub fn whole(self) -> Self {
+        self.between(-WHOLE, WHOLE)
     }
 
     /// It cannot be written together with any of these, which are attributes or blocks beside it, or paths below one

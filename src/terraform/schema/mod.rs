@@ -1,6 +1,7 @@
 //! Schemas: what a type has, who sets it, and how each part is planned.
 
 mod attribute;
+mod models;
 mod problems;
 mod proto;
 mod validate;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use super::{DecodeError, Diagnostics, Type, Value};
+use super::{DecodeError, Diagnostic, Diagnostics, Type, Value, json};
 
 pub use attribute::{
     Attribute, Nesting, boolean, dynamic, list, list_of, map, map_of, number, object, set, set_of, string,
@@ -27,12 +28,14 @@ pub struct Schema<D> {
     pub(super) subcategory: String,
     pub(super) deprecated: Option<String>,
     pub(super) version: i64,
+    pub(super) first_version: i64,
     pub(super) upgrades: Vec<(i64, Upgrade)>,
     pub(super) entries: Vec<Entry<D>>,
     pub(super) timeouts: Vec<(&'static str, &'static str)>,
 }
 
-pub(super) type Upgrade = Arc<dyn Fn(serde_json::Value) -> Result<Value, Diagnostics> + Send + Sync>;
+/// Reads stored state of an earlier version as a value of the type.
+pub(super) type Upgrade = Arc<dyn Fn(serde_json::Value, &Type) -> Result<Value, Diagnostics> + Send + Sync>;
 
 /// One attribute or block of a schema.
 pub(super) struct Entry<D> {
@@ -127,6 +130,7 @@ impl<D> Schema<D> {
             subcategory: String::new(),
             deprecated: None,
             version: 0,
+            first_version: 0,
             upgrades: Vec::new(),
             entries: Vec::new(),
             timeouts: Vec::new(),
@@ -151,6 +155,13 @@ impl<D> Schema<D> {
         Schema { version, ..self }
     }
 
+    /// The version counts from here instead of from 0. Another provider's type may have this name and its state a small
+    /// version; where the versions are equal, Terraform drops what this schema lacks before the provider sees it.
+    #[must_use]
+    pub fn versions_from(self, first_version: i64) -> Self {
+        Schema { first_version, version: self.version.max(first_version), ..self }
+    }
+
     /// How to read state of an earlier version: from the JSON that was stored to a value of this schema.
     #[must_use]
     pub fn upgrade(
@@ -158,6 +169,22 @@ impl<D> Schema<D> {
         from_version: i64,
         upgrade: impl Fn(serde_json::Value) -> Result<Value, Diagnostics> + Send + Sync + 'static,
     ) -> Self {
+        self.upgrades.push((from_version, Arc::new(move |stored, _: &Type| upgrade(stored))));
+        self
+    }
+
+    /// State of an earlier version has the form of this schema, if it is ours: `is_foreign` says why it is not.
+    #[must_use]
+    pub fn same_form_as(
+        mut self,
+        from_version: i64,
+        is_foreign: impl Fn(&serde_json::Value) -> Option<Diagnostic> + Send + Sync + 'static,
+    ) -> Self {
+        let upgrade = move |stored: serde_json::Value, ty: &Type| match is_foreign(&stored) {
+            Some(error) => Err(error.into()),
+            None => json::from_json(stored, ty, json::Extra::Dropped)
+                .map_err(|error| Diagnostic::error(UNREADABLE, format!("{error}.")).into()),
+        };
         self.upgrades.push((from_version, Arc::new(upgrade)));
         self
     }
@@ -271,6 +298,9 @@ impl<D> Schema<D> {
 }
 
 pub(super) const TIMEOUTS: &str = "timeouts";
+
+/// The summary of every error about stored state.
+pub(super) const UNREADABLE: &str = "The state cannot be read";
 
 fn check_duration(value: &Value) -> Result<(), String> {
     let text = value.as_str().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::tables;
 use super::super::{Path, Provider, Type};
 use super::attribute::{Attribute, Check, Kind, Nesting, Replaces};
-use super::{Class, Schema};
+use super::{Class, Schema, models};
 
 /// Names that Terraform keeps for itself in resources and data sources, and in the provider block.
 const RESERVED: [&str; 7] = ["connection", "count", "depends_on", "for_each", "lifecycle", "provider", "provisioner"];
@@ -27,10 +27,16 @@ pub fn schema_problems<P: Provider>() -> Vec<String> {
     let (provider, types) = tables::<P>();
     look(&provider, What::Provider, "provider", &mut problems);
     for (name, resource) in &types.resources {
-        look(&resource.form().schema, What::Resource, &format!("resource {name}"), &mut problems);
+        let schema = &resource.form().schema;
+        look(schema, What::Resource, &format!("resource {name}"), &mut problems);
+        let unread = models::unread(schema, |value| resource.reads(value));
+        problems.extend(unread.iter().map(|problem| format!("resource {name}: {problem}")));
     }
     for (name, source) in &types.data_sources {
-        look(&source.form().schema, What::Reading, &format!("data source {name}"), &mut problems);
+        let schema = &source.form().schema;
+        look(schema, What::Reading, &format!("data source {name}"), &mut problems);
+        let unread = models::unread(schema, |value| source.reads(value));
+        problems.extend(unread.iter().map(|problem| format!("data source {name}: {problem}")));
     }
     for (name, ephemeral) in &types.ephemerals {
         look(&ephemeral.form().schema, What::Reading, &format!("ephemeral resource {name}"), &mut problems);
@@ -94,7 +100,7 @@ fn look<D>(schema: &Schema<D>, what: What, place: &str, problems: &mut Vec<Strin
             say(operation, "is not a possible timeout");
         }
     }
-    for version in 0..schema.version {
+    for version in schema.first_version..schema.version {
         if !schema.upgrades.iter().any(|(from, _)| *from == version) {
             say("version", &format!("is {}, but nothing upgrades version {version}", schema.version));
         }

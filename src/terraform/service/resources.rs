@@ -11,7 +11,7 @@ use super::super::outcome::{Outcome, outcome};
 use super::super::panics::guard;
 use super::super::planning::{Planned, Proposal, plan};
 use super::super::private::Private;
-use super::super::schema::validate;
+use super::super::schema::{UNREADABLE, validate};
 use super::super::wire::tfplugin6 as pb;
 use super::super::{Diagnostic, Diagnostics, Found, Provider, Value, json};
 use super::{Service, convert, no_such};
@@ -43,7 +43,7 @@ impl<P: Provider> Service<P> {
         request: pb::upgrade_resource_state::Request,
     ) -> Result<pb::upgrade_resource_state::Response, Diagnostics> {
         let form = self.resource(&request.type_name)?.form();
-        let failed = |detail: String| Diagnostics::from(Diagnostic::error("The state cannot be read", detail));
+        let failed = |detail: String| Diagnostics::from(Diagnostic::error(UNREADABLE, detail));
         let stored = request.raw_state.unwrap_or_default().json;
         if stored.is_empty() {
             return Err(failed("It is not JSON: Terraform 0.12 or newer must have written it.".to_owned()));
@@ -60,7 +60,7 @@ impl<P: Provider> Service<P> {
             let upgrade = form.schema.upgrades.iter().find(|(from, _)| *from == version).map(|(_, upgrade)| upgrade);
             let upgrade = upgrade.ok_or_else(|| failed(format!("Nothing upgrades schema version {version}.")))?;
             let stored = serde_json::from_slice(&stored).map_err(|_| failed("It is not JSON.".to_owned()))?;
-            upgrade(stored)?
+            upgrade(stored, &form.ty)?
         };
         let upgraded_state = convert::message(state.unknown_to_null(), &form.ty)?;
         Ok(pb::upgrade_resource_state::Response { upgraded_state, ..Default::default() })

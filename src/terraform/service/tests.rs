@@ -155,7 +155,7 @@ impl DataSource for Look {
     fn schema() -> Schema<Arc<World>> {
         Schema::new("")
             .setting("name", string())
-            .setting("limit", number().default(3))
+            .setting("limit", number().between(0, 1000).default(3))
             .computed("seen", string())
             .computed("rest", string())
     }

@@ -232,6 +232,11 @@ impl Warehouse {
         }
     }
 
+    /// Lets go of what is held by a fault.
+    pub fn release(&self) {
+        self.0.release();
+    }
+
     pub fn clear_faults(&self) {
         self.0.clear_faults();
     }

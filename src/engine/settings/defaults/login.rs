@@ -129,7 +129,16 @@ impl Defaults {
             }
         }
         let writes = own.writes(&LOGIN);
-        let from = if writes { own } else { &self.settings };
+        // A login from the environment belongs to the team's own endpoint.
+        let without_login;
+        let from = match (writes, self.belongs_elsewhere(own, names, found)?) {
+            (true, _) => own,
+            (false, false) => &self.settings,
+            (false, true) => {
+                without_login = Settings { username: None, ..self.settings.clone() };
+                &without_login
+            }
+        };
         if let Some(name) = LOGIN.into_iter().find(|name| from.pending.contains(name)) {
             return Err(Stop::Pending(name));
         }
@@ -183,7 +192,7 @@ impl Defaults {
                 kind = Some(IAM_ROLE);
             }
         }
-        let told = if writes { None } else { self.team_user(found)? };
+        let told = if writes || from.username != self.settings.username { None } else { self.team_user(found)? };
         let told = told.filter(|_| from.username.is_none()).map(|name| (name, self.origin("secret_id")));
         let user = user(told)?;
         if let Some(kind) = kind {
@@ -192,10 +201,18 @@ impl Defaults {
         let team = &self.settings;
         let has_source = team.writes(&PASSWORDS)
             && user.as_ref().map(|(name, _)| name) == self.team_user(found)?.as_ref()
-            && self.is_own(names, found)?;
+            && self.is_own_as_written(own, names, found)?;
         let by_aws = !has_source && (names.cluster.is_some() || names.workgroup.is_some());
         let kind = if by_aws { IAM } else { BASIC };
         Ok(Choice { kind, user, entry: None, for_want_of_password: by_aws })
+    }
+
+    /// Whether the team's user comes from the environment, and the settings lead to another endpoint than the team's.
+    fn belongs_elsewhere(&self, own: &Settings, names: &Names, found: &Findings) -> Result<bool, Stop> {
+        let from_environment =
+            self.settings.username.is_some() && self.settings.source("username").starts_with("REDSHIFT_");
+        let is_written = !std::ptr::eq(self.endpoint_settings(own), &self.settings);
+        Ok(from_environment && is_written && !self.is_own_as_written(own, names, found)?)
     }
 
     /// How temporary credentials are asked for.
@@ -374,7 +391,13 @@ impl Defaults {
                 self.label
             )
         } else {
-            format!("No user is written for {names}: set username here or in {}, or REDSHIFT_USER.", self.label)
+            let unused = match (&self.settings.username, self.settings.source("username")) {
+                (Some(user), source @ "REDSHIFT_USER") => {
+                    format!(" ({source} says \"{user}\", which is for the own endpoint of {} alone.)", self.label)
+                }
+                _ => String::new(),
+            };
+            format!("No user is written for {names}: set username here or in {}, or REDSHIFT_USER.{unused}", self.label)
         };
         Error::missing("username", message)
     }
