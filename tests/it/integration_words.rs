@@ -99,7 +99,8 @@ fn the_database_is_made_from_the_initial_one_and_all_else_inside_it() {
 /// Proves: I19
 #[test]
 fn the_type_is_one_of_two() {
-    let workspace = Workspace::on(&Warehouse::start());
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
     for (line, kind) in [("", "Redshift"), ("  type = \"RedshiftSpectrum\"\n", "RedshiftSpectrum")] {
         workspace.write(&integration(line));
         let config = workspace.plan().change("redshift_integration.i")["after"]["config"].clone();

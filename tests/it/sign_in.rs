@@ -313,15 +313,15 @@ fn a_connection_string_with_a_user_or_iam_without_a_password() {
     let port = warehouse.port();
     let mut workspace = Workspace::in_aws(&warehouse);
     workspace.env("TF_VAR_password", warehouse.password());
-    let by = |settings: &str| {
-        format!("{}resource \"redshift_connection\" \"c\" {{\n  name = \"c\"\n{settings}}}\n", provider(&warehouse))
-    };
+    let connection =
+        |settings: &str| format!("resource \"redshift_connection\" \"c\" {{\n  name = \"c\"\n{settings}}}\n");
     let came_to = |workspace: &Workspace| {
         let values = workspace.values("redshift_connection.c");
         assert_eq!(values["connected"], json!(true));
         (values["database_user"].clone(), values["resolved"].clone())
     };
-    workspace.write(&by(&format!("  connection_string = \"postgresql://awsuser@localhost:{port}/dev\"\n")));
+    let string = format!("  connection_string = \"postgresql://awsuser@localhost:{port}/dev\"\n");
+    workspace.write(&format!("{}{}", provider(&warehouse), connection(&string)));
     warehouse.reset_counters();
     workspace.apply();
     let (user, resolved) = came_to(&workspace);
@@ -329,13 +329,13 @@ fn a_connection_string_with_a_user_or_iam_without_a_password() {
     assert_eq!(resolved["cluster_identifier"], json!(null), "a password needs no cluster's name");
     assert_eq!(warehouse.counters().aws_calls, BTreeMap::new());
 
-    workspace.write(&by(&format!(
+    workspace.write(&connection(&format!(
         "  region             = \"{}\"\n  cluster_identifier = \"{}\"\n  username           = \"{}\"\n",
         warehouse.aws().region(),
         at.cluster,
         at.db_user
     )));
-    workspace.without("TF_VAR_password").without("AWS_REGION").env("TF_VAR_password", "");
+    workspace.without("TF_VAR_password").without("AWS_REGION");
     warehouse.reset_counters();
     workspace.apply();
     let (user, resolved) = came_to(&workspace);
