@@ -301,7 +301,7 @@ fn a_secret_or_parameter_that_cannot_be_used() {
     }
 }
 
-/// Proves: F23, L27, Q36
+/// Proves: F23, L27
 #[test]
 fn a_database_user_who_is_not_there_or_has_no_rights() {
     let stage = Stage::new();
@@ -315,7 +315,7 @@ fn a_database_user_who_is_not_there_or_has_no_rights() {
     stage.apply("user_of_iam_without_rights");
 }
 
-/// Proves: L2, L13, Q16, Q18
+/// Proves: L2, L13, L32, Q16, Q18
 #[test]
 fn what_the_settings_show_is_refused_by_the_plan() {
     let mut workspace = Workspace::new();

@@ -306,22 +306,3 @@ fn a_refused_change_loses_nothing() {
     workspace.write(&hcl);
     workspace.plan().assert_empty();
 }
-
-/// Proves: I64
-#[test]
-fn the_page_lists_what_the_messages_say() {
-    let file = crate::support::tools::root().join("docs/guides/troubleshooting.md");
-    let page = std::fs::read_to_string(file).expect("the page");
-    for words in [
-        "times out",
-        "Connection refused",
-        "password authentication failed",
-        "No password",
-        "Certificates",
-        "permission denied for schema",
-        "01007",
-        "cannot be dropped",
-    ] {
-        assert!(page.contains(words), "{words} is not on the page");
-    }
-}

@@ -10,7 +10,7 @@ fn connection(more: &str) -> String {
     )
 }
 
-/// Proves: Q6, Q7, Q13, L24, F19
+/// Proves: Q6, Q13, L24, F19
 #[test]
 fn a_connection_inherits_everything_and_says_what_it_came_to() {
     let warehouse = Warehouse::start();
@@ -25,6 +25,8 @@ fn a_connection_inherits_everything_and_says_what_it_came_to() {
     assert_eq!(values["resolved"]["username"], json!(warehouse.superuser()));
     assert_eq!(values["database_user"], json!(warehouse.superuser()));
     workspace.plan().assert_empty();
+    let nameless = workspace.refused(&connection("").replace("  name = \"redshift_production\"\n", ""));
+    assert!(nameless.text().contains("name"), "{nameless:?}");
 }
 
 /// Proves: I33, I34, I35, I37
@@ -92,6 +94,12 @@ fn connection_strings_of_every_form_are_read() {
         workspace.values("redshift_connection.c")["jdbc_url"],
         json!(format!("jdbc:redshift://{host}:{port}/dev"))
     );
+    for (path, database) in [("/sample", "sample"), ("", "dev")] {
+        let string = format!("redshift://{user}@{host}:{port}{path}");
+        workspace.write(&connection(&format!("  connection_string = \"{string}\"")));
+        workspace.apply();
+        assert_eq!(workspace.values("redshift_connection.c")["resolved"]["database"], json!(database));
+    }
     let both = workspace.refused(&connection("  connection_string = \"redshift://a/dev\"\n  database = \"dev\""));
     assert!(both.text().contains("database"), "{both:?}");
 }
@@ -111,6 +119,7 @@ fn a_disabled_connection_makes_no_call_and_its_dependents_keep_their_state() {
     };
     workspace.write(&both(true, ""));
     workspace.apply();
+    assert_eq!(workspace.values("redshift_connection.c")["description"], json!("The shop"));
     workspace.write(&both(false, ""));
     workspace.apply();
     warehouse.reset_counters();
@@ -322,7 +331,7 @@ fn tls_takes_whom_it_is_told_to_trust() {
     assert!(failure.contains("TLS"), "{failure}");
 }
 
-/// Proves: L1, Q9, L17
+/// Proves: L1, L17, Q7, Q9
 #[test]
 fn clusters_and_workgroups_are_told_apart_by_their_host() {
     let warehouse = Warehouse::start();
@@ -334,6 +343,10 @@ fn clusters_and_workgroups_are_told_apart_by_their_host() {
         workspace.apply();
         assert_eq!(workspace.values("redshift_connection.c")["type"], json!(kind));
         assert_eq!(workspace.values("redshift_connection.c")["endpoint"], json!(format!("{host}:5439")));
+        for written in [kind, "postgresql"] {
+            let told = workspace.refused(&connection(&format!("  type = \"{written}\"")));
+            assert!(told.line.starts_with("type"), "{told:?}");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The life of a datastore: rights given, kept, repaired and taken back, seen by the service user and by the warehouse.
 
+use std::collections::BTreeSet;
+
 use redshift_standin::StandinOptions;
 use serde_json::json;
 
@@ -316,7 +318,32 @@ fn becoming_an_enrichment_store_and_back_takes_what_it_gave() {
     workspace.plan().assert_empty();
 }
 
+/// Each operation in its turn, and by its id alone the datastore is read anew.
 /// Proves: Q1, Q40
+#[test]
+fn a_datastore_is_made_read_changed_and_deleted() {
+    let warehouse = warehouse();
+    let before = warehouse.dump("dev");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&source());
+    workspace.apply();
+    let made = workspace.values("redshift_datastore.sales");
+    workspace.run(&["state", "rm", "redshift_datastore.sales"]).succeeded();
+    workspace.import("redshift_datastore.sales", made["id"].as_str().expect("an id")).succeeded();
+    let read = workspace.values("redshift_datastore.sales");
+    for name in ["id", "type", "store_type", "database", "schema", "enrichment_only", "endpoint", "missing"] {
+        assert_eq!(read[name], made[name], "{name}");
+    }
+    workspace.write(&source().replace("\"Sales\"", "\"Orders\""));
+    workspace.apply();
+    let changed = workspace.values("redshift_datastore.sales");
+    assert_eq!((&changed["name"], &changed["id"]), (&json!("Orders"), &made["id"]));
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    assert_eq!(workspace.addresses(), Vec::<String>::new());
+    assert_eq!(warehouse.dump("dev"), before);
+}
+
 #[test]
 fn destroy_leaves_no_user_role_grant_or_default_privilege() {
     let warehouse = warehouse();
@@ -427,7 +454,7 @@ fn datasets_narrow_the_catalogue_and_never_the_rights() {
     assert_eq!(workspace.values("redshift_datastore.sales")["catalog"]["table_count"], json!(1));
 }
 
-/// Proves: Q4, Q31, Q32
+/// Proves: Q4, Q32
 #[test]
 fn settings_come_from_a_connection_or_inline_or_from_the_provider_but_once() {
     let warehouse = warehouse();
@@ -474,6 +501,50 @@ fn settings_come_from_a_connection_or_inline_or_from_the_provider_but_once() {
     workspace.apply();
     assert_eq!(workspace.values("redshift_datastore.sales")["endpoint"], json!(format!("{host}:{port}")));
     workspace.plan().assert_empty();
+}
+
+/// The provider's own login may do nothing, and the connection's user may.
+/// Proves: Q31
+#[test]
+fn a_connection_brings_its_own_login_along() {
+    let warehouse = warehouse();
+    for statement in [
+        "CREATE USER nobody_much PASSWORD 'Nobody-secret-1'",
+        "CREATE USER keeper PASSWORD 'Keeper-secret-1' CREATEUSER",
+        "CREATE USER tool PASSWORD 'Tool-secret-1'",
+    ] {
+        warehouse.sql("dev", statement);
+    }
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.env("REDSHIFT_USER", "nobody_much").env("REDSHIFT_PASSWORD", "Nobody-secret-1");
+    let (host, port) = (warehouse.host(), warehouse.port());
+    let datastore = |more: &str| {
+        let source = SOURCE.replace("redshift_user.tool.name", "\"tool\"");
+        source.replace("name     = \"Sales\"", &format!("name = \"Sales\"\n  {more}"))
+    };
+    let connection = format!(
+        r#"
+provider "redshift" {{
+  credentials = {{ "keeper@{host}:{port}" = {{ password = "Keeper-secret-1" }} }}
+}}
+resource "redshift_connection" "c" {{
+  name     = "c"
+  host     = "{host}"
+  port     = {port}
+  username = "keeper"
+}}
+"#
+    );
+    workspace.write(&format!("{connection}{}", datastore("")));
+    workspace.try_apply().failed();
+    workspace.write(&format!("{connection}{}", datastore("connection_id = redshift_connection.c.id")));
+    warehouse.reset_counters();
+    workspace.apply();
+    let users: BTreeSet<String> = warehouse.log().into_iter().map(|it| it.user).collect();
+    assert_eq!(users, BTreeSet::from(["keeper".to_owned()]));
+    tool(&warehouse, "SELECT id FROM sales.orders").expect("the login came along");
+    workspace.plan().assert_empty();
+    workspace.destroy();
 }
 
 /// Proves: Q42

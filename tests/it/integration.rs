@@ -26,6 +26,9 @@ fn an_automatic_life_leaves_the_warehouse_as_it_was() {
     let values = workspace.values("redshift_integration.i");
     assert_eq!(values["status"], json!("enabled"), "{values:#}");
     assert_eq!(values["missing"], json!([]));
+    assert!(values["id"].as_str().is_some_and(|id| !id.is_empty()), "{values:#}");
+    assert_eq!(values["validation_results"]["status"], json!("passed"));
+    assert!(values["validation_results"]["tests"].as_array().is_some_and(|tests| !tests.is_empty()), "{values:#}");
     workspace.plan().assert_empty();
     assert!(warehouse.sql_as("immuta_system_user", "System-secret-1", "governed", "SELECT 1").is_ok());
     workspace.destroy();

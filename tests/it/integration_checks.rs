@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::integration::{ACTS, USER, integration};
 use crate::support::{Problem, Warehouse, Workspace};
 
-const PASSWORD: &str = "Setup-secret-1";
-const ROLE: &str = "  impersonation {\n    enabled = true\n    type    = \"role\"\n  }\n";
-const PERMISSIONS: [&str; 4] = ["CREATE USER", "DROP USER", "ALTER USER", "CREATE ROLE"];
+pub(crate) const PASSWORD: &str = "Setup-secret-1";
+pub(crate) const ROLE: &str = "  impersonation {\n    enabled = true\n    type    = \"role\"\n  }\n";
+pub(crate) const PERMISSIONS: [&str; 4] = ["CREATE USER", "DROP USER", "ALTER USER", "CREATE ROLE"];
 
 /// A login that is no superuser and has these rights.
 pub(crate) fn login(warehouse: &Warehouse, createdb: bool, permissions: &[&str]) -> Workspace {
@@ -25,13 +25,13 @@ pub(crate) fn login(warehouse: &Warehouse, createdb: bool, permissions: &[&str])
     workspace
 }
 
-fn errors(problems: Vec<Problem>) -> Vec<Problem> {
+pub(crate) fn errors(problems: Vec<Problem>) -> Vec<Problem> {
     problems.into_iter().filter(|problem| problem.severity == "error").collect()
 }
 
 /// The apply fails before anything is made, and this is among what it says.
 #[track_caller]
-fn fails_first(warehouse: &Warehouse, workspace: &Workspace, config: &str, summary: &str, words: &[&str]) {
+pub(crate) fn fails_first(warehouse: &Warehouse, workspace: &Workspace, config: &str, summary: &str, words: &[&str]) {
     let before = warehouse.dump_all();
     warehouse.reset_counters();
     workspace.write(config);
@@ -58,9 +58,9 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
     all.iter().map(|(name, status)| ((*name).to_owned(), (*status).to_owned())).collect()
 }
 
-const GRANTS: &str = "Validate Automatic Bootstrap User Grants";
+pub(crate) const GRANTS: &str = "Validate Automatic Bootstrap User Grants";
 
-/// Proves: I9, I10, I13, I66
+/// Proves: I9, I10
 #[test]
 fn each_right_that_is_missing_is_named_before_anything_is_made() {
     let config = integration(&format!("{USER}{ROLE}"));
@@ -89,7 +89,8 @@ fn a_login_without_any_right_is_told_all_of_them_at_once() {
     assert_eq!(told, wanted.map(|right| format!("Failed: {GRANTS}: {right}")));
 }
 
-/// Proves: S4, S5
+/// Also to a login that has all rights on it.
+/// Proves: S4
 #[test]
 fn a_database_of_somebody_else_is_refused() {
     let warehouse = Warehouse::start();
@@ -97,7 +98,10 @@ fn a_database_of_somebody_else_is_refused() {
     let workspace = login(&warehouse, false, &PERMISSIONS);
     let config = integration(&format!("{USER}{ROLE}  type = \"RedshiftSpectrum\"\n"));
     let summary = format!("{GRANTS}: owner of the database");
-    fails_first(&warehouse, &workspace, &config, &summary, &["does not own database governed", "OWNER TO \"setup\""]);
+    let words = ["does not own database governed", "OWNER TO \"setup\""];
+    fails_first(&warehouse, &workspace, &config, &summary, &words);
+    warehouse.sql("dev", "GRANT ALL ON DATABASE governed TO setup WITH GRANT OPTION");
+    fails_first(&warehouse, &workspace, &config, &summary, &words);
 }
 
 /// Proves: I22, I36
@@ -191,7 +195,6 @@ fn the_tests_and_their_statuses_are_in_state() {
 }
 
 /// A group of somebody else is not taken over by an edit, which a destroy would then drop with its members.
-/// Proves: I66
 #[test]
 fn an_edit_takes_over_nobodys_group() {
     let warehouse = Warehouse::start();
@@ -230,6 +233,10 @@ fn a_login_with_just_the_rights_has_a_whole_life() {
         assert!(statuses(&workspace).contains(&(format!("{GRANTS}: {right}"), status.to_owned())), "{right}");
     }
     assert!(statuses(&workspace).contains(&("Owner of the managed objects".to_owned(), "warning".to_owned())));
+    let told = workspace.values("redshift_integration.i")["validation_results"].to_string();
+    assert!(told.contains("The login must be kept for as long as the integration"), "{told}");
+    let dropped = warehouse.sql_as(warehouse.superuser(), warehouse.password(), "governed", "DROP USER setup");
+    assert!(dropped.is_err(), "it owns what it made");
     // The system user writes the profile, and members act for others.
     let as_system = |statement: &str| {
         let done = warehouse.sql_as("immuta_system_user", "System-secret-1", "governed", statement);
@@ -266,7 +273,7 @@ fn a_login_with_just_the_rights_has_a_whole_life() {
 }
 
 /// The same in a database that this login owns already, which is left as it was.
-/// Proves: S4, S5, S6, S10
+/// Proves: S4, S6, S10
 #[test]
 fn a_login_that_owns_the_database_has_a_whole_life_in_it() {
     let warehouse = Warehouse::start();
@@ -274,10 +281,15 @@ fn a_login_that_owns_the_database_has_a_whole_life_in_it() {
     warehouse.sql("dev", "CREATE DATABASE governed");
     warehouse.sql("dev", "ALTER DATABASE governed OWNER TO setup");
     warehouse.sql("governed", "CREATE TABLE public.theirs (a integer)");
+    warehouse.sql("dev", "REVOKE TEMP ON DATABASE governed FROM PUBLIC");
+    warehouse.sql("dev", &format!("CREATE USER ann PASSWORD '{PASSWORD}'"));
     let before = warehouse.dump_all();
+    let temp = || warehouse.sql_as("ann", PASSWORD, "governed", "CREATE TEMP TABLE mine (a integer)").is_ok();
+    assert!(!temp());
     workspace.write(&integration(&format!("{USER}{ROLE}  type = \"RedshiftSpectrum\"\n")));
     workspace.apply();
     workspace.plan().assert_empty();
+    assert!(temp(), "this login granted TEMP");
     assert!(statuses(&workspace).contains(&(format!("{GRANTS}: owner of the database"), "passed".to_owned())));
     workspace.write(&integration(&format!("{USER}  type = \"RedshiftSpectrum\"\n")));
     workspace.apply();

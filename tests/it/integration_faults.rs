@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::integration::{ACTS, USER, integration};
 use crate::support::{Warehouse, Workspace};
 
-/// Proves: I31, I64
+/// Proves: I64
 #[test]
 fn a_create_that_fails_is_undone_or_tainted() {
     let warehouse = Warehouse::start();
@@ -34,6 +34,7 @@ fn a_create_that_fails_is_undone_or_tainted() {
     assert_eq!(warehouse.dump_all(), before);
 }
 
+/// Proves: I31
 #[test]
 fn what_a_killed_apply_left_is_adopted() {
     let warehouse = Warehouse::start();

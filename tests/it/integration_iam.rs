@@ -42,7 +42,7 @@ fn nodes(workspace: &Workspace) -> Value {
     tests.into_iter().find(|test| test["name"] == NODES).unwrap_or_default()
 }
 
-/// Proves: I4, I25, I30
+/// Proves: I4, I30
 #[test]
 fn an_aws_identity_sets_it_up_on_nodes_that_have_views_across_databases() {
     let (warehouse, workspace) = stage();
@@ -101,7 +101,7 @@ fn whoever_may_not_ask_for_the_nodes_skips_the_test() {
     workspace.destroy();
 }
 
-/// Proves: I4, I25
+/// Proves: I4
 #[test]
 fn a_workgroup_has_views_across_databases() {
     let (warehouse, workspace) = stage();

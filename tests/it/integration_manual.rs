@@ -153,7 +153,7 @@ fn a_life_by_hand_leaves_the_warehouse_as_it_was() {
     assert_alike(&warehouse.dump_all(), &before, "in the end");
 }
 
-/// Proves: I41, I61
+/// Proves: I41
 #[test]
 fn statements_one_by_one_do_the_same_and_what_is_left_can_be_cleaned_up() {
     let warehouse = Warehouse::start();
@@ -182,15 +182,22 @@ fn statements_one_by_one_do_the_same_and_what_is_left_can_be_cleaned_up() {
 /// Proves: I44, S16
 #[test]
 fn scripts_for_other_settings_are_not_taken() {
-    let warehouse = Warehouse::start();
-    let workspace = Workspace::on(&warehouse);
-    workspace.write(&manual(ACTS));
-    set_up(&warehouse, &planned_scripts(&workspace));
-    workspace.write(&manual(""));
-    let told = errors(workspace.apply_problems());
-    let [told] = told.as_slice() else { panic!("{told:#?}") };
-    assert_eq!(told.summary, "The scripts were made for other settings");
-    assert!(workspace.addresses().is_empty());
+    for kind in ["", "  type = \"RedshiftSpectrum\"\n"] {
+        let warehouse = Warehouse::start();
+        let workspace = Workspace::on(&warehouse);
+        if !kind.is_empty() {
+            warehouse.sql("dev", "CREATE DATABASE governed");
+        }
+        workspace.write(&manual(&format!("{kind}{ACTS}")));
+        set_up(&warehouse, &planned_scripts(&workspace));
+        workspace.write(&manual(kind));
+        let told = errors(workspace.apply_problems());
+        let [told] = told.as_slice() else { panic!("{told:#?}") };
+        assert_eq!(told.summary, "The scripts were made for other settings");
+        assert!(workspace.addresses().is_empty());
+        workspace.write(&manual(&format!("{kind}{ACTS}")));
+        workspace.apply();
+    }
 }
 
 #[test]
@@ -286,7 +293,7 @@ fn who_does_the_work_changes_in_place_without_sql() {
     assert_alike(&warehouse.dump_all(), &before, "in the end");
 }
 
-/// Proves: I14, I19, S11, S15
+/// Proves: I7, I14, S11, S15
 #[test]
 fn by_hand_and_by_itself_lead_to_the_same_warehouse() {
     let spectrum = "  type = \"RedshiftSpectrum\"\n";

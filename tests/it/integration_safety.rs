@@ -52,7 +52,6 @@ fn what_the_system_user_has_in_an_existing_database_is_looked_at_first_and_hande
     assert_eq!(warehouse.dump_all(), before);
 }
 
-/// Proves: S11
 #[test]
 fn an_external_schema_of_somebody_else_is_never_taken_over() {
     let warehouse = Warehouse::start();
@@ -82,8 +81,6 @@ fn an_external_schema_of_somebody_else_is_never_taken_over() {
 }
 
 /// A view of others on the managed view stops a destroy before anything is lost.
-///
-/// Proves: I63, S21
 #[test]
 fn a_destroy_that_is_refused_has_dropped_nothing() {
     let warehouse = Warehouse::start();
@@ -99,7 +96,7 @@ fn a_destroy_that_is_refused_has_dropped_nothing() {
     workspace.destroy();
 }
 
-/// Proves: I60, I66
+/// Proves: I60
 #[test]
 fn a_login_that_may_not_drop_users_does_not_begin() {
     let warehouse = Warehouse::start();
@@ -187,7 +184,6 @@ fn no_datastore_is_made_of_a_managed_schema() {
     workspace.destroy();
 }
 
-/// Proves: I22, S10
 #[test]
 fn a_schema_of_somebody_else_with_a_managed_name_is_not_taken_over() {
     let warehouse = Warehouse::start();
@@ -216,7 +212,6 @@ fn a_database_that_folds_case_is_refused() {
     assert!(told[0].detail.contains("case_insensitive"), "{told:#?}");
 }
 
-/// Proves: I8
 #[test]
 fn a_marker_owner_who_is_not_there_is_told_before_anything_is_made() {
     let warehouse = Warehouse::start();
@@ -229,7 +224,6 @@ fn a_marker_owner_who_is_not_there_is_told_before_anything_is_made() {
     assert_eq!(warehouse.dump_all(), before);
 }
 
-/// Proves: I26
 #[test]
 fn a_secret_of_somebody_else_is_not_the_system_users() {
     let warehouse = Warehouse::start();
@@ -247,7 +241,6 @@ fn a_secret_of_somebody_else_is_not_the_system_users() {
     assert_eq!(warehouse.dump_all(), before);
 }
 
-/// Proves: I69
 #[test]
 fn the_first_password_after_an_import_is_recorded_and_not_sent() {
     let warehouse = Warehouse::start();
@@ -279,7 +272,6 @@ fn the_first_password_after_an_import_is_recorded_and_not_sent() {
     assert!(signs_in("Other-secret-1"));
 }
 
-/// Proves: I22
 #[test]
 fn a_database_that_somebody_dropped_is_planned_anew_and_one_in_its_place_is_left_alone() {
     let warehouse = Warehouse::start();
@@ -302,7 +294,6 @@ fn a_database_that_somebody_dropped_is_planned_anew_and_one_in_its_place_is_left
     assert_eq!(warehouse.dump_all(), before);
 }
 
-/// Proves: I5
 #[test]
 fn what_a_replacement_would_drop_and_then_need_is_refused() {
     let warehouse = Warehouse::start();
@@ -320,7 +311,6 @@ fn what_a_replacement_would_drop_and_then_need_is_refused() {
     workspace.destroy();
 }
 
-/// Proves: I41
 #[test]
 fn by_hand_a_view_that_somebody_replaced_is_not_accepted() {
     let warehouse = Warehouse::start();
@@ -353,7 +343,6 @@ fn by_hand_a_view_that_somebody_replaced_is_not_accepted() {
     assert!(elsewhere.addresses().is_empty());
 }
 
-/// Proves: I55
 #[test]
 fn a_system_user_who_may_do_more_than_it_should_is_drift() {
     let warehouse = Warehouse::start();
@@ -368,7 +357,6 @@ fn a_system_user_who_may_do_more_than_it_should_is_drift() {
     workspace.plan().assert_empty();
 }
 
-/// Proves: I57
 #[test]
 fn an_edit_says_whose_membership_is_lost() {
     let warehouse = Warehouse::start();

@@ -124,7 +124,7 @@ fn temp_for_all(warehouse: &Warehouse) -> bool {
         .any(|line| line.starts_with("database governed ") && line.contains("public : TEMP"))
 }
 
-/// Proves: S4, S6, S10, S12, S22
+/// Proves: S2, S6, S10
 #[test]
 fn a_spectrum_life_in_a_database_that_was_there() {
     for revoked in [false, true] {
@@ -156,7 +156,7 @@ fn a_spectrum_life_in_a_database_that_was_there() {
     }
 }
 
-/// Proves: S11, S20, S21, S24
+/// Proves: S12, S17, S20, S21, S24
 #[test]
 fn a_spectrum_life_by_hand() {
     for create_database in ["", "  create_database = true\n"] {
@@ -174,6 +174,8 @@ fn a_spectrum_life_by_hand() {
         set_up(&warehouse, &scripts);
         workspace.apply();
         workspace.plan().assert_empty();
+        let values = workspace.values(ADDRESS);
+        assert_eq!((&values["status"], &values["validation_results"]["status"]), (&json!("enabled"), &json!("passed")));
         let first = warehouse.dump_all();
         for (external_schemas, schemas) in [(CHANGED, 2), (FEWER, 1), (EXTERNAL, 1)] {
             workspace.write(&lines(external_schemas));
@@ -212,7 +214,7 @@ fn without_a_database_to_make_there_is_no_initial_database() {
 
 const LISTED: &str = "data \"redshift_integrations\" \"all\" {}\noutput \"all\" {\n  value = data.redshift_integrations.all.integrations\n}\n";
 
-/// Proves: I49, I69, S18
+/// Proves: I49, I69, S2, S18
 #[test]
 fn integrations_are_listed_and_imported() {
     let warehouse = Warehouse::start();

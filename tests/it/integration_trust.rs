@@ -50,8 +50,6 @@ fn errors(problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 /// What an ordinary user wrote before is not even read: no name in it runs, is dropped or is believed.
-///
-/// Proves: I38
 #[test]
 fn a_marker_of_somebody_else_decides_nothing() {
     let warehouse = with_mallory();
@@ -137,7 +135,6 @@ fn the_owner_of_the_marker_names_nothing_to_drop_or_to_run() {
     }
 }
 
-/// Proves: I22
 #[test]
 fn rights_on_everything_in_the_database_stop_an_apply_until_they_are_allowed() {
     let warehouse = with_mallory();
@@ -309,8 +306,6 @@ fn the_procedure_is_kept_as_it_was_made() {
 
 /// Whatever somebody with rights does to marker, lock, view or profile: the plan shows it, an apply puts it right, and a
 /// destroy that is forced gets rid of it.
-///
-/// Proves: I60
 #[test]
 fn nothing_that_is_altered_jams_an_integration() {
     let warehouse = Warehouse::start();
@@ -384,7 +379,7 @@ fn nobody_can_stand_in_front_of_the_lock() {
     workspace.destroy();
 }
 
-/// Proves: I31
+/// Proves: I22
 #[test]
 fn an_empty_database_is_taken_only_from_whom_is_believed_and_closed_then() {
     let warehouse = with_mallory();
@@ -408,8 +403,6 @@ fn an_empty_database_is_taken_only_from_whom_is_believed_and_closed_then() {
 }
 
 /// A database that was made and cannot be entered is not left behind.
-///
-/// Proves: I31
 #[test]
 fn a_new_database_that_cannot_be_entered_is_dropped_again() {
     let warehouse = Warehouse::start();

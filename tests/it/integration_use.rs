@@ -236,7 +236,6 @@ fn rights_of(warehouse: &Warehouse, who: &str) -> Vec<String> {
     warehouse.dump("governed").into_iter().filter(relevant).filter_map(held).collect()
 }
 
-/// Proves: S8, S9, I11, I12
 #[test]
 fn public_and_the_system_user_have_exactly_their_rights() {
     let (warehouse, _workspace) = acting(ACTS);
@@ -261,7 +260,7 @@ fn public_and_the_system_user_have_exactly_their_rights() {
 }
 
 /// Each edit in place, each followed by an empty plan, and an ordinary user sees no more after any of them.
-/// Proves: I54, I55
+/// Proves: I54
 #[test]
 fn every_edit_in_place_keeps_the_tables_shut() {
     let warehouse = Warehouse::start();

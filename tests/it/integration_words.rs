@@ -1,5 +1,7 @@
 //! `redshift_integration` in the words of the documents, and what a governance tool does with it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::integration::{ACTS, USER, integration};
@@ -30,28 +32,22 @@ fn state_shows_the_configuration_in_the_documents_words() {
     workspace.destroy();
 }
 
-/// Proves: I2, I23, I46, I67
+/// Proves: I2, I46
 #[test]
 fn an_integration_is_made_read_changed_listed_and_deleted() {
     let warehouse = Warehouse::start();
     let workspace = Workspace::on(&warehouse);
     let list = "data \"redshift_integrations\" \"all\" {\n  depends_on = [redshift_integration.i]\n}\noutput \"all\" {\n  value = data.redshift_integrations.all.integrations\n}\n";
     let with = |lines: &str| format!("{}{list}", integration(lines));
-    workspace.write(&with("  initial_database = \"sample\"\n"));
-    warehouse.reset_counters();
+    workspace.write(&with(""));
     workspace.apply();
-    let made_in = |text: &str| {
-        let script = workspace.values("redshift_integration.i")["scripts"][text]["run_in_database"].clone();
-        script.as_str().unwrap_or_default().to_owned()
-    };
-    assert_eq!((made_in("initial_create"), made_in("create")), ("sample".to_owned(), "governed".to_owned()));
     let id = workspace.values("redshift_integration.i")["id"].clone();
     assert_eq!(workspace.output("all")[0]["id"], id);
     // By its id alone, all of it is read.
     workspace.run(&["state", "rm", "redshift_integration.i"]).succeeded();
     workspace.import("redshift_integration.i", id.as_str().expect("an id")).succeeded();
     assert_eq!(workspace.values("redshift_integration.i")["database"], json!("governed"));
-    workspace.write(&with(&format!("  initial_database = \"sample\"\n{ACTS}")));
+    workspace.write(&with(ACTS));
     workspace.apply();
     assert_eq!(workspace.values("redshift_integration.i")["id"], id);
     workspace.plan().assert_empty();
@@ -59,13 +55,73 @@ fn an_integration_is_made_read_changed_listed_and_deleted() {
     assert_eq!(warehouse.sql("dev", "SELECT datname FROM pg_database WHERE datname = 'governed'").len(), 0);
 }
 
+/// Where each kind of statement was run that the log holds.
+fn places(warehouse: &Warehouse, start: &str) -> BTreeSet<String> {
+    warehouse.log().into_iter().filter(|it| it.sql.starts_with(start)).map(|it| it.database).collect()
+}
+
+/// By itself and by hand, neither of them in the database that the login names.
+/// Proves: I23, I67
+#[test]
+fn the_database_is_made_from_the_initial_one_and_all_else_inside_it() {
+    const INSIDE: [&str; 6] =
+        ["CREATE SCHEMA", "CREATE TABLE", "CREATE USER", "CREATE GROUP", "CREATE OR REPLACE VIEW", "INSERT INTO"];
+    let from = "  initial_database = \"sample\"\n";
+    let holds = |warehouse: &Warehouse| {
+        assert_eq!(places(warehouse, "CREATE DATABASE"), BTreeSet::from(["sample".to_owned()]));
+        for start in INSIDE {
+            assert_eq!(places(warehouse, start), BTreeSet::from(["governed".to_owned()]), "{start}");
+        }
+    };
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&integration(&format!("{ACTS}{from}")));
+    warehouse.reset_counters();
+    workspace.apply();
+    holds(&warehouse);
+    workspace.destroy();
+    assert_eq!(places(&warehouse, "DROP DATABASE"), BTreeSet::from(["sample".to_owned()]));
+
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&by_hand(&format!("{ACTS}{from}")));
+    let scripts = workspace.plan().change("redshift_integration.i")["after"]["scripts"].clone();
+    warehouse.reset_counters();
+    for (name, database) in [("initial_create", "sample"), ("create", "governed")] {
+        assert_eq!(scripts[name]["run_in_database"], json!(database), "{name}");
+        warehouse.run_script(database, scripts[name]["sql"].as_str().expect("a script")).expect("runs");
+    }
+    holds(&warehouse);
+    workspace.apply();
+    workspace.plan().assert_empty();
+}
+
+/// Proves: I19
+#[test]
+fn the_type_is_one_of_two() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    for (line, kind) in [("", "Redshift"), ("  type = \"RedshiftSpectrum\"\n", "RedshiftSpectrum")] {
+        workspace.write(&integration(line));
+        let config = workspace.plan().change("redshift_integration.i")["after"]["config"].clone();
+        let config: Value = serde_json::from_str(config.as_str().expect("a text")).expect("JSON");
+        assert_eq!(config["type"], json!(kind));
+    }
+    for other in ["Snowflake", "redshift"] {
+        let told = workspace.refused(&integration(&format!("  type = \"{other}\"\n")));
+        assert!(told.line.starts_with("type") && told.text().contains("RedshiftSpectrum"), "{told:?}");
+    }
+}
+
 /// What the tool makes with the system user: a view on a table of others, of which each user sees what the profile says.
-/// Proves: I1, I6, S1, S2, S17
+/// Proves: I1, I6, S1, S17
 #[test]
 fn views_of_the_tool_enforce_what_the_profile_says() {
     let warehouse = Warehouse::start();
     let workspace = Workspace::on(&warehouse);
+    warehouse.sql("sample", "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'theirs' IAM_ROLE DEFAULT");
     let before = warehouse.dump_all();
+    assert!(before.iter().any(|line| line.starts_with("external schema lake ")), "{before:#?}");
     let spectrum = integration(USER).replace(
         "database       = \"governed\"",
         "database       = \"sample\"\n  type           = \"RedshiftSpectrum\"",
@@ -108,7 +164,6 @@ fn views_of_the_tool_enforce_what_the_profile_says() {
     assert_eq!(warehouse.dump_all(), before);
 }
 
-/// Proves: I45, I65, I68
 #[test]
 fn by_hand_no_login_is_needed_to_let_go() {
     let warehouse = Warehouse::start();

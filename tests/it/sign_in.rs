@@ -257,6 +257,7 @@ fn the_user_behind_a_role_needs_rights_of_its_own() {
     let warehouse = Warehouse::start();
     let at = warehouse.aws().fixtures();
     warehouse.sql("dev", "CREATE SCHEMA findings");
+    warehouse.sql("dev", "CREATE TABLE findings.anomalies (id integer)");
     let workspace = Workspace::in_aws(&warehouse);
     workspace.write(&format!(
         r#"
@@ -275,14 +276,77 @@ resource "redshift_datastore" "findings" {{
         at.cluster, at.role_arn, at.external_id
     ));
     let refused = workspace.try_apply().failed().text();
-    let grant = "GRANT USAGE, CREATE ON SCHEMA \"findings\" TO \"IAMR:warehouse-access\";";
-    assert!(refused.contains(grant), "{refused}");
-    warehouse.sql("dev", grant);
+    let user = "\"IAMR:warehouse-access\"";
+    // It became a user of the warehouse by signing in; what it may, it may as that user.
+    let may = |statement: &str| {
+        let become_it = format!("SET SESSION AUTHORIZATION '{}'", user.trim_matches('"'));
+        warehouse.run_all("dev", &[become_it, statement.to_owned()]).is_ok()
+    };
+    let writes = [
+        "INSERT INTO findings.anomalies VALUES (1)",
+        "UPDATE findings.anomalies SET id = 2",
+        "DELETE FROM findings.anomalies",
+        "CREATE TABLE findings.mine (id integer)",
+    ];
+    assert!(writes.iter().all(|statement| !may(statement)));
+    for grant in [
+        format!("GRANT USAGE, CREATE ON SCHEMA \"findings\" TO {user};"),
+        format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA \"findings\" TO {user};"),
+    ] {
+        assert!(refused.contains(&grant), "{grant}: {refused}");
+        warehouse.sql("dev", grant.trim_end_matches(';'));
+    }
     workspace.apply();
+    workspace.plan().assert_empty();
+    for statement in writes {
+        assert!(may(statement), "{statement}");
+    }
+}
+
+/// A string with a user, where the password comes from the provider block and nothing is asked of AWS; or region, cluster
+/// and user, without any password.
+/// Proves: F2, F11, L32
+#[test]
+fn a_connection_string_with_a_user_or_iam_without_a_password() {
+    let warehouse = warehouse();
+    let at = warehouse.aws().fixtures();
+    let port = warehouse.port();
+    let mut workspace = Workspace::in_aws(&warehouse);
+    workspace.env("TF_VAR_password", warehouse.password());
+    let connection =
+        |settings: &str| format!("resource \"redshift_connection\" \"c\" {{\n  name = \"c\"\n{settings}}}\n");
+    let came_to = |workspace: &Workspace| {
+        let values = workspace.values("redshift_connection.c");
+        assert_eq!(values["connected"], json!(true));
+        (values["database_user"].clone(), values["resolved"].clone())
+    };
+    let string = format!("  connection_string = \"postgresql://awsuser@localhost:{port}/dev\"\n");
+    workspace.write(&format!("{}{}", provider(&warehouse), connection(&string)));
+    warehouse.reset_counters();
+    workspace.apply();
+    let (user, resolved) = came_to(&workspace);
+    assert_eq!((&user, &resolved["authentication_type"]), (&json!("awsuser"), &json!("BASIC")));
+    assert_eq!(resolved["cluster_identifier"], json!(null), "a password needs no cluster's name");
+    assert_eq!(warehouse.counters().aws_calls, BTreeMap::new());
+
+    workspace.write(&connection(&format!(
+        "  region             = \"{}\"\n  cluster_identifier = \"{}\"\n  username           = \"{}\"\n",
+        warehouse.aws().region(),
+        at.cluster,
+        at.db_user
+    )));
+    workspace.without("TF_VAR_password").without("AWS_REGION");
+    warehouse.reset_counters();
+    workspace.apply();
+    let (user, resolved) = came_to(&workspace);
+    assert_eq!((&user, &resolved["authentication_type"]), (&json!(at.db_user), &json!("IAM")));
+    assert_eq!(resolved["cluster_identifier"], json!(at.cluster));
+    assert_eq!(resolved["region"], json!(warehouse.aws().region()));
+    assert!(warehouse.counters().aws_calls.contains_key("redshift:GetClusterCredentials"));
     workspace.plan().assert_empty();
 }
 
-/// Proves: L30, L32
+/// Proves: L30
 #[test]
 fn two_hundred_datastores_ask_aws_once_in_each_walk() {
     let warehouse = warehouse();

@@ -76,10 +76,13 @@ struct Writer {
 
 impl Writer {
     fn new(what: &str, database: &str) -> Writer {
-        let head = format!(
-            "-- {what}\n-- Run it in database {database}, as {RUN_AS}, with autocommit on.\n\
-             -- It begins and ends its own transactions. Stop at the first error.\n"
-        );
+        Writer::with_manner(what, database, "It begins and ends its own transactions. Stop at the first error.")
+    }
+
+    /// One that says otherwise how it is to be run.
+    fn with_manner(what: &str, database: &str, manner: &str) -> Writer {
+        let head =
+            format!("-- {what}\n-- Run it in database {database}, as {RUN_AS}, with autocommit on.\n-- {manner}\n");
         Writer { sql: head, statements: Vec::new() }
     }
 
@@ -191,14 +194,16 @@ fn edit(spec: &Spec, before: &Spec) -> Script {
 }
 
 fn delete(spec: &Spec, initial: &str, half_made: bool) -> Script {
-    let what = match half_made {
-        false => "Removes a governance integration.",
-        true => {
-            "Removes what was made of a governance integration: a statement that says its object does not exist can be passed over."
-        }
-    };
     let place = if spec.create_database { initial } else { &spec.database };
-    let mut out = Writer::new(what, place);
+    let mut out = match half_made {
+        false => Writer::new("Removes a governance integration.", place),
+        // Redshift has no IF EXISTS for databases, groups, roles and procedures.
+        true => Writer::with_manner(
+            "Removes what a set-up made of a governance integration before it stopped.",
+            place,
+            "Leave out what was there before the set-up. Go on after a statement that says that its object does not exist.",
+        ),
+    };
     let if_exists = if half_made { sql!("IF EXISTS ") } else { sql!("") };
     let [system, functions, procedures] = spec.schemas();
     let (database, user) = (bare(&spec.database), bare(&spec.system_user));

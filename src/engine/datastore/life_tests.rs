@@ -498,6 +498,7 @@ async fn a_hundred_datastores_ask_little() {
     assert!(statements <= 20, "{statements}");
 }
 
+/// Proves: L18
 #[tokio::test(flavor = "multi_thread")]
 async fn names_keep_their_case_where_the_session_says_so() {
     let options = redshift_standin::StandinOptions { case_sensitive: true, ..Default::default() };

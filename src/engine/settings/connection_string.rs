@@ -482,7 +482,7 @@ mod tests {
         assert!(!error.contains("percent-encoded"), "{error}");
     }
 
-    /// Proves: F11, F2
+    /// Proves: F11
     #[test]
     fn the_iam_forms_of_jdbc_are_read() {
         let read = |text: &str| parse(text).expect(text);

@@ -1,6 +1,6 @@
--- Removes what was made of a governance integration: a statement that says its object does not exist can be passed over.
+-- Removes what a set-up made of a governance integration before it stopped.
 -- Run it in database governed, as a superuser, with autocommit on.
--- It begins and ends its own transactions. Stop at the first error.
+-- Leave out what was there before the set-up. Go on after a statement that says that its object does not exist.
 DROP SCHEMA IF EXISTS "My Pond";
 DROP SCHEMA IF EXISTS "lake";
 

@@ -145,8 +145,28 @@ impl Warehouse {
         if !has_psql() {
             return self.run_all(database, &super::text::statements(text));
         }
+        let output = self.psql(database, text, "1");
+        match output.status.success() {
+            true => Ok(()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// The same, going on after a statement that is refused: the errors.
+    pub fn run_script_to_its_end(&self, database: &str, text: &str) -> Vec<String> {
+        if !has_psql() {
+            let one = |statement: String| self.run_all(database, &[statement]).err();
+            return super::text::statements(text).into_iter().filter_map(one).collect();
+        }
+        let output = self.psql(database, text, "0");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        told.lines().filter(|line| line.contains("ERROR:")).map(str::to_owned).collect()
+    }
+
+    fn psql(&self, database: &str, text: &str, stops: &str) -> std::process::Output {
         let mut psql = super::tools::clean(std::path::Path::new("psql"));
-        psql.args(["--no-psqlrc", "--no-password", "--quiet", "--set", "ON_ERROR_STOP=1", "--file", "-"]);
+        psql.args(["--no-psqlrc", "--no-password", "--quiet", "--set", &format!("ON_ERROR_STOP={stops}")]);
+        psql.args(["--file", "-"]);
         psql.env("PGHOST", self.host()).env("PGPORT", self.port().to_string()).env("PGDATABASE", database);
         psql.env("PGUSER", SUPERUSER).env("PGPASSWORD", self.password());
         psql.env("PGSSLMODE", "verify-full").env("PGSSLROOTCERT", self.0.ca_file());
@@ -156,11 +176,7 @@ impl Warehouse {
         // What psql does not read it has refused, and says why.
         let _ = input.write_all(text.as_bytes());
         drop(input);
-        let output = running.wait_with_output().expect("psql ends");
-        match output.status.success() {
-            true => Ok(()),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
+        running.wait_with_output().expect("psql ends")
     }
 
     /// Somebody else's transaction that did this statement and stays open, with what that locks, until it is dropped.
@@ -216,6 +232,11 @@ impl Warehouse {
     /// The texts of the statements that came from outside.
     pub fn statements(&self) -> Vec<String> {
         self.0.log().into_iter().map(|logged| logged.sql).collect()
+    }
+
+    /// The same with who sent each, and to which database.
+    pub fn log(&self) -> Vec<redshift_standin::Logged> {
+        self.0.log()
     }
 
     /// Lets something go wrong.

@@ -92,7 +92,12 @@ pub fn report(rows: &[Row], proofs: &Proofs) -> Result<Report, String> {
                     settled.push("**no test yet**".to_owned());
                 }
                 Status::Tested => {}
-                Status::Later(reason) => settled.push(format!("later: {reason}")),
+                Status::Later(reason) => {
+                    if let Some(first) = settled.first_mut() {
+                        first.insert_str(0, "in part by ");
+                    }
+                    settled.insert(0, format!("later: {reason}"));
+                }
                 Status::NotApplicable(reason) => settled.push(format!("does not apply: {reason}")),
             }
             let _ = writeln!(page, "| {} | {} | {} |", row.id, row.statement, settled.join("; "));
@@ -104,13 +109,16 @@ pub fn report(rows: &[Row], proofs: &Proofs) -> Result<Report, String> {
 
 /// The count at the end of the page.
 fn summary(rows: &[Row], proofs: &Proofs) -> String {
-    let tested = rows.iter().filter(|row| proofs.contains_key(&row.id)).count();
-    let count = |wanted: fn(&Status) -> bool| {
-        rows.iter().filter(|row| wanted(&row.status) && !proofs.contains_key(&row.id)).count()
-    };
-    let later = count(|status| matches!(status, Status::Later(_)));
-    let not = count(|status| matches!(status, Status::NotApplicable(_)));
-    format!("Of {} rows, {tested} have tests, {later} come later and {not} do not apply.\n", rows.len())
+    let count = |wanted: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| wanted(row)).count();
+    let has_tests = |row: &Row| proofs.contains_key(&row.id);
+    let tested = count(&|row| row.status == Status::Tested && has_tests(row));
+    let later = count(&|row| matches!(row.status, Status::Later(_)));
+    let in_part = count(&|row| matches!(row.status, Status::Later(_)) && has_tests(row));
+    let not = count(&|row| matches!(row.status, Status::NotApplicable(_)));
+    format!(
+        "Of {} rows, {tested} are proved by tests, {later} come later ({in_part} of them proved in part) and {not} do not apply.\n",
+        rows.len()
+    )
 }
 
 #[cfg(test)]
@@ -124,14 +132,20 @@ mod tests {
 
     #[test]
     fn each_row_shows_its_tests_or_its_reason() {
-        let rows =
-            [row("Q1", Status::Tested), row("Q2", Status::Tested), row("I1", Status::Later("with IAM".to_owned()))];
-        let proofs = Proofs::from([("Q1".to_owned(), vec![Proof { file: "a.rs".to_owned(), test: "t".to_owned() }])]);
+        let later = |id: &str| row(id, Status::Later("with IAM".to_owned()));
+        let rows = [row("Q1", Status::Tested), row("Q2", Status::Tested), later("I1"), later("I2")];
+        let proof = || vec![Proof { file: "a.rs".to_owned(), test: "t".to_owned() }];
+        let proofs = Proofs::from([("Q1".to_owned(), proof()), ("I2".to_owned(), proof())]);
         let report = report(&rows, &proofs).expect("no unknown row");
         assert_eq!(report.unproven, ["Q2"]);
         assert!(report.page.contains("| Q1 | says | `t` in `a.rs` |"), "{}", report.page);
         assert!(report.page.contains("| I1 | says | later: with IAM |"));
-        assert!(report.page.contains("Of 3 rows, 1 have tests, 1 come later and 0 do not apply."));
+        assert!(report.page.contains("| I2 | says | later: with IAM; in part by `t` in `a.rs` |"));
+        assert!(
+            report.page.contains(
+                "Of 4 rows, 1 are proved by tests, 2 come later (1 of them proved in part) and 0 do not apply."
+            )
+        );
     }
 
     #[test]

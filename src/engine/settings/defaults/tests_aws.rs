@@ -139,7 +139,7 @@ fn the_warehouse_is_the_one_that_is_written_or_told_by_the_host() {
     assert_eq!(iam(&nowhere, &at(CLUSTER)).region.as_deref(), Some("eu-west-1"), "the host knows better than the team");
 }
 
-/// Proves: L14, L19, L20, L31
+/// Proves: L6, L14, L19, L20, L31
 #[test]
 fn a_secret_fills_what_is_absent_and_a_parameter_comes_before_it() {
     let nobody = team(Settings::default());
