@@ -188,7 +188,7 @@ pub fn load_defaults(session: &mut Session) -> BoxFuture<'_, Result<Defaults, Er
 pub fn load_external(session: &mut Session) -> BoxFuture<'_, Result<ExternalSchemas, Error>> {
     Box::pin(async move {
         let rows = session.query(&sql!("SELECT schemaname, eskind FROM svv_external_schemas")).await?;
-        rows.iter().map(|row| Ok(row.text(0)?.trim_end().to_owned())).collect::<Result<_, Error>>().map(ExternalSchemas)
+        rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<_, Error>>().map(ExternalSchemas)
     })
 }
 

@@ -427,9 +427,9 @@ pub fn is_trusted(owner: &str, login: &Login, principals: &Principals) -> bool {
     owner == login.name || login.superuser && principals.user(owner).is_some_and(|user| user.superuser)
 }
 
-/// Views of the compute nodes pad some texts with blanks; some hold nothing.
+/// Some hold nothing.
 fn text(row: &Row, column: usize) -> Result<String, Error> {
-    Ok(row.get(column).unwrap_or_default().trim_end().to_owned())
+    Ok(row.get(column).unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

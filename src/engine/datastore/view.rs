@@ -537,6 +537,6 @@ async fn database_rights(at: At<'_>) -> Result<DatabaseRights, Error> {
     let rows = session.query(&query).await?;
     let is_temp =
         |row: &&crate::engine::session::Row| row.get(1).and_then(Privilege::from_name) == Some(Privilege::Temp);
-    let temp = rows.iter().filter(is_temp).filter_map(|row| Some(row.get(0)?.trim_end().to_owned())).collect();
+    let temp = rows.iter().filter(is_temp).filter_map(|row| Some(row.get(0)?.to_owned())).collect();
     Ok(DatabaseRights { acl: acl.and_then(Result::ok), temp })
 }

@@ -16,12 +16,12 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, WarehouseKind};
 use crate::allowed::Allowed;
 use crate::aws::logins::Logins;
 use crate::client::Client;
 use crate::faults::Record;
 use crate::names::Names;
+use crate::{Error, WarehouseKind};
 
 /// Whether the line is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -278,10 +278,7 @@ fn scoped_rights_of_every_kind_are_of_one_database_and_listed_in_all() {
         assert!(cells(&ok(&standin, &query)).iter().all(|row| row.ends_with(scope)), "{grant}");
         if view == "svv_database_privileges" {
             assert!(!ok_in(&standin, "sample", &query).is_empty(), "{grant} is listed in every database");
-            assert_eq!(
-                refused(standin.sql_blocking("sample", &format!("REVOKE {grant} FROM bob"))).sqlstate,
-                "0A000"
-            );
+            assert_eq!(refused(standin.sql_blocking("sample", &format!("REVOKE {grant} FROM bob"))).sqlstate, "0A000");
         }
         ok(&standin, &format!("REVOKE {grant} FROM bob"));
     }
