@@ -81,6 +81,36 @@ pub async fn run_guarded(
     Ok(())
 }
 
+/// Runs those of the steps, all of one database, that may share a transaction, and takes them back: so the warehouse itself
+/// says whether they could be run, and nothing is changed.
+///
+/// The caller holds the turns ([`turns`]) and no session of the database.
+pub async fn rehearse(
+    warehouse: &Warehouse,
+    database: &str,
+    steps: &[Step],
+    cancel: &CancellationToken,
+) -> Result<(), Error> {
+    let mut session = warehouse.session(database, cancel).await?;
+    session.execute(&sql!("BEGIN")).await?;
+    let mut failed = None;
+    for step in steps.iter().filter(|step| !step.alone) {
+        if let Err(error) = session.execute(&step.sql).await.and_then(|done| nothing_refused(&done, step)) {
+            failed = Some(error);
+            break;
+        }
+    }
+    // Where it does not get there, the session is closed, which rolls back too.
+    let ended = session.execute(&sql!("ROLLBACK")).await;
+    match (failed, ended) {
+        (None, Ok(_)) => Ok(()),
+        (failed, ended) => {
+            session.discard();
+            Err(failed.or(ended.err()).unwrap_or(Error::Cancelled))
+        }
+    }
+}
+
 /// The turns that the steps need: the database's, and where they touch what all databases share, the warehouse's
 /// after it.
 pub struct Turns {

@@ -3,13 +3,22 @@
 //! Passwords are sent as the hash that Redshift stores, never in clear: it logs the text of CREATE USER.
 
 pub(in crate::engine) mod blockers;
+pub(in crate::engine) mod chain;
 pub mod dropping;
 pub mod handover;
+pub mod holder;
+#[cfg(test)]
+mod holdings_tests;
 pub mod inventory;
+pub(in crate::engine) mod kinds;
+mod leader;
 #[cfg(test)]
 mod life_tests;
+pub(in crate::engine) mod looking;
 pub(in crate::engine) mod options;
+mod proving;
 pub(in crate::engine) mod routine;
+pub(in crate::engine) mod scoped;
 
 use std::collections::HashMap;
 

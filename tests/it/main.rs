@@ -43,6 +43,7 @@ mod limits;
 mod moto;
 mod places;
 mod plugin;
+mod principal;
 mod proxies;
 mod schema;
 mod secrets;

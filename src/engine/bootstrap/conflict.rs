@@ -232,9 +232,7 @@ async fn candidates(
     let query = sql!("SELECT database_name, schema_name FROM svv_redshift_schemas WHERE {}", condition);
     let mut session = warehouse.session(&warehouse.access().database, cancel).await?;
     let rows = session.query(&query).await?;
-    let pair = |row: &crate::engine::session::Row| {
-        Ok((row.text(0)?.trim_end().to_owned(), row.text(1)?.trim_end().to_owned()))
-    };
+    let pair = |row: &crate::engine::session::Row| Ok((row.text(0)?.to_owned(), row.text(1)?.to_owned()));
     let mut found = rows.iter().map(pair).collect::<Result<Vec<_>, Error>>()?;
     found.sort();
     found.dedup();

@@ -36,7 +36,7 @@ pub(super) async fn read(session: &mut Session, database: &str, world: &World) -
     );
     let mut found = BTreeSet::new();
     for row in session.query(&query).await? {
-        let (privilege, name, kind) = (row.text(0)?.trim(), row.text(1)?.trim_end(), row.text(2)?.trim());
+        let (privilege, name, kind) = (row.text(0)?.trim(), row.text(1)?, row.text(2)?.trim());
         let scope = row.text(3)?.trim();
         let is_admin = kind == "user" && world.principals.user(name).is_some_and(|user| user.superuser);
         if !SCOPES.contains(&scope) || is_admin {

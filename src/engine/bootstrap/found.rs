@@ -1,20 +1,23 @@
 //! What is there of an integration: read from the catalogues, in its own database and in the warehouse.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::exposure::{self, Exposure};
 use super::marker::{self, Seen};
 use super::spec::{ActorKind, Impersonation, Spec};
 use super::text;
 use super::trust::Whose;
-use crate::engine::catalog::acl::Acl;
+use crate::engine::catalog::acl::{Acl, Grantee};
 use crate::engine::catalog::principals::{self, Principals};
 use crate::engine::catalog::roles::{self, RoleRights, Roles, UserScopes};
 use crate::engine::catalog::snapshot::{self, ExternalSchemas, Relation, RelationKind, Schema, Snapshot};
 use crate::engine::error::{Error, shown};
 use crate::engine::names::same_name;
+use crate::engine::rights::Privilege;
 use crate::engine::session::Session;
 use crate::engine::sql::{Sql, literal, sql};
+use crate::engine::user;
 
 /// What all databases share.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +48,8 @@ pub struct Routine {
     pub signature: String,
     pub is_procedure: bool,
     pub owner: i64,
-    pub acl: Acl,
+    /// None where the text could not be read: then nothing is known of it.
+    pub acl: Option<Acl>,
     pub source: String,
     /// Whether it runs with the rights of its owner.
     pub definer: bool,
@@ -69,36 +73,14 @@ impl Routine {
 
     /// The types of its arguments, written anew: none where one is not a type of the warehouse's own.
     pub(super) fn argument_types(&self) -> Option<Sql> {
-        let arguments = self.arguments()?;
-        if arguments.is_empty() {
-            return Some(sql!(""));
-        }
-        let types = arguments.split(',').map(|one| data_type(one.trim())).collect::<Option<Vec<Sql>>>()?;
-        Some(Sql::join(", ", types))
+        let named = user::routine::Routine::parse(&self.schema, &self.name, &self.signature)?;
+        Some(named.arguments())
     }
-}
 
-/// A type by the server's word for it.
-fn data_type(name: &str) -> Option<Sql> {
-    Some(match name {
-        "smallint" => sql!("smallint"),
-        "integer" => sql!("integer"),
-        "bigint" => sql!("bigint"),
-        "numeric" => sql!("numeric"),
-        "real" => sql!("real"),
-        "double precision" => sql!("double precision"),
-        "boolean" => sql!("boolean"),
-        "character" => sql!("character"),
-        "character varying" | "varchar" | "text" => sql!("varchar"),
-        "date" => sql!("date"),
-        "time without time zone" => sql!("time"),
-        "time with time zone" => sql!("timetz"),
-        "timestamp without time zone" => sql!("timestamp"),
-        "timestamp with time zone" => sql!("timestamptz"),
-        "super" => sql!("super"),
-        "refcursor" => sql!("refcursor"),
-        _ => return None,
-    })
+    /// Whether its list of rights is seen to give something.
+    pub(super) fn gives(&self, grantee: &Grantee, privilege: Privilege) -> bool {
+        self.acl.as_ref().is_some_and(|acl| acl.of(grantee).has(privilege))
+    }
 }
 
 /// A right that stands in no list of a table's or procedure's own.
@@ -110,6 +92,20 @@ pub struct Narrow {
     /// `user`, `role`, `group` or `public`, and the name.
     pub kind: String,
     pub name: String,
+}
+
+/// Something that others made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// The schema that it is in; none of what is a schema itself.
+    pub schema: Option<String>,
+    words: String,
+}
+
+impl fmt::Display for Other {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
 }
 
 /// What is in the managed database.
@@ -281,7 +277,7 @@ impl Inside {
     }
 
     /// What others put there: everything but what an integration of this prefix and these external schemas makes.
-    pub fn others(&self, spec: &Spec) -> Vec<String> {
+    pub fn others(&self, spec: &Spec) -> Vec<Other> {
         let (system, lock, ours) = (spec.system(), spec.lock(), spec.all_schemas());
         let in_system = [text::LOCK, text::MARKER, text::PROFILE, text::VIEW, text::KEY];
         let in_lock = [text::LOCK, text::DRAWS];
@@ -292,14 +288,14 @@ impl Inside {
             let case_sensitive = self.snapshot.login.case_sensitive;
             let is_external = spec.external_schemas.keys().any(|name| same_name(name, &schema.name, case_sensitive));
             if !is_ours && !is_external && schema.owner > principals::SYSTEM_USER_ID {
-                others.push(format!("schema {}", shown(&schema.name)));
+                others.push(Other { schema: None, words: format!("schema {}", shown(&schema.name)) });
             }
             for relation in &schema.relations {
                 let known = schema.name == system && in_system.contains(&relation.name.as_str())
                     || schema.name == lock && in_lock.contains(&relation.name.as_str());
                 if !known && relation.owner > principals::SYSTEM_USER_ID {
-                    let (schema, name) = (shown(&schema.name), shown(&relation.name));
-                    others.push(format!("{} {schema}.{name}", relation.kind.name()));
+                    let words = format!("{} {}.{}", relation.kind.name(), shown(&schema.name), shown(&relation.name));
+                    others.push(Other { schema: Some(schema.name.clone()), words });
                 }
             }
         }
@@ -309,7 +305,8 @@ impl Inside {
                 routine.is_impersonation(spec) || (routine.has_its_name(spec) && routine.argument_types().is_some());
             if !known && routine.owner > principals::SYSTEM_USER_ID {
                 let kind = if routine.is_procedure { "procedure" } else { "function" };
-                others.push(format!("{kind} {}", shown(&routine.signature)));
+                let words = format!("{kind} {}", shown(&routine.signature));
+                others.push(Other { schema: Some(routine.schema.clone()), words });
             }
         }
         others
@@ -442,7 +439,7 @@ p.prosecdef FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p
             signature: row.text(2)?.to_owned(),
             is_procedure: row.text(3)?.trim_end() == "procedure",
             owner: row.parse(4)?,
-            acl: row.get(5).and_then(|text| Acl::parse(text).ok()).unwrap_or_default(),
+            acl: Acl::parse(row.get(5).unwrap_or_default()).ok(),
             source: row.get(6).unwrap_or_default().to_owned(),
             definer: principals::is_true(row.get(7)),
             search_path: None,

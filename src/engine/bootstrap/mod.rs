@@ -19,6 +19,7 @@ mod nodes;
 mod owned;
 pub mod parts;
 mod prechecks;
+mod provable;
 pub mod removal;
 pub mod scripts;
 pub mod spec;

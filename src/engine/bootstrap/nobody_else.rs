@@ -11,6 +11,7 @@ use crate::engine::catalog::acl::Grantee;
 use crate::engine::error::shown;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, bare, ident, sql};
+use crate::engine::user::holder::Holder;
 
 impl List<'_> {
     /// Nobody has rights on the managed tables but who is given them here.
@@ -67,16 +68,21 @@ impl List<'_> {
         let system = self.spec.system();
         let user = Grantee::User(self.spec.system_user.clone());
         let mut extra: Vec<(Place, &'static str, (Sql, String), Rights)> = Vec::new();
+        let mut unreadable = Vec::new();
         // What was granted on a view that is dropped goes with it.
         let other_columns = self.view_has_other_columns();
         for relation in inside.schema(&system).into_iter().flat_map(|schema| &schema.relations) {
-            let (Some(acl), Some((name, of_system_user))) = (&relation.acl, managed(&relation.name)) else { continue };
+            let Some((name, of_system_user)) = managed(&relation.name) else { continue };
             if name == text::VIEW && other_columns {
                 continue;
             }
+            let Some(acl) = &relation.acl else {
+                unreadable.push(format!("table {}", of_system(self.spec, name)));
+                continue;
+            };
             let owner = self.found.world.principals.name_of(relation.owner);
             let grantees: BTreeSet<_> = acl.0.iter().map(|entry| entry.grantee.clone()).collect();
-            for grantee in grantees {
+            for grantee in grantees.into_iter().filter(|grantee| self.is_somebody(grantee)) {
                 let held = acl.of(&grantee);
                 let allowed = match &grantee {
                     Grantee::Public if name == text::VIEW => Rights::READ,
@@ -91,6 +97,7 @@ impl List<'_> {
                 }
             }
         }
+        unreadable.iter().for_each(|what| self.unreadable(what));
         for held in inside.role_rights.all() {
             for ((_, name), rights) in held.relations.iter().filter(|((schema, _), _)| *schema == system) {
                 let Some((name, of_system_user)) = managed(name) else { continue };
@@ -114,9 +121,12 @@ impl List<'_> {
             let Some(found) = inside.schema(&schema) else { continue };
             let owner = Grantee::User(self.found.world.principals.name_of(found.owner));
             let barred = if schema == lock { create.and(Privilege::Usage.into()) } else { create };
-            let acl = found.acl.clone().unwrap_or_default();
+            let Some(acl) = found.acl.clone() else {
+                self.unreadable(&format!("schema {schema}"));
+                continue;
+            };
             let grantees: BTreeSet<_> = acl.0.iter().map(|entry| entry.grantee.clone()).collect();
-            for grantee in grantees {
+            for grantee in grantees.into_iter().filter(|grantee| self.is_somebody(grantee)).collect::<Vec<_>>() {
                 let held = acl.of(&grantee).common(barred);
                 if held.is_empty() || grantee == owner || (grantee == user && schema != lock) {
                     continue;
@@ -170,6 +180,17 @@ impl List<'_> {
         self.too_much(Place::Inside, format!("{rights} for tables in schema {schema} for {words}"), revoke);
     }
 
+    /// Whether a statement can name him: an entry that only keeps the number of somebody who is gone gives nothing to
+    /// anybody, and no statement takes it away.
+    fn is_somebody(&self, grantee: &Grantee) -> bool {
+        !matches!(Holder::of(grantee, &self.found.world.principals), Holder::Gone(_))
+    }
+
+    /// A list that cannot be read may give anything to anybody: that is not taken for nothing, and nothing here mends it.
+    fn unreadable(&mut self, what: &str) {
+        self.push(Place::Inside, format!("a list of rights on {what} that can be read"), false, Vec::new());
+    }
+
     /// Nobody may call the procedure but its owner, the system user, and the group or role.
     fn nobody_else_acts(&mut self, inside: &Inside) {
         let (Some(actors), Some(routine)) = (&self.spec.impersonation, inside.procedure(self.spec)) else { return };
@@ -179,8 +200,15 @@ impl List<'_> {
         // The group or role of an earlier configuration is taken care of on its own.
         let former = self.how.made.actors.as_ref().map(|former| Grantee::Group(former.name.clone()));
         let may = |grantee: &Grantee| own.contains(grantee) || [&group, &former].contains(&&Some(grantee.clone()));
-        let extra: BTreeSet<_> =
-            routine.acl.0.iter().map(|entry| entry.grantee.clone()).filter(|grantee| !may(grantee)).collect();
+        let Some(acl) = &routine.acl else {
+            return self.unreadable(&format!("procedure {}", self.spec.procedure()));
+        };
+        let extra: BTreeSet<_> = acl
+            .0
+            .iter()
+            .map(|entry| entry.grantee.clone())
+            .filter(|grantee| !may(grantee) && self.is_somebody(grantee))
+            .collect();
         for grantee in extra {
             let (from, words) = named(&grantee);
             let procedure = self.spec.procedure();

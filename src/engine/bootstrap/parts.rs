@@ -417,9 +417,8 @@ impl List<'_> {
         if let Some(actors) = &self.spec.impersonation {
             let routine = self.inside.as_ref().and_then(|inside| inside.procedure(self.spec));
             let done = match actors.kind {
-                ActorKind::Group => routine.is_some_and(|routine| {
-                    routine.acl.of(&Grantee::Group(actors.name.clone())).has(Privilege::Execute)
-                }),
+                ActorKind::Group => routine
+                    .is_some_and(|routine| routine.gives(&Grantee::Group(actors.name.clone()), Privilege::Execute)),
                 // What roles hold on procedures is in no view that every login can read.
                 ActorKind::Role => {
                     routine.is_some() && self.how.made.actors.as_ref() == Some(actors) && self.has_actors(actors)

@@ -107,7 +107,7 @@ impl Seat<'_> {
         if self.made().is_some() {
             return passed_with(name, serde_json::json!([]));
         }
-        let mut others = inside.others(self.spec);
+        let mut others: Vec<String> = inside.others(self.spec).iter().map(ToString::to_string).collect();
         others.extend(foreign);
         if inside.marker == Seen::Foreign {
             others.push(format!("schema {} without this provider's marker", self.spec.system()));

@@ -3,27 +3,24 @@
 use tokio_util::sync::CancellationToken;
 
 use super::conflict::{busy, needs_privileges, theirs};
-use super::few;
 use super::found::{Found, Inside};
-use super::life::system_rights;
 use super::look;
 use super::made::{Keepsake, Made, Owners};
 use super::marker::{self, Marker, Seen, Status};
 use super::owned::KINDS;
 use super::parts::{database_in_words, drop_relation, user_in_words};
+use super::provable::{dropping, is_managed, look_before, skipped};
 use super::spec::{ActorKind, Spec};
 use super::text::{self, of_lock, of_system};
 use super::work::{Act, Lock, Turn, alone, claim_lost, transaction};
 use crate::engine::catalog::acl::Grantee;
-use crate::engine::catalog::snapshot::Login;
 use crate::engine::datastore::owners::Warning;
 use crate::engine::error::Error;
 use crate::engine::rights::Privilege;
 use crate::engine::run::Retry;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, bare, ident, literal, sql};
-use crate::engine::user::dropping::{self, Dropping};
-use crate::engine::user::inventory::Inventory;
+use crate::engine::user::dropping::drop_held;
 
 /// What is to be removed.
 #[derive(Clone, Debug)]
@@ -109,7 +106,8 @@ async fn once(
     let kept_owner = removal.keepsake.owner;
     let mut found = look(warehouse, spec, kept_owner, cancel).await?;
     let (mut made, mut marker) = ours(&found, removal, remover)?;
-    look_before(warehouse, removal, &made, &found, cancel).await?;
+    look_before(warehouse, removal, &made, &found, false, cancel).await?;
+    let is_destroy = matches!(remover, Remover::Destroy);
     let (run, lock) = match remover {
         Remover::Run(run, lock) => ((*run).to_owned(), lock.take()),
         Remover::Destroy => {
@@ -131,11 +129,14 @@ async fn once(
             };
             if lock.is_some() {
                 (made, marker) = ours(&found, removal, remover)?;
-                look_before(warehouse, removal, &made, &found, cancel).await?;
             }
             (super::life::random(), lock)
         }
     };
+    // Nobody else is at it now. An undo takes away what it can.
+    if is_destroy {
+        look_before(warehouse, removal, &made, &found, true, cancel).await?;
+    }
     let Some(marker) = marker else { return take_apart(warehouse, removal, &made, &found, lock, cancel).await };
     let claim = marker::claim(spec, Status::Deleting, &run, marker.generation);
     let acts = [Act::Claim(claim)];
@@ -247,104 +248,10 @@ fn confirm(made: &mut Made, inside: &Inside, found: &Found, spec: &Spec) {
     made.actors = made.actors.take().filter(|actors| match actors.kind {
         ActorKind::Group => inside
             .procedure(spec)
-            .is_some_and(|routine| routine.acl.of(&Grantee::Group(actors.name.clone())).has(Privilege::Execute)),
+            .is_some_and(|routine| routine.gives(&Grantee::Group(actors.name.clone()), Privilege::Execute)),
         // What roles hold on procedures is in no view: only the name that goes without saying.
         ActorKind::Role => actors.name == format!("{}_impersonator_role", spec.prefix),
     });
-}
-
-/// Everything that could refuse is asked before anything is changed anywhere.
-async fn look_before(
-    warehouse: &Warehouse,
-    removal: &Removal,
-    made: &Made,
-    found: &Found,
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let spec = &removal.spec;
-    if let Some(inside) = &found.inside {
-        refuse_others(inside, spec, made, removal.force)?;
-    }
-    let user = found.world.principals.user(&spec.system_user).filter(|_| made.user);
-    let Some(id) = user.map(|user| user.id) else { return Ok(()) };
-    may_drop_users(warehouse, found, cancel).await?;
-    let skipped = skipped(spec, made);
-    let dropping = dropping(removal, &skipped);
-    dropping::may_drop(warehouse, dropping, id, |inventory| spare(inventory, spec, made), cancel).await
-}
-
-/// What is in a database that is dropped goes with it.
-fn skipped(spec: &Spec, made: &Made) -> Vec<String> {
-    if made.database { vec![spec.database.clone()] } else { Vec::new() }
-}
-
-fn dropping<'a>(removal: &'a Removal, skip_databases: &'a [String]) -> Dropping<'a> {
-    Dropping {
-        name: &removal.spec.system_user,
-        force: removal.force,
-        skip_databases,
-        held: Some(&removal.spec.database),
-    }
-}
-
-/// Takes out of what the system user has what is taken away before he is dropped.
-fn spare(inventory: &mut Inventory, spec: &Spec, made: &Made) {
-    // Databases are listed in all of them.
-    inventory.owns.retain(|owned| owned.kind != "database" || owned.name != spec.database);
-    inventory.holds.retain(|hold| hold.kind != "database" || hold.name != spec.database);
-    if inventory.database != spec.database {
-        return;
-    }
-    let schemas = spec.all_schemas();
-    let managed = |schema: &String| schemas.contains(schema);
-    let gone = |name: &String| managed(name) || made.external_schemas.contains_key(name);
-    inventory.owns.retain(|owned| !(managed(&owned.schema) || owned.kind == "schema" && managed(&owned.name)));
-    inventory.holds.retain(|hold| !(managed(&hold.schema) || hold.kind == "schema" && gone(&hold.name)));
-    inventory.defaults_by.retain(|row| !managed(&row.schema));
-    inventory.defaults_to.retain(|row| !managed(&row.schema));
-    inventory.columns.retain(|(schema, ..)| !managed(schema));
-    inventory.scoped.retain(|(schema, _)| !managed(schema));
-}
-
-/// A login that could not drop the system user in the end must not begin.
-async fn may_drop_users(warehouse: &Warehouse, found: &Found, cancel: &CancellationToken) -> Result<(), Error> {
-    let facts = warehouse.facts(cancel).await?;
-    if facts.superuser {
-        return Ok(());
-    }
-    let login = Login { name: facts.user.clone(), superuser: facts.superuser, case_sensitive: facts.case_sensitive };
-    let rights = system_rights(warehouse, cancel).await?;
-    if found.world.roles.may(&login, &rights, "DROP USER") {
-        return Ok(());
-    }
-    let user = ident(&facts.user);
-    Err(Error::refused(
-        "The login may not drop users",
-        format!(
-            "User {user} lacks the system permission DROP USER. Nothing was changed. A superuser must run: CREATE ROLE installers; GRANT DROP USER TO ROLE installers; GRANT ROLE installers TO {user};"
-        ),
-    ))
-}
-
-/// Refuses to drop what others put there.
-fn refuse_others(inside: &Inside, spec: &Spec, made: &Made, force: bool) -> Result<(), Error> {
-    let mut others = inside.others(spec);
-    if !made.database {
-        // Only the managed schemas are dropped.
-        let ours: Vec<String> = spec.all_schemas().iter().map(|schema| format!(" {schema}.")).collect();
-        others.retain(|what| ours.iter().any(|schema| what.contains(schema.as_str())));
-    }
-    if others.is_empty() || force {
-        return Ok(());
-    }
-    let place = if made.database { format!("Database {}", spec.database) } else { "A managed schema".to_owned() };
-    Err(Error::refused(
-        "Others put something there",
-        format!(
-            "{place} holds what this integration did not make: {}. Nothing was dropped. Move it elsewhere, or set force_destroy = true to drop it too: apply that first, without any change that replaces the integration.",
-            few(&others)
-        ),
-    ))
 }
 
 async fn take_apart(
@@ -358,8 +265,7 @@ async fn take_apart(
     let spec = &removal.spec;
     let mut warnings = Vec::new();
     // The marker goes last: without it, what has the names of managed objects is somebody else's.
-    let managed = |inside: &&Inside| removal.force || made.database || inside.marker.here().is_some();
-    if let Some(inside) = found.inside.as_ref().filter(managed) {
+    if let Some(inside) = found.inside.as_ref().filter(|inside| is_managed(removal, made, inside)) {
         let statements = statements(removal, made, found, inside, warehouse, cancel).await?;
         let acts: Vec<Act> = statements.into_iter().map(Act::Run).collect();
         if !acts.is_empty() {
@@ -374,7 +280,7 @@ async fn take_apart(
     warehouse.catalog().forget(&spec.database);
     if made.user {
         let skipped = skipped(spec, made);
-        let dropped = dropping::drop_held(warehouse, dropping(removal, &skipped), cancel).await?;
+        let dropped = drop_held(warehouse, dropping(removal, &skipped), cancel).await?;
         // What is not looked into there is dropped.
         warnings.extend(dropped.warnings.into_iter().filter(|_| !made.database));
     }
@@ -431,7 +337,7 @@ fn drop_schema(name: &str, cascade: bool) -> Sql {
 }
 
 /// What is dropped and revoked in the managed database, but for the marker.
-async fn statements(
+pub(super) async fn statements(
     removal: &Removal,
     made: &Made,
     found: &Found,
@@ -476,7 +382,7 @@ async fn statements(
 }
 
 /// What the system user has of the database itself.
-async fn ownership(
+pub(super) async fn ownership(
     spec: &Spec,
     made: &Made,
     found: &Found,
@@ -512,9 +418,10 @@ async fn drop_database(warehouse: &Warehouse, spec: &Spec, cancel: &Cancellation
     let home = super::home(warehouse, spec, cancel).await?.1;
     let superuser = warehouse.facts(cancel).await?.superuser;
     let name = bare(&spec.database);
-    // AWS, DROP DATABASE: FORCE ends the sessions itself. Older releases do not know the word.
+    // AWS, DROP DATABASE: FORCE ends the sessions itself. Older releases do not know the word, and whether somebody else
+    // than a superuser may use it is nowhere said.
     let (plain, forced) = (sql!("DROP DATABASE {}", name), sql!("DROP DATABASE {} FORCE", name));
-    let mut may_force = superuser;
+    let mut may_force = true;
     let _turn = warehouse.dropping_turn(cancel).await?;
     for attempt in 1.. {
         warehouse.close_idle(&spec.database);
@@ -525,7 +432,7 @@ async fn drop_database(warehouse: &Warehouse, spec: &Spec, cancel: &Cancellation
         match alone(warehouse, &home, if forces { &forced } else { &plain }, cancel).await {
             // It was dropped, and the answer was lost.
             Err(error) if error.sqlstate() == Some("3D000") => return Ok(()),
-            Err(error) if forces && matches!(error.sqlstate(), Some("42601" | "0A000")) => may_force = false,
+            Err(error) if forces && matches!(error.sqlstate(), Some("42601" | "0A000" | "42501")) => may_force = false,
             // Sessions take a moment to end.
             Err(error) if error.sqlstate() == Some("55006") && attempt < DROPS => {
                 tracing::debug!(attempt, %error, "somebody is still in the database");

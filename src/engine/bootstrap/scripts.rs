@@ -325,7 +325,7 @@ fn as_made(spec: &Spec) -> Found {
             signature: spec.procedure().to_string(),
             is_procedure: true,
             owner: SYSTEM,
-            acl: Acl(if actors.kind == ActorKind::Group { vec![group] } else { vec![] }),
+            acl: Some(Acl(if actors.kind == ActorKind::Group { vec![group] } else { vec![] })),
             source: text::procedure_body(spec).to_string(),
             definer: true,
             search_path: Some(Some(text::SEARCH_PATH.to_owned())),
@@ -381,5 +381,67 @@ fn as_made(spec: &Spec) -> Found {
                 .map(|(_, query)| format!("{query} {}", text::profile_columns(spec).join(", "))),
             ..inside_of(schemas)
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::bootstrap::spec::{Impersonation, Kind};
+
+    fn spec() -> Spec {
+        Spec {
+            kind: Kind::Redshift,
+            database: "governed".into(),
+            initial_database: None,
+            create_database: true,
+            prefix: "p".into(),
+            system_user: "p_system_user".into(),
+            impersonation: Some(Impersonation { name: "actors".into(), kind: ActorKind::Group }),
+            marker_owner: None,
+            external_schemas: Default::default(),
+            key_version: None,
+            allowed_readers: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_is_missing_and_a_number_of_somebody_who_is_gone_is_nobody() {
+        let spec = spec();
+        let missing = |change: &dyn Fn(&mut Inside)| {
+            let mut found = as_made(&spec);
+            change(found.inside.as_mut().expect("it is there"));
+            super::super::missing(&parts(&spec, &found, &How::default()))
+        };
+        let as_it_is = missing(&|_| {});
+        let more = |change: &dyn Fn(&mut Inside)| -> Vec<String> {
+            missing(change).into_iter().filter(|what| !as_it_is.contains(what)).collect()
+        };
+        let profile = |inside: &mut Inside, acl: Option<Acl>| {
+            let schema = inside.snapshot.schemas.iter_mut().find(|schema| schema.name == "p_system").expect("a schema");
+            let profile = schema.relations.iter_mut().find(|relation| relation.name == "profile").expect("a table");
+            profile.acl = acl;
+        };
+        let list = |text: &str| Some(Acl::parse(text).expect("a list"));
+        assert_eq!(
+            more(&|inside| profile(inside, None)),
+            ["a list of rights on table p_system.profile that can be read"]
+        );
+        assert_eq!(more(&|inside| profile(inside, list("155=r/p_system_user"))), [] as [&str; 0]);
+        assert_eq!(
+            more(&|inside| profile(inside, list("=r/p_system_user"))),
+            ["no SELECT on p_system.profile for PUBLIC"]
+        );
+        assert_eq!(
+            more(&|inside| inside.routines[0].acl = None),
+            [
+                "EXECUTE on procedure p_procedures.impersonate_user(varchar) for group actors",
+                "a list of rights on procedure p_procedures.impersonate_user(varchar) that can be read",
+            ]
+        );
+        assert_eq!(
+            more(&|inside| inside.snapshot.schemas[1].acl = None).last().map(String::as_str),
+            Some("a list of rights on schema p_functions that can be read")
+        );
     }
 }

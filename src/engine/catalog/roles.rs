@@ -333,6 +333,7 @@ mod tests {
             ]),
             &rows(&[
                 &["s", "USAGE", "tfds_1", "f", "SCHEMA"],
+                // Another role: blanks at the end of a name count.
                 &["s", "CREATE", "tfds_1 ", "f", "SCHEMA"],
                 &["s", "SELECT", "tfds_1", "f", "TABLES"],
                 &["s", "EXECUTE", "tfds_1", "f", "FUNCTIONS"],

@@ -254,11 +254,11 @@ fn described(rows: &[Row]) -> Result<HashMap<String, Vec<Column>>, Error> {
     let mut numbered: HashMap<String, BTreeMap<i64, Column>> = HashMap::new();
     for row in rows {
         let column = Column {
-            name: row.text(2)?.trim_end().to_owned(),
+            name: row.text(2)?.to_owned(),
             data_type: data_type(row),
             nullable: !row.get(7).is_some_and(|text| text.trim().eq_ignore_ascii_case("no")),
         };
-        numbered.entry(row.text(0)?.trim_end().to_owned()).or_default().insert(row.parse(1)?, column);
+        numbered.entry(row.text(0)?.to_owned()).or_default().insert(row.parse(1)?, column);
     }
     Ok(numbered.into_iter().map(|(name, columns)| (name, columns.into_values().collect())).collect())
 }

@@ -37,7 +37,7 @@ impl Error {
                     .into(),
             ),
             Self::TimedOut { .. } => Some(
-                "The network may swallow large packets (path MTU), or the warehouse is overloaded. See STV_INFLIGHT there, or raise statement_timeout."
+                "The network may swallow large packets (path MTU), or the warehouse is overloaded. See STV_INFLIGHT there (on serverless and Multi-AZ warehouses SYS_QUERY_HISTORY), or raise statement_timeout."
                     .into(),
             ),
             Self::Aws(error) => error.advice(),
@@ -62,9 +62,9 @@ fn server(error: &ServerError, hints: &Hints) -> Option<String> {
         "42501" => return Some(permission(error, hints)),
         "42P04" | "42P06" | "42710" => "Choose another name, or import what is there.".into(),
         "2BP01" => "Something of others, most often a view, depends on it: the detail names it. Drop that first. Where there is force_destroy, it drops such things too.".into(),
-        "55006" => "Someone is connected to it, or it still owns or holds something. Sessions are listed in STV_SESSIONS.".into(),
+        "55006" => "Someone is connected to it, or it still owns or holds something. Sessions are listed in STV_SESSIONS, on serverless and Multi-AZ warehouses in SYS_SESSION_HISTORY.".into(),
         "25001" => "This is a defect of this program, please report it with the statement.".into(),
-        "53300" => "Lower max_sessions, or close other sessions (STV_SESSIONS lists them). Regular users are refused before superusers are.".into(),
+        "53300" => "Lower max_sessions, or close other sessions (STV_SESSIONS lists them, on serverless and Multi-AZ warehouses SYS_SESSION_HISTORY). Regular users are refused before superusers are.".into(),
         "57014" if error.says("resize") => "The warehouse is being resized and takes no changes. Run it again when the resize is done.".into(),
         "57014" => "It ran longer than statement_timeout allows, an administrator cancelled it, or a queue rule did. Something may hold a lock: see SVV_TRANSACTIONS; or raise statement_timeout.".into(),
         "57P01" | "57P02" | "57P03" => "It is restarting, being resized, paused, or in maintenance. Run it again when its status is Available.".into(),

@@ -1,10 +1,12 @@
 //! What keeps a user from being dropped, in words.
 
-use crate::engine::catalog::acl;
 use crate::engine::error::{Error, shown};
+use crate::engine::rights::Privilege;
 use crate::engine::sql::ident;
-use crate::engine::user::handover::{on_datashare, revoke_on_database, to_hand_over};
-use crate::engine::user::inventory::{Hold, Inventory, Objects, OnDatabase, Outside, Owned};
+use crate::engine::user::chain::Given;
+use crate::engine::user::handover::{on_datashare, revoke_assumerole, revoke_on_database, to_hand_over};
+use crate::engine::user::holder::Holder;
+use crate::engine::user::inventory::{Inventory, Objects, OnDatabase, OnObject, Outside, Owned};
 use crate::engine::user::table;
 
 /// At most this many blockers are listed.
@@ -16,11 +18,7 @@ pub(super) fn check(name: &str, databases: &[Inventory], outside: &Outside, forc
     if lines.is_empty() {
         return Ok(());
     }
-    let more = lines.len().saturating_sub(BLOCKERS);
-    let mut detail = lines.iter().take(BLOCKERS).map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n");
-    if more > 0 {
-        detail.push_str(&format!("\n- and {more} more"));
-    }
+    let mut detail = listed(&lines);
     detail.push_str(if force {
         "\nNothing was changed. These cannot be handed over or revoked here: remove them by hand. (Views, and routines \
          that run with their owner's rights, would go on with the login's: whoever may use them would gain those. Drop \
@@ -32,6 +30,16 @@ pub(super) fn check(name: &str, databases: &[Inventory], outside: &Outside, forc
     Err(Error::refused(format!("User {} still owns or holds something", ident(name)), detail))
 }
 
+/// The lines that are shown, one below the other.
+pub(super) fn listed(lines: &[String]) -> String {
+    let more = lines.len().saturating_sub(BLOCKERS);
+    let mut text = lines.iter().take(BLOCKERS).map(|line| format!("- {line}")).collect::<Vec<_>>().join("\n");
+    if more > 0 {
+        text.push_str(&format!("\n- and {more} more"));
+    }
+    text
+}
+
 /// One line for each thing that blocks.
 pub(super) fn blockers(databases: &[Inventory], outside: &Outside, name: &str, force: bool) -> Vec<String> {
     let mut lines = Vec::new();
@@ -40,55 +48,79 @@ pub(super) fn blockers(databases: &[Inventory], outside: &Outside, name: &str, f
         for owned in inventory.owns.iter().filter(|owned| !force || to_hand_over(owned).is_none()) {
             lines.push(format!("{place}: owns {}", owned_in_words(owned)));
         }
+        let columns =
+            inventory.columns.iter().filter(|right| !force || Privilege::from_name(&right.privilege).is_none());
+        for right in columns {
+            let on = table(&right.schema, &right.relation);
+            lines.push(format!(
+                "{place}: holds {} on column {} of {on}",
+                shown(&right.privilege),
+                shown(&right.column)
+            ));
+        }
+        for right in inventory.scoped.iter().filter(|right| !force || !right.is_known()) {
+            lines.push(format!("{place}: holds {}", shown(&right.words())));
+        }
+        lines.extend(inventory.by_hand.iter().map(|words| format!("{place}: {}", shown(words))));
         if force {
             continue;
         }
-        lines.extend(inventory.holds.iter().map(|hold| format!("{place}: {}", hold_in_words(hold, name))));
+        for object in &inventory.objects {
+            lines.extend(object.of(name).map(|one| format!("{place}: {}", given_in_words(object, one, name))));
+        }
         for row in inventory.defaults_by.iter().filter(|row| !row.to.is_empty()) {
-            let to = row.to.iter().map(grantee_in_words).collect::<Vec<_>>().join(", ");
-            lines.push(format!(
-                "{place}: has set default privileges on {}{} for {to}",
-                objects(row.objects),
-                in_schema(&row.schema)
-            ));
+            let to = row.to.iter().map(Holder::words).collect::<Vec<_>>().join(", ");
+            let (objects, schema) = (objects(row.objects), in_schema(&row.schema));
+            lines.push(format!("{place}: has set default privileges on {objects}{schema} for {to}"));
         }
         for row in &inventory.defaults_to {
-            lines.push(format!(
-                "{place}: is given {} by default on {}{} of {}",
-                row.rights,
-                objects(row.objects),
-                in_schema(&row.schema),
-                shown(&row.owner)
-            ));
-        }
-        for (schema, relation, column, privilege) in &inventory.columns {
-            lines.push(format!(
-                "{place}: holds {privilege} on column {} of {}",
-                shown(column),
-                table(schema, relation)
-            ));
-        }
-        for (schema, rights) in &inventory.scoped {
-            lines.push(format!("{place}: holds {rights} for tables in schema {}", ident(schema)));
+            let owner = match &row.owner {
+                Holder::User(owner) => shown(owner).into_owned(),
+                other => other.words(),
+            };
+            let (objects, schema) = (objects(row.objects), in_schema(&row.schema));
+            lines.push(format!("{place}: is given {} by default on {objects}{schema} of {owner}", row.rights));
         }
     }
     if !force {
-        lines.extend(
-            outside.iam.iter().map(|(arn, command)| format!("holds ASSUMEROLE on {} for {command}", shown(arn))),
-        );
+        lines.extend(outside.owned_roles.iter().map(|role| format!("owns role {}", ident(role))));
     }
+    lines.extend(outside.owned_shares.iter().map(|share| format!("owns datashare {}", ident(share))));
+    let assumed = outside.iam.iter().filter(|right| !force || revoke_assumerole(right, name).is_none());
+    lines.extend(assumed.map(|(arn, command)| format!("holds ASSUMEROLE on {} for {}", shown(arn), shown(command))));
     let on_databases = outside.databases.iter().filter(|right| !force || revoke_on_database(right, name).is_none());
     lines.extend(on_databases.map(right_in_words));
     let on_shares = outside.datashares.iter().filter(|(_, privilege)| !force || on_datashare(privilege).is_none());
-    lines.extend(on_shares.map(|(share, privilege)| format!("holds {privilege} on datashare {}", ident(share))));
-    lines.extend(outside.policies.iter().map(|policy| format!("has {} attached", shown(policy))));
+    let on_share =
+        |(share, privilege): &(String, String)| format!("holds {} on datashare {}", shown(privilege), ident(share));
+    lines.extend(on_shares.map(on_share));
+    lines.extend(outside.by_hand.iter().map(|words| shown(words).into_owned()));
+    lines
+}
+
+/// What no statement can take away, since it names somebody who is gone. It may not keep the user from being dropped: the
+/// warehouse says that when it is tried.
+pub(super) fn stuck(databases: &[Inventory], name: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for inventory in databases {
+        let place = format!("database {}", ident(&inventory.database));
+        for object in &inventory.objects {
+            let stuck = object.of(name).filter(|one| object.is_stuck(one));
+            lines.extend(stuck.map(|one| format!("{place}: {}", given_in_words(object, one, name))));
+        }
+        let gone = inventory.defaults_to.iter().filter(|row| matches!(row.owner, Holder::Gone(_)));
+        lines.extend(gone.map(|row| {
+            let (objects, schema) = (objects(row.objects), in_schema(&row.schema));
+            format!("{place}: is given {} by default on {objects}{schema} of {}", row.rights, row.owner.words())
+        }));
+    }
     lines
 }
 
 fn right_in_words(right: &OnDatabase) -> String {
-    let OnDatabase { database, privilege, scope, .. } = right;
-    let scope = if scope.is_empty() { String::new() } else { format!(" ({})", scope.to_ascii_lowercase()) };
-    format!("holds {privilege} on database {}{scope}", ident(database))
+    let OnDatabase { database, privilege, scope } = right;
+    let scope = if scope.is_empty() { String::new() } else { format!(" ({})", shown(&scope.to_ascii_lowercase())) };
+    format!("holds {} on database {}{scope}", shown(privilege), ident(database))
 }
 
 fn owned_in_words(owned: &Owned) -> String {
@@ -103,28 +135,24 @@ fn owned_in_words(owned: &Owned) -> String {
     }
 }
 
-fn hold_in_words(hold: &Hold, name: &str) -> String {
-    let on = match hold.kind.as_str() {
-        "relation" => format!("table {}", table(&hold.schema, &hold.name)),
-        "function" | "procedure" => format!("{} {} in schema {}", hold.kind, shown(&hold.name), ident(&hold.schema)),
-        kind => format!("{kind} {}", ident(&hold.name)),
+fn given_in_words(object: &OnObject, one: &Given, name: &str) -> String {
+    let on = match object.kind.as_str() {
+        "relation" => format!("table {}", table(&object.schema, &object.name)),
+        "function" | "procedure" => {
+            format!("{} {} in schema {}", object.kind, shown(&object.name), ident(&object.schema))
+        }
+        kind => format!("{kind} {}", ident(&object.name)),
     };
     // What is left of GRANT ALL when all that have names were revoked.
-    let rights = if hold.rights.is_empty() { "rights without a name".to_owned() } else { hold.rights.to_string() };
-    if hold.is_to(name) {
-        let grantor = shown(hold.grantor.as_deref().unwrap_or("unknown"));
-        format!("holds {rights} on {on} (granted by {grantor})")
-    } else {
-        format!("has granted {rights} on {on} to {}", grantee_in_words(&hold.to))
+    let rights = if one.rights.is_empty() { "rights without a name".to_owned() } else { one.rights.to_string() };
+    if one.by == name {
+        return format!("has granted {rights} on {on} to {}", one.to.words());
     }
-}
-
-fn grantee_in_words(grantee: &acl::Grantee) -> String {
-    match grantee {
-        acl::Grantee::Public => "PUBLIC".to_owned(),
-        acl::Grantee::User(name) => format!("user {}", shown(name)),
-        acl::Grantee::Group(name) => format!("group {}", shown(name)),
-    }
+    let giver = match object.gone.contains(&one.by) {
+        true => Holder::Gone(one.by.clone()).words(),
+        false => shown(&one.by).into_owned(),
+    };
+    format!("holds {rights} on {on} (granted by {giver})")
 }
 
 fn objects(objects: Objects) -> String {
@@ -139,8 +167,9 @@ fn in_schema(schema: &str) -> String {
 mod tests {
     use super::*;
     use crate::engine::rights::Rights;
-    use crate::engine::user::inventory::{DefaultBy, DefaultTo};
+    use crate::engine::user::inventory::{DefaultBy, DefaultTo, OnColumn};
     use crate::engine::user::routine::Routine;
+    use crate::engine::user::scoped::Scoped;
 
     fn inventory() -> Inventory {
         let owned = |kind: &str, schema: &str, name: &str| Owned {
@@ -149,38 +178,50 @@ mod tests {
             name: name.into(),
             routine: Routine::parse(schema, "p", name),
         };
-        let hold = |kind: &str, to: &str, grantor: &str| Hold {
+        let user = |name: &str| Holder::User(name.into());
+        let given = |by: &str, to: Holder| Given { by: by.into(), to, rights: Rights::READ, options: Rights::NONE };
+        let object = |kind: &str, given: Vec<Given>| OnObject {
             kind: kind.into(),
             schema: "s".into(),
             name: "t".into(),
-            to: acl::Grantee::User(to.into()),
-            rights: Rights::READ,
-            grantor: Some(grantor.into()),
+            routine: None,
+            owner: "o".into(),
+            given,
+            gone: vec!["157".into()],
+        };
+        let gone = Holder::Gone("155".into());
+        let default_to =
+            |owner: Holder| DefaultTo { objects: Objects::Tables, schema: String::new(), owner, rights: Rights::READ };
+        let column = |privilege: &str| OnColumn {
+            schema: "s".into(),
+            relation: "t".into(),
+            column: "c".into(),
+            privilege: privilege.into(),
+        };
+        let scoped = |scope: &str, schema: Option<&str>| Scoped {
+            scope: scope.into(),
+            schema: schema.map(str::to_owned),
+            privilege: "USAGE".into(),
         };
         Inventory {
             database: "dev".into(),
             owns: vec![owned("table", "s", "own"), owned("procedure", "s", "p(integer)"), owned("library", "", "lib")],
-            holds: vec![
-                hold("relation", "bob", "hr"),
-                hold("relation", "eve", "bob"),
-                hold("language", "bob", "rdsdb"),
+            objects: vec![
+                object("relation", vec![given("hr", user("bob")), given("bob", user("eve")), given("bob", gone)]),
+                object("language", vec![given("157", user("bob")), given("o", user("eve"))]),
             ],
             defaults_by: vec![
                 DefaultBy {
                     objects: Objects::Tables,
                     schema: "s".into(),
-                    to: vec![acl::Grantee::Group("g".into()), acl::Grantee::Public],
+                    to: vec![Holder::Group("g".into()), Holder::Public, Holder::Role("r".into())],
                 },
                 DefaultBy { objects: Objects::Functions, schema: String::new(), to: vec![] },
             ],
-            defaults_to: vec![DefaultTo {
-                objects: Objects::Tables,
-                schema: String::new(),
-                owner: "o".into(),
-                rights: Rights::READ,
-            }],
-            columns: vec![("s".into(), "t".into(), "c".into(), "SELECT".into())],
-            scoped: vec![("s".into(), Rights::READ)],
+            defaults_to: vec![default_to(user("o")), default_to(Holder::Gone("9".into()))],
+            columns: vec![column("SELECT"), column("FLY")],
+            scoped: vec![scoped("FUNCTIONS", Some("s")), scoped("LANGUAGES", None), scoped("WIDGETS", None)],
+            by_hand: vec!["has masking policy \"m\" on \"s\".\"t\" attached".into()],
         }
     }
 
@@ -189,15 +230,17 @@ mod tests {
             database: "shared".into(),
             privilege: privilege.into(),
             scope: scope.into(),
-            is_local: false,
         };
         Outside {
-            iam: vec![("arn:aws:iam::1:role/x".into(), "COPY".into())],
+            local: Vec::new(),
+            iam: vec![("arn:aws:iam::1:role/x".into(), "COPY".into()), ("arn:aws:iam::1:role/x".into(), "FLY".into())],
             databases: vec![right("USAGE", "DATABASE"), right("OWN", "TABLES")],
             datashares: vec![("share".into(), "ALTER".into()), ("share".into(), "OWN".into())],
-            policies: vec!["masking policy \"m\" on \"s\".\"t\"".into()],
+            owned_shares: vec!["pool".into()],
+            owned_roles: vec!["his".into()],
             roles: vec!["r".into()],
             groups: vec!["g".into()],
+            by_hand: vec!["has the system permission FLY".into()],
         }
     }
 
@@ -209,19 +252,28 @@ mod tests {
                 "database \"dev\": owns table \"s\".\"own\"",
                 "database \"dev\": owns procedure p(integer) in schema \"s\"",
                 "database \"dev\": owns library \"lib\"",
+                "database \"dev\": holds SELECT on column c of \"s\".\"t\"",
+                "database \"dev\": holds FLY on column c of \"s\".\"t\"",
+                "database \"dev\": holds USAGE for functions in schema \"s\"",
+                "database \"dev\": holds USAGE for languages in the database",
+                "database \"dev\": holds USAGE for widgets in the database",
+                "database \"dev\": has masking policy \"m\" on \"s\".\"t\" attached",
                 "database \"dev\": holds SELECT on table \"s\".\"t\" (granted by hr)",
                 "database \"dev\": has granted SELECT on table \"s\".\"t\" to user eve",
-                "database \"dev\": holds SELECT on language \"t\" (granted by rdsdb)",
-                "database \"dev\": has set default privileges on tables in schema \"s\" for group g, PUBLIC",
+                "database \"dev\": has granted SELECT on table \"s\".\"t\" to a user who no longer exists (155)",
+                "database \"dev\": holds SELECT on language \"t\" (granted by a user who no longer exists (157))",
+                "database \"dev\": has set default privileges on tables in schema \"s\" for group g, PUBLIC, role r",
                 "database \"dev\": is given SELECT by default on tables of o",
-                "database \"dev\": holds SELECT on column c of \"s\".\"t\"",
-                "database \"dev\": holds SELECT for tables in schema \"s\"",
+                "database \"dev\": is given SELECT by default on tables of a user who no longer exists (9)",
+                "owns role \"his\"",
+                "owns datashare \"pool\"",
                 "holds ASSUMEROLE on arn:aws:iam::1:role/x for COPY",
+                "holds ASSUMEROLE on arn:aws:iam::1:role/x for FLY",
                 "holds USAGE on database \"shared\" (database)",
                 "holds OWN on database \"shared\" (tables)",
                 "holds ALTER on datashare \"share\"",
                 "holds OWN on datashare \"share\"",
-                "has masking policy \"m\" on \"s\".\"t\" attached",
+                "has the system permission FLY",
             ]
         );
         let members = Outside { roles: vec!["r".into()], groups: vec!["g".into()], ..Outside::default() };
@@ -235,9 +287,22 @@ mod tests {
             left,
             [
                 "database \"dev\": owns library \"lib\"",
+                "database \"dev\": holds FLY on column c of \"s\".\"t\"",
+                "database \"dev\": holds USAGE for widgets in the database",
+                "database \"dev\": has masking policy \"m\" on \"s\".\"t\" attached",
+                "owns datashare \"pool\"",
+                "holds ASSUMEROLE on arn:aws:iam::1:role/x for FLY",
                 "holds OWN on database \"shared\" (tables)",
                 "holds OWN on datashare \"share\"",
-                "has masking policy \"m\" on \"s\".\"t\" attached"
+                "has the system permission FLY",
+            ]
+        );
+        assert_eq!(
+            stuck(&[inventory()], "bob"),
+            [
+                "database \"dev\": has granted SELECT on table \"s\".\"t\" to a user who no longer exists (155)",
+                "database \"dev\": holds SELECT on language \"t\" (granted by a user who no longer exists (157))",
+                "database \"dev\": is given SELECT by default on tables of a user who no longer exists (9)",
             ]
         );
     }

@@ -4,60 +4,56 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::engine::catalog::At;
-use crate::engine::catalog::acl;
+use crate::engine::catalog::acl::{Acl, Grantee};
 use crate::engine::error::Error;
-use crate::engine::rights::Privilege;
+use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, ident, literal, sql};
 use crate::engine::step::Step;
-use crate::engine::user::inventory::{DefaultBy, Hold, Inventory, Objects, OnDatabase, Outside, Owned};
-use crate::engine::user::table;
+use crate::engine::user::chain::{Taking, takings};
+use crate::engine::user::holder::Holder;
+use crate::engine::user::inventory::{DefaultBy, Inventory, Objects, OnColumn, OnDatabase, OnObject, Outside, Owned};
+use crate::engine::user::{scoped, table};
 
-/// Who owns what in a database: a REVOKE by a superuser acts as the owner, and leaves what others granted.
+/// The schemas of a database: who owns them and who may do what with them, and which are external.
 #[derive(Clone, Debug, Default)]
-pub struct Owners {
-    /// By schema and relation; the schema itself has an empty relation.
-    owners: BTreeMap<(String, String), String>,
-    /// The schemas that are external: there is only USAGE on them, which cannot be revoked in a transaction.
-    external: BTreeSet<String>,
+pub struct Schemas {
+    /// By name: the owner, and the list; none where it could not be read.
+    pub all: BTreeMap<String, (String, Option<Acl>)>,
+    /// There is only USAGE on them, which cannot be revoked in a transaction.
+    pub external: BTreeSet<String>,
 }
 
-impl Owners {
+impl Schemas {
     /// From the catalogue.
-    pub async fn load(at: At<'_>) -> Result<Owners, Error> {
+    pub async fn load(at: At<'_>) -> Result<Schemas, Error> {
         let snapshot = at.warehouse.catalog().snapshot(at, None).await?;
         let principals = at.warehouse.catalog().principals(at).await?;
-        let mut owners = BTreeMap::new();
-        for schema in &snapshot.schemas {
-            owners.insert((schema.name.clone(), String::new()), principals.name_of(schema.owner));
-            for relation in &schema.relations {
-                owners.insert((schema.name.clone(), relation.name.clone()), principals.name_of(relation.owner));
-            }
-        }
-        let external = at.warehouse.catalog().external_schemas(at).await?.0.iter().cloned().collect();
-        Ok(Owners { owners, external })
-    }
-
-    fn is_on_external(&self, hold: &Hold) -> bool {
-        hold.kind == "schema" && self.external.contains(&hold.name)
-    }
-
-    /// Whether the right was granted by somebody who is not the owner. Of other kinds of objects that is not looked at.
-    fn is_foreign(&self, hold: &Hold) -> bool {
-        let key = match hold.kind.as_str() {
-            "relation" => (hold.schema.clone(), hold.name.clone()),
-            "schema" => (hold.name.clone(), String::new()),
-            _ => return false,
+        let schema = |schema: &crate::engine::catalog::snapshot::Schema| {
+            (schema.name.clone(), (principals.name_of(schema.owner), schema.acl.clone()))
         };
-        match (self.owners.get(&key), &hold.grantor) {
-            (Some(owner), Some(grantor)) => owner != grantor,
+        let all = snapshot.schemas.iter().map(schema).collect();
+        let external = at.warehouse.catalog().external_schemas(at).await?.0.iter().cloned().collect();
+        Ok(Schemas { all, external })
+    }
+
+    /// Whether the user is lent the right on the schema for a statement that needs it: he is not seen to have it himself.
+    /// By a group, a role or PUBLIC he may have it too: then lending and taking back changes nothing.
+    fn lends(&self, schema: &str, privilege: Privilege, user: &str) -> bool {
+        match self.all.get(schema) {
+            Some((owner, Some(acl))) => owner != user && !acl.of(&Grantee::User(user.to_owned())).has(privilege),
+            // What is not known is not touched.
             _ => false,
         }
     }
 }
 
+/// Rights that roles hold on an object, by its kind, schema and name: no list shows who gave them.
+pub type OfRoles = BTreeMap<(String, String, String), Vec<(String, Rights)>>;
+
 /// The steps in one database, as they come together.
 struct Steps<'a> {
     database: &'a str,
+    schemas: &'a Schemas,
     /// They stand alone.
     alone: bool,
     all: Vec<Step>,
@@ -73,60 +69,82 @@ impl Steps<'_> {
         self.all.push(Step { alone: self.alone, ..Step::shared(self.database, sql, comment) });
     }
 
-    /// Only who granted can revoke; a superuser can be him for one statement.
-    fn push_as(&mut self, who: &str, what: Revoke, comment: &str) {
-        self.push(sql!("SET SESSION AUTHORIZATION {}", literal(who)), comment);
-        what.push(self, comment);
-        self.push(sql!("SET SESSION AUTHORIZATION DEFAULT"), comment);
-    }
-}
-
-/// A statement that takes rights away.
-#[derive(PartialEq)]
-struct Revoke {
-    sql: Sql,
-    shared: bool,
-}
-
-impl Revoke {
-    fn all(hold: &Hold) -> Revoke {
-        Revoke {
-            sql: sql!("REVOKE ALL ON {} FROM {}", object(hold), grantee(&hold.to)),
-            shared: hold.kind == "database",
+    /// A statement that asks for a right of the user on a schema, which he is lent if he lacks it.
+    fn lending(&mut self, schema: &str, privilege: Privilege, user: &str, run: impl FnOnce(&mut Self)) {
+        let lends = !schema.is_empty() && self.schemas.lends(schema, privilege, user);
+        let (on, to) = (ident(schema), ident(user));
+        if lends {
+            self.push(sql!("GRANT {} ON SCHEMA {} TO {}", privilege, on, to), "lent for the next statement");
+        }
+        run(self);
+        if lends {
+            self.push(sql!("REVOKE {} ON SCHEMA {} FROM {}", privilege, on, to), "what was lent");
         }
     }
 
-    /// There is only USAGE on an external schema.
-    fn usage(hold: &Hold) -> Revoke {
-        let sql = sql!("REVOKE USAGE ON SCHEMA {} FROM {}", ident(&hold.name), grantee(&hold.to));
-        Revoke { sql, shared: false }
-    }
-
-    fn push(self, steps: &mut Steps<'_>, comment: &str) {
-        match self.shared {
-            true => steps.push_shared(self.sql, comment),
-            false => steps.push(self.sql, comment),
+    /// Takes rights on an object from whoever holds them.
+    fn take(&mut self, object: &OnObject, taking: &Taking, is_external: bool) {
+        let Some(from) = taking.from.sql() else { return };
+        let on = on_object(object);
+        let is_owners = taking.by == object.owner;
+        // ALL on a database is more than what somebody else may have given, and then the warehouse warns.
+        let is_all = taking.is_all && (is_owners || object.kind != "database" || taking.rights.is_empty());
+        let what = match is_all {
+            // There is only USAGE on an external schema.
+            _ if is_external => sql!("USAGE"),
+            true => sql!("ALL"),
+            false => sql!("{}", taking.rights),
+        };
+        let revoke = sql!("REVOKE {} ON {} FROM {}", what, on, from);
+        let push = |steps: &mut Self, comment: &str| match object.kind.as_str() {
+            "database" => steps.push_shared(revoke, comment),
+            _ => steps.push(revoke, comment),
+        };
+        // A superuser's REVOKE acts as the owner.
+        if is_owners {
+            push(self, "what he holds");
+            return;
         }
+        // Only who granted can revoke; a superuser can be him for one statement. He names the object by its schema.
+        let schema =
+            if matches!(object.kind.as_str(), "relation" | "function" | "procedure") { &*object.schema } else { "" };
+        self.lending(schema, Privilege::Usage, &taking.by, |steps| {
+            let comment = "what was passed on";
+            steps.push(sql!("SET SESSION AUTHORIZATION {}", literal(&taking.by)), comment);
+            push(steps, comment);
+            steps.push(sql!("SET SESSION AUTHORIZATION DEFAULT"), comment);
+        });
     }
 }
 
-/// Everything that is to be done in one database, in order: a right that he passed on goes before his own.
-pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &Owners) -> Vec<Step> {
+/// Everything that is to be done in one database, in order: what was passed on goes before what it hangs on, rights on
+/// objects before those on the schemas that they are named by, and ownership last, since an owner may do what others may not.
+pub fn clearing_steps(
+    inventory: &Inventory,
+    name: &str,
+    login: &str,
+    schemas: &Schemas,
+    of_roles: &OfRoles,
+) -> Vec<Step> {
     let database = inventory.database.as_str();
     let user = ident(name);
-    let mut steps = Steps { database, alone: false, all: Vec::new() };
-
-    // First, while he may still create where he set them: Redshift asks for that.
-    let mut plain = Vec::new();
+    let mut steps = Steps { database, schemas, alone: false, all: Vec::new() };
     for row in &inventory.defaults_by {
-        if !row.schema.is_empty() && !may_create(inventory, name, &row.schema) {
-            let lent = sql!("GRANT CREATE ON SCHEMA {} TO {}", ident(&row.schema), user);
-            steps.push(lent, "lent for the next statement");
-            let sql = sql!("REVOKE ALL ON SCHEMA {} FROM {}", ident(&row.schema), user);
-            plain.push(Revoke { sql, shared: false });
-        }
-        default_by(&mut steps, row, name);
+        steps.lending(&row.schema, Privilege::Create, name, |steps| default_by(steps, row, name));
     }
+    for row in &inventory.defaults_to {
+        let Holder::User(owner) = &row.owner else { continue };
+        let revoke = sql!("REVOKE ALL ON {} FROM {}", row.objects.sql(), user);
+        steps.lending(&row.schema, Privilege::Create, owner, |steps| {
+            steps.push(default_privileges(owner, &row.schema, &revoke), "what he would be given");
+        });
+    }
+    column_steps(&mut steps, &inventory.columns, name);
+    steps.all.extend(scoped::revokes(&inventory.scoped, database, name));
+    let is_external = |object: &&OnObject| object.kind == "schema" && schemas.external.contains(&object.name);
+    let (external, mut objects): (Vec<&OnObject>, Vec<&OnObject>) = inventory.objects.iter().partition(is_external);
+    objects.sort_by_key(|object| object.kind == "schema");
+    object_steps(&mut steps, &objects, name, of_roles, false);
     for owned in &inventory.owns {
         let Some(what) = to_hand_over(owned) else { continue };
         let sql = sql!("ALTER {} OWNER TO {}", what, ident(login));
@@ -135,41 +153,41 @@ pub fn clearing_steps(inventory: &Inventory, name: &str, login: &str, owners: &O
             _ => steps.push(sql, "handed over"),
         }
     }
+    steps.alone = true;
+    object_steps(&mut steps, &external, name, of_roles, true);
+    steps.all
+}
 
-    let (on_external, holds): (Vec<&Hold>, Vec<&Hold>) =
-        inventory.holds.iter().partition(|hold| owners.is_on_external(hold));
-    for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
-        steps.push_as(name, Revoke::all(hold), "what he passed on");
-    }
-    for hold in holds.iter().filter(|hold| hold.is_to(name)) {
-        match &hold.grantor {
-            Some(grantor) if owners.is_foreign(hold) => {
-                steps.push_as(grantor, Revoke::all(hold), "what others gave him");
+fn object_steps(steps: &mut Steps<'_>, objects: &[&OnObject], name: &str, of_roles: &OfRoles, is_external: bool) {
+    let mut sent: BTreeSet<String> = BTreeSet::new();
+    for object in objects {
+        let key = (object.kind.clone(), object.schema.clone(), object.name.clone());
+        let roles = of_roles.get(&key).map_or(&[][..], Vec::as_slice);
+        // What names somebody who is gone can be said of no statement.
+        let given: Vec<_> = object.given.iter().filter(|one| !object.is_stuck(one)).cloned().collect();
+        for taking in takings(&object.owner, &given, name, roles) {
+            let before = steps.all.len();
+            steps.take(object, &taking, is_external);
+            // Routines of one schema are named together.
+            let text: String = steps.all[before..].iter().map(|step| format!("{};", step.sql)).collect();
+            if !sent.insert(text) {
+                steps.all.truncate(before);
             }
-            _ => plain.push(Revoke::all(hold)),
         }
     }
-    for (schema, relation, _, _) in &inventory.columns {
-        let sql = sql!("REVOKE ALL ON TABLE {} FROM {}", table(schema, relation), user);
-        plain.push(Revoke { sql, shared: false });
+}
+
+fn column_steps(steps: &mut Steps<'_>, columns: &[OnColumn], name: &str) {
+    let mut together: BTreeMap<(&str, &str, Privilege), BTreeSet<&str>> = BTreeMap::new();
+    for right in columns {
+        let Some(privilege) = Privilege::from_name(&right.privilege) else { continue };
+        together.entry((&right.schema, &right.relation, privilege)).or_default().insert(&right.column);
     }
-    plain.sort_by_key(|revoke| revoke.sql.to_string());
-    plain.dedup();
-    for revoke in plain {
-        revoke.push(&mut steps, "what he holds");
-    }
-    for (schema, rights) in &inventory.scoped {
-        let sql =
-            sql!("REVOKE {} FOR TABLES IN SCHEMA {} DATABASE {} FROM {}", rights, ident(schema), ident(database), user);
+    for ((schema, relation, privilege), columns) in together {
+        let columns = Sql::join(", ", columns.into_iter().map(ident));
+        let sql = sql!("REVOKE {} ({}) ON TABLE {} FROM {}", privilege, columns, table(schema, relation), ident(name));
         steps.push(sql, "what he holds");
     }
-    for row in &inventory.defaults_to {
-        let revoke = sql!("REVOKE ALL ON {} FROM {}", row.objects.sql(), user);
-        steps.push(default_privileges(&row.owner, &row.schema, &revoke), "what he would be given");
-    }
-    steps.alone = true;
-    external_steps(&mut steps, name, &on_external, owners);
-    steps.all
 }
 
 /// What ALTER … OWNER TO names; none where there is no such statement.
@@ -186,44 +204,19 @@ pub(super) fn to_hand_over(owned: &Owned) -> Option<Sql> {
     }
 }
 
-/// What stands alone, after the transaction: rights on external schemas, those that he passed on before his own.
-fn external_steps(steps: &mut Steps<'_>, name: &str, holds: &[&Hold], owners: &Owners) {
-    for hold in holds.iter().filter(|hold| !hold.is_to(name)) {
-        steps.push_as(name, Revoke::usage(hold), "what he passed on");
-    }
-    for hold in holds.iter().filter(|hold| hold.is_to(name)) {
-        match &hold.grantor {
-            Some(grantor) if owners.is_foreign(hold) => {
-                steps.push_as(grantor, Revoke::usage(hold), "what others gave him");
-            }
-            _ => Revoke::usage(hold).push(steps, "what he holds"),
-        }
-    }
-}
-
-/// Whether it is seen that he may create in the schema: it is his, or he was given the right.
-fn may_create(inventory: &Inventory, name: &str, schema: &str) -> bool {
-    inventory.owns.iter().any(|owned| owned.kind == "schema" && owned.name == schema)
-        || inventory.holds.iter().any(|hold| {
-            hold.kind == "schema" && hold.name == schema && hold.is_to(name) && hold.rights.has(Privilege::Create)
-        })
-}
-
 fn default_by(steps: &mut Steps<'_>, row: &DefaultBy, name: &str) {
     let objects = row.objects.sql();
-    for to in &row.to {
-        let revoke = sql!("REVOKE ALL ON {} FROM {}", objects, grantee(to));
+    for to in row.to.iter().filter_map(Holder::sql) {
+        let revoke = sql!("REVOKE ALL ON {} FROM {}", objects, to);
         steps.push(default_privileges(name, &row.schema, &revoke), "what his objects would give");
     }
-    if row.to.is_empty() {
-        // An empty row holds nothing and blocks a drop all the same. Putting the built-in default back removes it.
-        let back = match (row.schema.as_str(), row.objects) {
-            ("", Objects::Functions) => sql!("GRANT ALL ON {} TO {}, PUBLIC", objects, ident(name)),
-            ("", _) => sql!("GRANT ALL ON {} TO {}", objects, ident(name)),
-            _ => sql!("REVOKE ALL ON {} FROM {}", objects, ident(name)),
-        };
-        steps.push(default_privileges(name, &row.schema, &back), "an empty row");
-    }
+    // A row that holds nothing blocks a drop all the same. Putting the built-in default back removes it.
+    let back = match (row.schema.as_str(), row.objects) {
+        ("", Objects::Functions) => sql!("GRANT ALL ON {} TO {}, PUBLIC", objects, ident(name)),
+        ("", _) => sql!("GRANT ALL ON {} TO {}", objects, ident(name)),
+        _ => sql!("REVOKE ALL ON {} FROM {}", objects, ident(name)),
+    };
+    steps.push(default_privileges(name, &row.schema, &back), "an empty row");
 }
 
 fn default_privileges(owner: &str, schema: &str, what: &Sql) -> Sql {
@@ -234,46 +227,50 @@ fn default_privileges(owner: &str, schema: &str, what: &Sql) -> Sql {
     }
 }
 
-/// What holds outside of single databases, but for policies and memberships. A scoped right is revoked in its own database:
-/// Redshift takes it nowhere else (AWS: considerations for scoped permissions).
-pub fn outside_steps(home: &str, name: &str, outside: &Outside) -> Vec<Step> {
+/// What holds outside of single databases, but for what only a person can take away.
+pub fn outside_steps(home: &str, name: &str, login: &str, outside: &Outside) -> Vec<Step> {
     let user = ident(name);
     let mut steps = Vec::new();
-    let arns: BTreeSet<&String> = outside.iam.iter().map(|(arn, _)| arn).collect();
-    for arn in arns {
-        let on = if arn == "default-aws-iam-role" { sql!("DEFAULT") } else { sql!("{}", literal(arn)) };
-        steps.push(Step::shared(home, sql!("REVOKE ASSUMEROLE ON {} FROM {} FOR ALL", on, user), "an IAM role"));
+    let mut push = |sql: Sql, comment: &str| steps.push(Step::shared(home, sql, comment));
+    for role in &outside.owned_roles {
+        push(sql!("ALTER ROLE {} OWNER TO {}", ident(role), ident(login)), "handed over");
     }
-    for right in &outside.databases {
-        let Some(sql) = revoke_on_database(right, name) else { continue };
-        let place = if right.is_scoped() && right.is_local { right.database.as_str() } else { home };
-        steps.push(Step::shared(place, sql, "another database"));
+    for sql in outside.iam.iter().filter_map(|right| revoke_assumerole(right, name)) {
+        push(sql, "an IAM role");
+    }
+    for sql in outside.databases.iter().filter_map(|right| revoke_on_database(right, name)) {
+        push(sql, "another database");
     }
     for (share, privilege) in &outside.datashares {
         let Some(privilege) = on_datashare(privilege) else { continue };
-        let sql = sql!("REVOKE {} ON DATASHARE {} FROM {}", privilege, ident(share), user);
-        steps.push(Step::shared(home, sql, "a datashare"));
+        push(sql!("REVOKE {} ON DATASHARE {} FROM {}", privilege, ident(share), user), "a datashare");
     }
     steps
 }
 
-/// None where the warehouse shows a privilege or a scope that has no statement here.
-pub(super) fn revoke_on_database(right: &OnDatabase, name: &str) -> Option<Sql> {
-    let privilege = Privilege::from_name(&right.privilege)?;
-    let (database, user) = (ident(&right.database), ident(name));
-    if !right.is_scoped() {
-        return Some(sql!("REVOKE {} ON DATABASE {} FROM {}", privilege, database, user));
-    }
-    let scope = match right.scope.to_ascii_uppercase().as_str() {
-        "TABLES" => sql!("TABLES"),
-        "SCHEMAS" => sql!("SCHEMAS"),
-        "FUNCTIONS" => sql!("FUNCTIONS"),
-        "PROCEDURES" => sql!("PROCEDURES"),
-        "LANGUAGES" => sql!("LANGUAGES"),
-        "COPY JOBS" => sql!("COPY JOBS"),
+/// Of the command that it was granted for: nothing says that ALL covers each of them. None for a command that is not known.
+pub(super) fn revoke_assumerole((arn, command): &(String, String), name: &str) -> Option<Sql> {
+    let on = match arn.as_str() {
+        "default-aws-iam-role" | "DEFAULT" => sql!("DEFAULT"),
+        "ALL" => sql!("ALL"),
+        arn => sql!("{}", literal(arn)),
+    };
+    let command = match command.trim().to_ascii_uppercase().as_str() {
+        "ALL" => sql!("ALL"),
+        "COPY" => sql!("COPY"),
+        "UNLOAD" => sql!("UNLOAD"),
+        "EXTERNAL FUNCTION" => sql!("EXTERNAL FUNCTION"),
+        "CREATE MODEL" => sql!("CREATE MODEL"),
         _ => return None,
     };
-    Some(sql!("REVOKE {} FOR {} IN DATABASE {} FROM {}", privilege, scope, database, user))
+    Some(sql!("REVOKE ASSUMEROLE ON {} FROM {} FOR {}", on, ident(name), command))
+}
+
+/// None where the warehouse shows a privilege that has no statement here, or a scoped one: those on objects of a shared
+/// database can be revoked nowhere but in one, and no session can be in one.
+pub(super) fn revoke_on_database(right: &OnDatabase, name: &str) -> Option<Sql> {
+    let privilege = Privilege::from_name(&right.privilege).filter(|_| !right.is_scoped())?;
+    Some(sql!("REVOKE {} ON DATABASE {} FROM {}", privilege, ident(&right.database), ident(name)))
 }
 
 /// None for a privilege that has no statement here.
@@ -286,22 +283,19 @@ pub(super) fn on_datashare(privilege: &str) -> Option<Sql> {
     }
 }
 
-fn object(hold: &Hold) -> Sql {
-    match hold.kind.as_str() {
-        "relation" => sql!("TABLE {}", table(&hold.schema, &hold.name)),
-        "schema" => sql!("SCHEMA {}", ident(&hold.name)),
-        "database" => sql!("DATABASE {}", ident(&hold.name)),
-        "language" => sql!("LANGUAGE {}", ident(&hold.name)),
-        "procedure" => sql!("ALL PROCEDURES IN SCHEMA {}", ident(&hold.schema)),
-        _ => sql!("ALL FUNCTIONS IN SCHEMA {}", ident(&hold.schema)),
-    }
-}
-
-fn grantee(grantee: &acl::Grantee) -> Sql {
-    match grantee {
-        acl::Grantee::Public => sql!("PUBLIC"),
-        acl::Grantee::User(name) => sql!("{}", ident(name)),
-        acl::Grantee::Group(name) => sql!("GROUP {}", ident(name)),
+fn on_object(object: &OnObject) -> Sql {
+    match object.kind.as_str() {
+        "relation" => sql!("TABLE {}", table(&object.schema, &object.name)),
+        "schema" => sql!("SCHEMA {}", ident(&object.name)),
+        "database" => sql!("DATABASE {}", ident(&object.name)),
+        "language" => sql!("LANGUAGE {}", ident(&object.name)),
+        // Names in quotes are not taken in a GRANT on a single routine.
+        kind => match (object.routine.as_ref().and_then(|routine| routine.plain_sql()), kind) {
+            (Some(routine), "procedure") => sql!("PROCEDURE {}", routine),
+            (Some(routine), _) => sql!("FUNCTION {}", routine),
+            (None, "procedure") => sql!("ALL PROCEDURES IN SCHEMA {}", ident(&object.schema)),
+            (None, _) => sql!("ALL FUNCTIONS IN SCHEMA {}", ident(&object.schema)),
+        },
     }
 }
 
@@ -309,19 +303,25 @@ fn grantee(grantee: &acl::Grantee) -> Sql {
 mod tests {
     use super::*;
     use crate::engine::datastore::world::golden;
-    use crate::engine::rights::Rights;
+    use crate::engine::user::chain::Given;
     use crate::engine::user::inventory::DefaultTo;
     use crate::engine::user::routine::Routine;
+    use crate::engine::user::scoped::Scoped;
 
-    fn hold(kind: &str, schema: &str, name: &str, to: &str, grantor: &str) -> Hold {
-        Hold {
-            kind: kind.into(),
-            schema: schema.into(),
-            name: name.into(),
-            to: acl::Grantee::User(to.into()),
-            rights: Rights::READ,
-            grantor: Some(grantor.into()),
-        }
+    fn user(name: &str) -> Holder {
+        Holder::User(name.into())
+    }
+
+    fn given(by: &str, to: Holder, rights: &str, options: &str) -> Given {
+        let (rights, options) = (rights.parse().expect("rights"), options.parse().expect("rights"));
+        Given { by: by.into(), to, rights, options }
+    }
+
+    fn object(kind: &str, schema: &str, name: &str, given: Vec<Given>) -> OnObject {
+        let routine = Routine::parse(schema, name.split('(').next().unwrap_or_default(), name);
+        let owner = if matches!(kind, "database" | "language") { "rdsdb" } else { "owner" };
+        let (kind, schema, name) = (kind.into(), schema.into(), name.into());
+        OnObject { kind, schema, name, routine, owner: owner.into(), given, gone: vec!["157".into()] }
     }
 
     fn text(steps: &[Step]) -> String {
@@ -329,14 +329,21 @@ mod tests {
     }
 
     #[test]
-    fn everything_is_handed_over_or_revoked_in_an_order_that_works() {
+    fn everything_is_revoked_or_handed_over_in_an_order_that_works() {
         let owned = |kind: &str, schema: &str, name: &str| Owned {
             kind: kind.into(),
             schema: schema.into(),
             name: name.into(),
             routine: Routine::parse(schema, &name.replace("(integer)", "").replace("his.", ""), name),
         };
-        let by = |objects, schema: &str, to: Vec<acl::Grantee>| DefaultBy { objects, schema: schema.into(), to };
+        let by = |objects, schema: &str, to: Vec<Holder>| DefaultBy { objects, schema: schema.into(), to };
+        let column = |column: &str, privilege: &str| OnColumn {
+            schema: "s".into(),
+            relation: "c".into(),
+            column: column.into(),
+            privilege: privilege.into(),
+        };
+        let plain = |right: &str| vec![given("owner", user("bob"), right, "")];
         let inventory = Inventory {
             database: "dev".into(),
             owns: vec![
@@ -348,87 +355,113 @@ mod tests {
                 owned("procedure", "his", "his.p(integer)"),
                 owned("library", "", "lib"),
             ],
-            holds: vec![
-                hold("relation", "s", "plain", "bob", "owner"),
-                hold("relation", "s", "passed on", "bob", "hr"),
-                hold("relation", "s", "plain", "eve", "bob"),
-                hold("schema", "", "s", "bob", "owner"),
-                hold("schema", "", "lake", "bob", "owner"),
-                hold("schema", "", "lake", "bob", "hr"),
-                hold("schema", "", "lake", "eve", "bob"),
-                hold("database", "", "dev", "bob", "rdsdb"),
-                hold("language", "", "plpythonu", "bob", "rdsdb"),
-                hold("function", "s", "s.f(integer)", "bob", "owner"),
-                hold("function", "s", "s.g(integer)", "bob", "owner"),
-                hold("procedure", "s", "s.p(integer)", "bob", "owner"),
+            objects: vec![
+                object("schema", "", "s", plain("USAGE, CREATE")),
+                object("relation", "s", "plain", plain("SELECT")),
+                object(
+                    "relation",
+                    "s",
+                    "passed on",
+                    vec![
+                        given("hr", user("bob"), "SELECT, INSERT", "SELECT"),
+                        given("bob", user("eve"), "SELECT", "SELECT"),
+                        given("eve", Holder::Group("g".into()), "SELECT", ""),
+                        given("owner", user("hr"), "SELECT, INSERT", "SELECT, INSERT"),
+                        given("bob", Holder::Gone("155".into()), "SELECT", ""),
+                        given("157", user("bob"), "SELECT", ""),
+                    ],
+                ),
+                object(
+                    "schema",
+                    "",
+                    "lake",
+                    vec![
+                        given("owner", user("bob"), "USAGE", "USAGE"),
+                        given("bob", user("eve"), "USAGE", ""),
+                        given("hr", user("bob"), "USAGE", ""),
+                        given("owner", user("hr"), "USAGE", "USAGE"),
+                    ],
+                ),
+                object("database", "", "dev", vec![given("rdsdb", user("bob"), "CREATE", "")]),
+                object("language", "", "plpythonu", vec![given("rdsdb", user("bob"), "USAGE", "")]),
+                object("function", "s", "f(integer)", plain("EXECUTE")),
+                object("function", "s", "Odd F(integer)", plain("EXECUTE")),
+                object("function", "s", "Odd G(integer)", plain("EXECUTE")),
+                object("procedure", "s", "p(integer)", plain("EXECUTE")),
             ],
             defaults_by: vec![
-                by(Objects::Tables, "his", vec![acl::Grantee::Public, acl::Grantee::Group("g".into())]),
-                by(Objects::Tables, "s", vec![acl::Grantee::User("eve".into())]),
-                by(Objects::Procedures, "", vec![acl::Grantee::User("eve".into())]),
-                by(Objects::Tables, "", vec![]),
+                by(Objects::Tables, "his", vec![Holder::Public, Holder::Group("g".into())]),
+                by(Objects::Tables, "s", vec![user("eve"), Holder::Role("readers".into())]),
+                by(Objects::Procedures, "", vec![user("eve")]),
                 by(Objects::Functions, "", vec![]),
-                by(Objects::Tables, "his", vec![]),
             ],
-            defaults_to: vec![DefaultTo {
-                objects: Objects::Tables,
-                schema: "s".into(),
-                owner: "o".into(),
-                rights: Rights::READ,
-            }],
-            columns: vec![
-                ("s".into(), "c".into(), "x".into(), "SELECT".into()),
-                ("s".into(), "c".into(), "y".into(), "SELECT".into()),
+            defaults_to: vec![
+                DefaultTo { objects: Objects::Tables, schema: "s".into(), owner: user("o"), rights: Rights::READ },
+                DefaultTo {
+                    objects: Objects::Tables,
+                    schema: "s".into(),
+                    owner: Holder::Gone("9".into()),
+                    rights: Rights::READ,
+                },
             ],
-            scoped: vec![("s".into(), Rights::READ)],
+            columns: vec![column("x", "SELECT"), column("y", "SELECT"), column("y", "UPDATE"), column("y", "FLY")],
+            scoped: vec![Scoped { scope: "TABLES".into(), schema: Some("s".into()), privilege: "SELECT".into() }],
+            by_hand: Vec::new(),
         };
-        let mut owners = Owners { external: BTreeSet::from(["lake".to_owned()]), ..Owners::default() };
-        for (schema, relation) in [("s", "plain"), ("s", "passed on"), ("s", ""), ("lake", "")] {
-            owners.owners.insert((schema.into(), relation.into()), "owner".into());
-        }
-        let steps = clearing_steps(&inventory, "bob", "admin", &owners);
+        let acl = |text: &str| Some(Acl::parse(text).expect("a list"));
+        let schemas = Schemas {
+            all: [
+                ("s".to_owned(), ("owner".to_owned(), acl("hr=U/owner\tbob=U/owner"))),
+                ("his".to_owned(), ("bob".to_owned(), acl(""))),
+            ]
+            .into(),
+            external: BTreeSet::from(["lake".to_owned()]),
+        };
+        let readers = vec![("readers".to_owned(), Rights::READ)];
+        let of_roles = OfRoles::from([(("relation".into(), "s".into(), "passed on".into()), readers)]);
+        let steps = clearing_steps(&inventory, "bob", "admin", &schemas, &of_roles);
         golden("user_cleared_out.sql", &text(&steps));
         let shared: Vec<String> = steps.iter().filter(|step| step.shared).map(|step| step.sql.to_string()).collect();
         assert_eq!(
             shared,
-            ["ALTER DATABASE \"his db\" OWNER TO \"admin\"", "REVOKE ALL ON DATABASE \"dev\" FROM \"bob\""]
+            [
+                "REVOKE SELECT FOR TABLES IN SCHEMA \"s\" DATABASE \"dev\" FROM \"bob\"",
+                "REVOKE ALL ON DATABASE \"dev\" FROM \"bob\"",
+                "ALTER DATABASE \"his db\" OWNER TO \"admin\""
+            ]
         );
         let first_alone = steps.iter().position(|step| step.alone).expect("external schemas");
         assert!(steps[first_alone..].iter().all(|step| step.alone));
-        assert_eq!(steps.len() - first_alone, 7);
         let nothing = Inventory { database: "dev".into(), ..Inventory::default() };
-        assert!(clearing_steps(&nothing, "bob", "admin", &owners).is_empty());
+        assert!(clearing_steps(&nothing, "bob", "admin", &schemas, &OfRoles::new()).is_empty());
     }
 
     #[test]
     fn what_lies_outside_of_databases_is_revoked() {
-        let right = |database: &str, privilege: &str, scope: &str, is_local| OnDatabase {
+        let right = |database: &str, privilege: &str, scope: &str| OnDatabase {
             database: database.into(),
             privilege: privilege.into(),
             scope: scope.into(),
-            is_local,
         };
         let outside = Outside {
+            owned_roles: vec!["his".into()],
             iam: vec![
                 ("arn:aws:iam::1:role/x".into(), "COPY".into()),
                 ("arn:aws:iam::1:role/x".into(), "UNLOAD".into()),
-                ("default-aws-iam-role".into(), "COPY".into()),
+                ("arn:aws:iam::1:role/x".into(), "FLY; --".into()),
+                ("default-aws-iam-role".into(), "CREATE MODEL".into()),
             ],
             databases: vec![
-                right("shared", "USAGE", "DATABASE", false),
-                right("dev", "SELECT", "TABLES", true),
-                right("mart", "SELECT", "TABLES", true),
-                right("shared", "USAGE", "SCHEMAS", false),
+                right("shared", "USAGE", "DATABASE"),
                 // What has no statement here is a blocker, and never one made of the warehouse's words.
-                right("mart", "SELECT ON TABLE x FROM eve; --", "TABLES", true),
-                right("mart", "SELECT", "TABLES IN DATABASE x FROM eve; --", true),
+                right("shared", "USAGE", "SCHEMAS"),
+                right("shared", "SELECT ON TABLE x FROM eve; --", ""),
             ],
             datashares: vec![("share".into(), "ALTER".into()), ("share".into(), "OWN".into())],
             ..Outside::default()
         };
-        let steps = outside_steps("dev", "bob", &outside);
+        let steps = outside_steps("dev", "bob", "admin", &outside);
         golden("user_outside.sql", &text(&steps));
-        let places: Vec<&str> = steps.iter().map(|step| step.database.as_str()).collect();
-        assert_eq!(places, ["dev", "dev", "dev", "dev", "mart", "dev", "dev"]);
+        assert!(steps.iter().all(|step| step.shared && step.database == "dev"));
     }
 }

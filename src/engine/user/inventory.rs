@@ -1,26 +1,39 @@
-//! What one user owns and holds in one database, and in the warehouse as a whole.
+//! What one user owns and holds in one database, and in the warehouse as a whole: what [`KINDS`] finds.
 
 use crate::engine::catalog::acl::{Acl, Entry, Grantee};
+use crate::engine::catalog::principals::Principals;
 use crate::engine::error::Error;
 use crate::engine::rights::Rights;
 use crate::engine::session::{Row, Session};
-use crate::engine::sql::{Sql, literal, sql};
+use crate::engine::sql::{Sql, sql};
+use crate::engine::user::chain::Given;
+use crate::engine::user::holder::{Holder, is_user};
+use crate::engine::user::kinds::{Asked, KINDS};
 use crate::engine::user::routine::Routine;
+use crate::engine::user::scoped::Scoped;
+
+/// The user who is looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    pub name: &'a str,
+    pub id: i64,
+}
 
 /// Everything about a user in one database that a DROP USER there would stumble over, or leave dangling elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {
     pub database: String,
     pub owns: Vec<Owned>,
-    pub holds: Vec<Hold>,
+    /// Objects of others on which he holds or gave something.
+    pub objects: Vec<OnObject>,
     /// Default privileges of his own making.
     pub defaults_by: Vec<DefaultBy>,
     /// Default privileges of others that name him.
     pub defaults_to: Vec<DefaultTo>,
-    /// Rights on columns: schema, table, column, privilege.
-    pub columns: Vec<(String, String, String, String)>,
-    /// Scoped rights on the tables of a schema.
-    pub scoped: Vec<(String, Rights)>,
+    pub columns: Vec<OnColumn>,
+    pub scoped: Vec<Scoped>,
+    /// What only a person can take away, in words.
+    pub by_hand: Vec<String>,
 }
 
 /// An object that he owns.
@@ -36,38 +49,59 @@ pub struct Owned {
     pub routine: Option<Routine>,
 }
 
-/// A right on an object that is not his: given to him, or by him to others.
+/// An object of somebody else's whose list of rights names the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
+pub struct OnObject {
     /// `database`, `schema`, `relation`, `function`, `procedure`, `language`.
     pub kind: String,
     pub schema: String,
     pub name: String,
-    pub to: Grantee,
-    pub rights: Rights,
-    pub grantor: Option<String>,
+    pub routine: Option<Routine>,
+    pub owner: String,
+    /// The whole list: what he passed on may have been passed on again.
+    pub given: Vec<Given>,
+    /// The names in it as givers that are no user's.
+    pub gone: Vec<String>,
 }
 
-impl Hold {
-    /// Whether this was given to the user; else it was given by him to somebody else.
-    pub fn is_to(&self, name: &str) -> bool {
-        matches!(&self.to, Grantee::User(user) if user == name)
+impl OnObject {
+    /// The entries that are his, as holder or as giver.
+    pub fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Given> {
+        self.given.iter().filter(move |one| concerns(one, name))
     }
+
+    /// Whether an entry cannot be taken away by any statement: it names somebody who is gone.
+    pub fn is_stuck(&self, one: &Given) -> bool {
+        matches!(one.to, Holder::Gone(_)) || self.gone.contains(&one.by)
+    }
+}
+
+/// A right on a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnColumn {
+    pub schema: String,
+    pub relation: String,
+    pub column: String,
+    pub privilege: String,
 }
 
 /// What a user holds outside of single databases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outside {
+    /// The warehouse's own databases.
+    pub local: Vec<String>,
     /// ARN and command.
     pub iam: Vec<(String, String)>,
-    /// Rights on other databases than the local ones, and scoped ones.
+    /// Rights on other databases than the local ones.
     pub databases: Vec<OnDatabase>,
     /// Datashare and privilege.
     pub datashares: Vec<(String, String)>,
-    /// Policies that are attached to him, in words. They are for a security administrator to detach.
-    pub policies: Vec<String>,
+    pub owned_shares: Vec<String>,
+    pub owned_roles: Vec<String>,
     pub roles: Vec<String>,
     pub groups: Vec<String>,
+    /// What only a person can take away, in words.
+    pub by_hand: Vec<String>,
 }
 
 /// A right on a database, or on all objects of a kind in it, in the warehouse's words.
@@ -77,14 +111,12 @@ pub struct OnDatabase {
     pub privilege: String,
     /// Empty or `DATABASE`: of the database itself.
     pub scope: String,
-    /// Whether it is the warehouse's own database, not a shared one.
-    pub is_local: bool,
 }
 
 impl OnDatabase {
     /// Whether it is a right on the objects in it.
     pub fn is_scoped(&self) -> bool {
-        !matches!(self.scope.to_ascii_uppercase().as_str(), "" | "DATABASE")
+        !matches!(self.scope.as_str(), "" | "DATABASE")
     }
 }
 
@@ -95,7 +127,7 @@ pub struct DefaultBy {
     /// Empty: in every schema.
     pub schema: String,
     /// To others. None: the row is empty, and blocks a drop all the same.
-    pub to: Vec<Grantee>,
+    pub to: Vec<Holder>,
 }
 
 /// Default privileges that give him rights on what somebody else makes.
@@ -103,11 +135,12 @@ pub struct DefaultBy {
 pub struct DefaultTo {
     pub objects: Objects,
     pub schema: String,
-    pub owner: String,
+    /// A user, or somebody who is gone.
+    pub owner: Holder,
     pub rights: Rights,
 }
 
-/// `defaclobjtype`, in words.
+/// What default privileges are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Objects {
     Tables,
@@ -125,147 +158,100 @@ impl Objects {
         }
     }
 
-    fn parse(text: &str) -> Objects {
+    /// `defaclobjtype`.
+    fn of_letter(text: &str) -> Objects {
         match text.trim() {
             "f" => Objects::Functions,
             "p" => Objects::Procedures,
             _ => Objects::Tables,
         }
     }
+
+    /// `object_type` of a view.
+    pub fn of_word(word: &str) -> Objects {
+        match word.trim() {
+            "FUNCTION" | "FUNCTIONS" => Objects::Functions,
+            "PROCEDURE" | "PROCEDURES" => Objects::Procedures,
+            _ => Objects::Tables,
+        }
+    }
 }
 
 impl Inventory {
-    /// Whether nothing is there that anybody would miss; an empty row of default privileges is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.owns.is_empty()
-            && self.holds.is_empty()
-            && self.defaults_by.iter().all(|row| row.to.is_empty())
-            && self.defaults_to.is_empty()
-            && self.columns.is_empty()
-            && self.scoped.is_empty()
+    /// Notes that default privileges of his give something to somebody.
+    pub(super) fn defaults_by(&mut self, objects: Objects, schema: &str, to: Holder, name: &str) {
+        let is_same = |row: &&mut DefaultBy| row.objects == objects && row.schema == schema;
+        let place = match self.defaults_by.iter_mut().find(is_same) {
+            Some(row) => row,
+            None => {
+                self.defaults_by.push(DefaultBy { objects, schema: schema.to_owned(), to: Vec::new() });
+                let last = self.defaults_by.len() - 1;
+                &mut self.defaults_by[last]
+            }
+        };
+        if to != Holder::User(name.to_owned()) && !place.to.contains(&to) {
+            place.to.push(to);
+        }
+    }
+
+    /// Leaves out what every database lists: the databases themselves.
+    pub(super) fn without_databases(mut self) -> Inventory {
+        self.owns.retain(|owned| owned.kind != "database");
+        self.objects.retain(|object| object.kind != "database");
+        self
     }
 }
 
 /// Looks at one database.
-pub async fn look(session: &mut Session, name: &str, id: i64) -> Result<Inventory, Error> {
-    let rows = session.query(&query(name, id)).await?;
-    let mut inventory = read(&session.facts().database, name, &rows)?;
-    inventory.owns.extend(libraries(session, id).await?);
-    let columns = sql!(
-        "SELECT namespace_name, relation_name, column_name, privilege_type, identity_type FROM svv_column_privileges WHERE identity_name = {}",
-        literal(name)
-    );
-    for row in session.query(&columns).await?.iter().filter(|row| is_user(row, 4)) {
-        let text = |column: usize| row.text(column).map(|text| text.trim_end().to_owned());
-        inventory.columns.push((text(0)?, text(1)?, text(2)?, text(3)?));
+pub async fn look(session: &mut Session, who: Who<'_>, principals: &Principals) -> Result<Inventory, Error> {
+    let rows = session.query(&query(&who)).await?;
+    let mut inventory = read(&session.facts().database, who.name, principals, &rows)?;
+    for kind in KINDS {
+        let (sql, take, may_lack) = match kind.asked {
+            Asked::View(sql, take) => (sql, take, false),
+            Asked::ViewIfAny(sql, take) => (sql, take, true),
+            Asked::Leader(_) | Asked::Once(..) | Asked::ByTrial => continue,
+        };
+        let rows = if may_lack { if_any(session, &sql(&who)).await? } else { session.query(&sql(&who)).await? };
+        for row in &rows {
+            take(&mut inventory, row, &who)?;
+        }
     }
+    inventory.scoped.sort();
+    inventory.scoped.dedup();
     Ok(inventory)
 }
 
-/// Libraries are of Python functions, which AWS takes out of service: a release may come without their catalogue, or close
-/// it, and then there are none to look for.
-async fn libraries(session: &mut Session, id: i64) -> Result<Vec<Owned>, Error> {
-    let query = sql!("SELECT l.name::varchar FROM pg_library l WHERE l.owner = {}", id);
-    let rows = match session.query(&query).await {
-        Err(error) if matches!(error.sqlstate(), Some("42501" | "42P01")) => return Ok(Vec::new()),
-        rows => rows?,
-    };
-    let library = |row: &Row| {
-        let name = row.text(0)?.trim_end().to_owned();
-        Ok(Owned { kind: "library".into(), schema: String::new(), name, routine: None })
-    };
-    rows.iter().map(library).collect()
-}
-
-fn is_user(row: &Row, column: usize) -> bool {
-    row.get(column).is_none_or(|kind| kind.trim().eq_ignore_ascii_case("user"))
-}
-
-/// One query over the leader's catalogues. Names in access control lists are looked for by LIKE first; the lists that
-/// come back are read here.
-pub fn query(name: &str, id: i64) -> Sql {
-    let like = literal(&format!("%{}%", like_escape(&name.replace('"', "\"\""))));
-    let (defaults, databases) =
-        (sql!("array_to_string(d.defaclacl, chr(9))"), sql!("array_to_string(d.datacl, chr(9))"));
-    let (schemas, relations) = (sql!("array_to_string(n.nspacl, chr(9))"), sql!("array_to_string(c.relacl, chr(9))"));
-    let (routines, languages) = (sql!("array_to_string(p.proacl, chr(9))"), sql!("array_to_string(l.lanacl, chr(9))"));
-    let routine = sql!("textin(regprocedureout(p.oid::regprocedure))::varchar");
-    let kind = sql!("CASE WHEN p.prorettype = 0 THEN 'procedure' ELSE 'function' END");
-    let no_temporary = sql!(r"n.nspname NOT LIKE 'pg\\_temp\\_%'");
-    let all = [
-        sql!(
-            "SELECT 'owns' AS what, 'database' AS kind, '' AS nsp, d.datname::varchar AS obj, '' AS acl, '' AS routine FROM pg_database d WHERE d.datdba = {}",
-            id
-        ),
-        sql!(
-            "SELECT 'owns','schema','', n.nspname::varchar, '', '' FROM pg_namespace n WHERE n.nspowner = {} AND {}",
-            id,
-            no_temporary
-        ),
-        sql!(
-            "SELECT 'owns', CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'mview' ELSE 'table' END, n.nspname::varchar, c.relname::varchar, '', '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relowner = {} AND c.relkind IN ('r','v','m') AND {}",
-            id,
-            no_temporary
-        ),
-        sql!(
-            "SELECT 'owns', CASE WHEN p.prosecdef THEN 'definer' ELSE {} END, n.nspname::varchar, {}, '', p.proname::varchar FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.proowner = {}",
-            kind,
-            routine,
-            id
-        ),
-        sql!(
-            "SELECT 'default by', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), '', {}, '' FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE d.defacluser = {}",
-            defaults,
-            id
-        ),
-        sql!(
-            "SELECT 'default to', d.defaclobjtype::varchar, coalesce(n.nspname::varchar,''), pg_get_userbyid(d.defacluser)::varchar, {0}, '' FROM pg_default_acl d LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace WHERE {0} LIKE {1}",
-            defaults,
-            like
-        ),
-        sql!(
-            "SELECT 'acl','database','', d.datname::varchar, {0}, '' FROM pg_database d WHERE {0} LIKE {1}",
-            databases,
-            like
-        ),
-        sql!(
-            "SELECT 'acl','schema','', n.nspname::varchar, {0}, '' FROM pg_namespace n WHERE {0} LIKE {1}",
-            schemas,
-            like
-        ),
-        sql!(
-            "SELECT 'acl','relation', n.nspname::varchar, c.relname::varchar, {0}, '' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE {0} LIKE {1}",
-            relations,
-            like
-        ),
-        sql!(
-            "SELECT 'acl', {0}, n.nspname::varchar, {1}, {2}, p.proname::varchar FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {2} LIKE {3}",
-            kind,
-            routine,
-            routines,
-            like
-        ),
-        sql!(
-            "SELECT 'acl','language','', l.lanname::varchar, {0}, '' FROM pg_language l WHERE {0} LIKE {1}",
-            languages,
-            like
-        ),
-    ];
-    Sql::join(" UNION ALL ", all)
-}
-
-fn like_escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if matches!(letter, '\\' | '%' | '_') {
-            escaped.push('\\');
+/// Looks at what all databases share.
+pub async fn look_outside(session: &mut Session, who: Who<'_>, local: &[String]) -> Result<Outside, Error> {
+    let mut outside = Outside { local: local.to_vec(), ..Outside::default() };
+    for kind in KINDS {
+        let Asked::Once(sql, take) = kind.asked else { continue };
+        for row in &if_any(session, &sql(&who)).await? {
+            take(&mut outside, row, &who)?;
         }
-        escaped.push(letter);
     }
-    escaped
+    Ok(outside)
 }
 
-fn read(database: &str, name: &str, rows: &[Row]) -> Result<Inventory, Error> {
+/// A view that not every login may read, nor every release has: what it does not show is not looked at.
+async fn if_any(session: &mut Session, sql: &Sql) -> Result<Vec<Row>, Error> {
+    match session.query(sql).await {
+        Err(error) if matches!(error.sqlstate(), Some("42501" | "42P01")) => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// One query over the leader's catalogues.
+pub fn query(who: &Who<'_>) -> Sql {
+    let branches = KINDS.iter().filter_map(|kind| match kind.asked {
+        Asked::Leader(branches) => Some(branches(who)),
+        _ => None,
+    });
+    Sql::join(" UNION ALL ", branches.flatten())
+}
+
+fn read(database: &str, name: &str, principals: &Principals, rows: &[Row]) -> Result<Inventory, Error> {
     let mut inventory = Inventory { database: database.to_owned(), ..Inventory::default() };
     for row in rows {
         let (kind, schema, object) = (row.text(1)?.trim_end(), row.text(2)?, row.text(3)?);
@@ -273,115 +259,139 @@ fn read(database: &str, name: &str, rows: &[Row]) -> Result<Inventory, Error> {
             Acl::parse(row.get(4).unwrap_or(""))
                 .map_err(|error| Error::refused("Unexpected answer from the warehouse", error.to_string()))
         };
+        let routine = row.get(5).and_then(|name| Routine::parse(schema, name, object));
         match row.text(0)?.trim_end() {
             "owns" => {
-                let routine = row.get(5).and_then(|name| Routine::parse(schema, name, object));
                 inventory.owns.push(Owned { kind: kind.into(), schema: schema.into(), name: object.into(), routine });
             }
-            "default by" => inventory.defaults_by.push(default_by(kind, schema, name, &acl()?)),
+            "default by" => {
+                let objects = Objects::of_letter(kind);
+                // An empty row counts too.
+                inventory.defaults_by(objects, schema, Holder::User(name.to_owned()), name);
+                for entry in acl()?.0.iter().filter(|entry| !entry.rights.is_empty()) {
+                    inventory.defaults_by(objects, schema, Holder::of(&entry.grantee, principals), name);
+                }
+            }
             "default to" => {
                 let rights = acl()?.of(&Grantee::User(name.to_owned()));
                 // His own rows come as "default by".
                 if !rights.is_empty() && object != name {
-                    let objects = Objects::parse(kind);
-                    inventory.defaults_to.push(DefaultTo {
-                        objects,
+                    let objects = Objects::of_letter(kind);
+                    let owner = Holder::of(&Grantee::User(object.to_owned()), principals);
+                    inventory.defaults_to.push(DefaultTo { objects, schema: schema.into(), owner, rights });
+                }
+            }
+            _ => {
+                let owner = row.get(6).unwrap_or_default();
+                let given: Vec<Given> = acl()?.0.into_iter().map(|entry| as_given(entry, owner, principals)).collect();
+                if given.iter().any(|one| concerns(one, name)) {
+                    let is_gone = |by: &&String| !is_user(by, principals);
+                    inventory.objects.push(OnObject {
+                        kind: kind.into(),
                         schema: schema.into(),
-                        owner: object.into(),
-                        rights,
+                        name: object.into(),
+                        routine,
+                        owner: owner.to_owned(),
+                        gone: given.iter().map(|one| &one.by).filter(is_gone).cloned().collect(),
+                        given,
                     });
                 }
             }
-            _ => inventory.holds.extend(acl()?.0.into_iter().filter(|entry| concerns(entry, name)).map(|entry| Hold {
-                kind: kind.into(),
-                schema: schema.into(),
-                name: object.into(),
-                to: entry.grantee,
-                rights: entry.rights,
-                grantor: entry.grantor,
-            })),
         }
     }
-    let owns = std::mem::take(&mut inventory.owns);
     // What he has on his own objects goes with them; backing tables go with their view.
-    inventory.holds.retain(|hold| {
-        !owns.iter().any(|owned| {
-            let kind = if matches!(owned.kind.as_str(), "table" | "view" | "mview") { "relation" } else { &owned.kind };
-            kind == hold.kind && owned.schema == hold.schema && owned.name == hold.name
-        })
-    });
-    inventory.owns = owns.into_iter().filter(|owned| !owned.name.starts_with("mv_tbl__")).collect();
+    inventory.objects.retain(|object| object.owner != name);
+    inventory.owns.retain(|owned| !owned.name.starts_with("mv_tbl__"));
     Ok(inventory)
 }
 
-fn concerns(entry: &Entry, name: &str) -> bool {
-    let is_to_him = matches!(&entry.grantee, Grantee::User(user) if user == name);
-    is_to_him || entry.grantor.as_deref() == Some(name)
+fn as_given(entry: Entry, owner: &str, principals: &Principals) -> Given {
+    Given {
+        by: entry.grantor.unwrap_or_else(|| owner.to_owned()),
+        to: Holder::of(&entry.grantee, principals),
+        rights: entry.rights,
+        options: entry.grant_options,
+    }
 }
 
-fn default_by(kind: &str, schema: &str, name: &str, acl: &Acl) -> DefaultBy {
-    let mut to: Vec<Grantee> = Vec::new();
-    for entry in &acl.0 {
-        let is_himself = matches!(&entry.grantee, Grantee::User(user) if user == name);
-        if !is_himself && !entry.rights.is_empty() && !to.contains(&entry.grantee) {
-            to.push(entry.grantee.clone());
-        }
-    }
-    DefaultBy { objects: Objects::parse(kind), schema: schema.to_owned(), to }
+fn concerns(one: &Given, name: &str) -> bool {
+    one.by == name || matches!(&one.to, Holder::User(user) if user == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::catalog::principals::{Group, User};
+
+    fn principals() -> Principals {
+        let names = ["bob", "eve", "ann", "bobby", "o"];
+        let user = |(id, name): (i64, &str)| {
+            (id, User { name: name.into(), id, superuser: false, createdb: false, valid_until: None })
+        };
+        let groups = vec![Group { name: "g".into(), id: 9, members: Vec::new() }];
+        Principals { users: (100..).zip(names).map(user).collect(), groups }
+    }
 
     #[test]
-    fn the_query_quotes_the_name_for_lists_and_for_like() {
-        let sql = query(r#"o_d%d "x\'"#, 101).to_string();
-        // In a list `"` is doubled; LIKE's own signs are escaped; the literal doubles `\` and `'`.
-        assert!(sql.contains(r#"LIKE '%o\\_d\\%d ""x\\\\''%'"#), "{sql}");
-        assert_eq!(sql.matches("101").count(), 5);
+    fn one_query_asks_the_leader_for_all_of_it() {
+        let sql = query(&Who { name: "bob", id: 101 }).to_string();
+        assert_eq!(sql.matches("= 101").count(), 5);
         assert_eq!(sql.matches("UNION ALL").count(), 10);
     }
 
     #[test]
     fn rows_become_an_inventory() {
-        let row = |cells: [&str; 5]| Row::new(cells.into_iter().chain(["f"]).map(Some));
+        let row = |cells: [&str; 5], owner: &str| {
+            let cells: Vec<String> = cells.into_iter().chain(["f", owner]).map(str::to_owned).collect();
+            Row::new(cells.iter().map(|cell| Some(cell.as_str())))
+        };
         let rows = [
-            row(["owns", "table", "s", "t", ""]),
-            row(["owns", "table", "s", "mv_tbl__m__0", ""]),
-            row(["owns", "function", "s", "s.f(integer)", ""]),
-            row(["acl", "relation", "s", "t", "bob=arwd/bob\teve=r/bob"]),
-            row(["acl", "relation", "s", "other", "bobby=r/o\tbob=r*/o\teve=r/bob\tann=r/o"]),
-            row(["acl", "schema", "", "s", "\"bob\"=U/o"]),
-            row(["acl", "schema", "", "looks_like_bob", "bobby=U/o"]),
-            row(["default by", "r", "s", "", "eve=r/bob\tbob=r/bob\tgroup g=r/bob"]),
-            row(["default by", "f", "", "", ""]),
-            row(["default to", "r", "s", "o", "bob=r/o"]),
-            row(["default to", "r", "s", "bob", "bob=r/bob"]),
-            row(["default to", "r", "s", "o", "bobby=r/o"]),
+            row(["owns", "table", "s", "t", ""], ""),
+            row(["owns", "table", "s", "mv_tbl__m__0", ""], ""),
+            row(["owns", "function", "s", "s.f(integer)", ""], ""),
+            row(["acl", "relation", "s", "t", "bob=arwd/bob\teve=r/bob"], "bob"),
+            row(["acl", "relation", "s", "other", "bobby=r/o\tbob=r*/o\teve=r/bob\tann=r/o\t155=r/bob"], "o"),
+            row(["acl", "schema", "", "s", "\"bob\"=U/\"unknown (UID=9)\""], "o"),
+            row(["acl", "schema", "", "looks_like_bob", "bobby=U/o"], "o"),
+            row(["default by", "r", "s", "", "eve=r/bob\tbob=r/bob\tgroup g=r/bob"], ""),
+            row(["default by", "f", "", "", ""], ""),
+            row(["default to", "r", "s", "o", "bob=r/o"], ""),
+            row(["default to", "r", "s", "bob", "bob=r/bob"], ""),
+            row(["default to", "r", "s", "unknown (UID=9)", "bob=r/9"], ""),
+            row(["default to", "r", "s", "o", "bobby=r/o"], ""),
         ];
-        let found = read("dev", "bob", &rows).expect("reads");
+        let found = read("dev", "bob", &principals(), &rows).expect("reads");
         let owned: Vec<&str> = found.owns.iter().map(|owned| owned.name.as_str()).collect();
         assert_eq!(owned, ["t", "s.f(integer)"]);
-        let holds: Vec<String> = found
-            .holds
-            .iter()
-            .map(|hold| format!("{} {} {:?} {}", hold.kind, hold.name, hold.to, hold.rights))
-            .collect();
+        let words = |object: &OnObject| {
+            let of = |one: &Given| format!("{} {} {} by {}", object.name, one.rights, one.to.words(), one.by);
+            object.of("bob").map(|one| (of(one), object.is_stuck(one))).collect::<Vec<_>>()
+        };
+        let objects: Vec<(String, bool)> = found.objects.iter().flat_map(words).collect();
         assert_eq!(
-            holds,
+            objects,
             [
-                "relation other User(\"bob\") SELECT",
-                "relation other User(\"eve\") SELECT",
-                "schema s User(\"bob\") USAGE"
+                ("other SELECT user bob by o".to_owned(), false),
+                ("other SELECT user eve by bob".to_owned(), false),
+                ("other SELECT a user who no longer exists (155) by bob".to_owned(), true),
+                ("s USAGE user bob by unknown (UID=9)".to_owned(), true),
             ]
         );
-        assert_eq!(found.defaults_by[0].to, [Grantee::User("eve".into()), Grantee::Group("g".into())]);
+        assert_eq!(found.defaults_by[0].to, [Holder::User("eve".into()), Holder::Group("g".into())]);
         assert_eq!((found.defaults_by[1].objects, found.defaults_by[1].to.len()), (Objects::Functions, 0));
-        assert_eq!(found.defaults_to.len(), 1);
-        assert!(!found.is_empty());
-        let harmless = read("dev", "bob", &rows[8..9]).expect("reads");
-        assert!(harmless.is_empty() && harmless.defaults_by.len() == 1);
-        assert!(read("dev", "bob", &[row(["acl", "schema", "", "s", "bob"])]).is_err());
+        let owners: Vec<&Holder> = found.defaults_to.iter().map(|row| &row.owner).collect();
+        assert_eq!(owners, [&Holder::User("o".into()), &Holder::Gone("unknown (UID=9)".into())]);
+        assert!(read("dev", "bob", &principals(), &[row(["acl", "schema", "", "s", "bob"], "o")]).is_err());
+    }
+
+    #[test]
+    fn what_views_say_of_default_privileges_joins_what_the_catalogue_says() {
+        let mut found = Inventory::default();
+        let role = Holder::Role("r".into());
+        for _ in 0..2 {
+            found.defaults_by(Objects::of_word("RELATION"), "s", role.clone(), "bob");
+        }
+        found.defaults_by(Objects::Tables, "s", Holder::User("bob".into()), "bob");
+        assert_eq!(found.defaults_by, [DefaultBy { objects: Objects::Tables, schema: "s".into(), to: vec![role] }]);
     }
 }

@@ -1,5 +1,6 @@
 //! Functions and procedures, as a statement names them.
 
+use crate::engine::names::is_plain_identifier;
 use crate::engine::sql::{Sql, bare, sql};
 
 /// A function or procedure by schema, name and the types of its arguments.
@@ -20,15 +21,29 @@ impl Routine {
             arguments.split(',').map(|kind| kind.trim().to_owned()).filter(|kind| !kind.is_empty()).collect();
         arguments.iter().all(|kind| type_sql(kind).is_some()).then(|| Routine {
             schema: schema.to_owned(),
-            name: name.trim_end().to_owned(),
+            name: name.to_owned(),
             arguments,
         })
     }
 
+    /// Its name, without schema and arguments.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The types of its arguments, as a list.
+    pub fn arguments(&self) -> Sql {
+        Sql::join(", ", self.arguments.iter().filter_map(|kind| type_sql(kind)))
+    }
+
+    /// Without any quotes; none where a name needs them.
+    pub fn plain_sql(&self) -> Option<Sql> {
+        (is_plain_identifier(&self.schema) && is_plain_identifier(&self.name)).then(|| self.sql())
+    }
+
     /// Names are in quotes only where they must be: quoted ones are not taken everywhere.
     pub fn sql(&self) -> Sql {
-        let arguments = Sql::join(", ", self.arguments.iter().filter_map(|kind| type_sql(kind)));
-        sql!("{}.{}({})", bare(&self.schema), bare(&self.name), arguments)
+        sql!("{}.{}({})", bare(&self.schema), bare(&self.name), self.arguments())
     }
 }
 
@@ -44,7 +59,7 @@ fn type_sql(kind: &str) -> Option<Sql> {
         "double precision" => sql!("double precision"),
         "boolean" => sql!("boolean"),
         "character" => sql!("character"),
-        "character varying" => sql!("character varying"),
+        "character varying" | "varchar" => sql!("character varying"),
         "text" => sql!("text"),
         "date" => sql!("date"),
         "time" | "time without time zone" => sql!("time without time zone"),

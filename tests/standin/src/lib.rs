@@ -83,11 +83,34 @@ pub struct StandinOptions {
     pub namespace: Namespace,
     /// `enable_case_sensitive_identifier` of new sessions.
     pub case_sensitive: bool,
+    /// Which kind of warehouse it is.
+    pub kind: WarehouseKind,
     /// The AWS account.
     pub aws: AwsOptions,
     /// Entries of the list to take out, by id: see `ALLOWED.md`; `relation:`, `function:`, `type:`, `setting:`,
     /// `word:` and `plpgsql:` before a name of those lists.
     pub without: Vec<String>,
+}
+
+/// A kind of warehouse: some show less of themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WarehouseKind {
+    /// A cluster in one zone.
+    #[default]
+    Provisioned,
+    /// A cluster in two zones.
+    MultiAz,
+    /// A serverless workgroup.
+    Serverless,
+}
+
+impl WarehouseKind {
+    /// Whether it shows a system relation: STL, STV, SVL and SVCS are of clusters in one zone only (AWS: Monitoring
+    /// queries and workloads with Amazon Redshift Serverless; Multi-AZ clusters behave as such in this).
+    pub fn shows(self, relation: &str) -> bool {
+        let of_clusters = ["stl_", "stv_", "svl_", "svcs_"];
+        self == WarehouseKind::Provisioned || !of_clusters.iter().any(|prefix| relation.starts_with(prefix))
+    }
 }
 
 /// What `current_namespace` answers.
@@ -157,6 +180,7 @@ impl Standin {
         shared.tls = options.tls;
         shared.auth = options.auth;
         shared.case_sensitive = options.case_sensitive;
+        shared.kind = options.kind;
         shared.namespace = match options.namespace {
             Namespace::Random => Some(guid()),
             Namespace::Set(guid) => Some(guid),
@@ -387,6 +411,7 @@ impl Shared {
             auth: Auth::default(),
             namespace: None,
             case_sensitive: false,
+            kind: WarehouseKind::default(),
             admin: tokio::sync::Mutex::new(None),
         }
     }

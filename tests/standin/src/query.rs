@@ -348,6 +348,9 @@ impl<'a> Checker<'a, '_> {
             else {
                 return Err(Refusal::unlisted(format!("the relation {}", parts.join("."))));
             };
+            if !self.context.kind.shows(relation.name) {
+                return Err(Refusal::new("42501", format!("permission denied for relation {}", relation.name)));
+            }
             match relation.node {
                 Node::Leader => self.leader_relation = true,
                 Node::Compute => self.compute_relation = true,

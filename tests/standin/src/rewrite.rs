@@ -1,5 +1,6 @@
 //! From a statement of Redshift's to statements of PostgreSQL's, by the list.
 
+use crate::WarehouseKind;
 use crate::allowed::Allowed;
 use crate::front::auth::md5_stored;
 use crate::names::{GROUP, Names, ROLE};
@@ -20,6 +21,8 @@ pub struct Context<'a> {
     pub namespace: Option<&'a str>,
     /// Whether a transaction block is open.
     pub in_transaction: bool,
+    /// Which kind of warehouse it is.
+    pub kind: WarehouseKind,
 }
 
 /// What PostgreSQL is sent for one statement.

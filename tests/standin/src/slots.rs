@@ -53,6 +53,8 @@ pub fn read(kind: &str, at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
         "schema_rights" => rights(at, &["create", "usage"], "ALL"),
         "database_rights" => rights(at, &["create", "temp", "temporary"], "CREATE, TEMPORARY"),
         "routine_rights" => rights(at, &["execute"], "ALL"),
+        "scope_rights" => rights(at, &["create", "usage", "alter", "drop", "execute"], "ALL"),
+        "datashare_rights" => datashare_rights(at),
         "language_rights" => rights(at, &["usage"], "ALL"),
         "column_rights" => column_rights(at, context),
         "system_rights" => system_rights(at),
@@ -342,6 +344,15 @@ fn column_rights(at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
     let Some(Value::Names(columns)) = many(at, |at| name(at, context, Kind::Object))? else { return Ok(None) };
     let columns: Vec<_> = columns.iter().map(|c| ident(c)).collect();
     Ok(at.mark(")").then(|| Value::Sql(format!("{} ({})", right.to_uppercase(), columns.join(", ")))))
+}
+
+/// AWS, GRANT: ALTER and SHARE are what users hold on a datashare.
+fn datashare_rights(at: &mut Cursor<'_>) -> Slot {
+    let found = rights(at, &["alter", "share"], "ALTER, SHARE")?;
+    Ok(found.map(|found| match found {
+        Value::Sql(list) => Value::Names(list.split(", ").map(str::to_owned).collect()),
+        other => other,
+    }))
 }
 
 /// The system permissions of AWS's list that this stand-in enforces, and their neighbours.

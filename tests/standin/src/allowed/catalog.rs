@@ -61,6 +61,8 @@ pub const RELATIONS: &[Relation] = &[
     svv("svv_column_privileges", "r_SVV_COLUMN_PRIVILEGES"),
     svv("svv_iam_privileges", "r_SVV_IAM_PRIVILEGES"),
     svv("svv_datashare_privileges", "r_SVV_DATASHARE_PRIVILEGES"),
+    svv("svv_datashares", "r_SVV_DATASHARES"),
+    svv("svv_ml_model_privileges", "r_SVV_ML_MODEL_PRIVILEGES"),
     svv("svv_rls_attached_policy", "r_SVV_RLS_ATTACHED_POLICY"),
     svv("svv_attached_masking_policy", "r_SVV_ATTACHED_MASKING_POLICY"),
     svv("svv_external_schemas", "r_SVV_EXTERNAL_SCHEMAS"),

@@ -16,12 +16,12 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::Error;
 use crate::allowed::Allowed;
 use crate::aws::logins::Logins;
 use crate::client::Client;
 use crate::faults::Record;
 use crate::names::Names;
+use crate::{Error, WarehouseKind};
 
 /// Whether the line is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +57,8 @@ pub struct Shared {
     pub namespace: Option<String>,
     /// `enable_case_sensitive_identifier` of a new session.
     pub case_sensitive: bool,
+    /// Which kind of warehouse it is.
+    pub kind: WarehouseKind,
     /// For looking up passwords; not before the cluster is made.
     pub admin: tokio::sync::Mutex<Option<Client>>,
 }

@@ -129,6 +129,7 @@ impl Session {
             case_sensitive: self.case_sensitive,
             namespace: self.shared.namespace.as_deref(),
             in_transaction: self.in_transaction,
+            kind: self.shared.kind,
         };
         match statements(sql) {
             Ok(all) => {

@@ -13,6 +13,7 @@ fn rewrite(sql: &str) -> Result<Plan, Refusal> {
         case_sensitive: false,
         namespace: Some("n"),
         in_transaction: false,
+        kind: WarehouseKind::default(),
     };
     plan(&statements(sql)?[0], &context)
 }
@@ -58,6 +59,7 @@ const CASES: &[(&str, &str, &str)] = &[
     ("drop-group", "DROP GROUP g", "SELECT pg_catalog.rs_drop_group('\u{1}g')"),
     ("create-role", "CREATE ROLE r", "SELECT pg_catalog.rs_create_role('\u{2}r')"),
     ("drop-role", "DROP ROLE r FORCE", "SELECT pg_catalog.rs_drop_role('\u{2}r', 'FORCE')"),
+    ("own-role", "ALTER ROLE r OWNER TO a", "SELECT pg_catalog.rs_own_role('\u{2}r', 'a')"),
     (
         "grant-role",
         "GRANT ROLE r TO a, ROLE s",
@@ -109,6 +111,38 @@ const CASES: &[(&str, &str, &str)] = &[
         "SELECT pg_catalog.rs_scoped(false, 'SELECT', NULL, 'd', ARRAY['\u{2}r']::text[])",
     ),
     (
+        "grant-scope",
+        "GRANT EXECUTE FOR FUNCTIONS IN SCHEMA s DATABASE d TO ROLE r",
+        "SELECT pg_catalog.rs_scope(true, 'EXECUTE', 'FUNCTIONS', 's', 'd', ARRAY['\u{2}r']::text[])",
+    ),
+    (
+        "revoke-scope",
+        "REVOKE ALL FOR PROCEDURES IN SCHEMA s DATABASE d FROM a",
+        "SELECT pg_catalog.rs_scope(false, 'ALL', 'PROCEDURES', 's', 'd', ARRAY['a']::text[])",
+    ),
+    (
+        "grant-scope-database",
+        "GRANT CREATE, DROP FOR COPY JOBS IN DATABASE d TO a",
+        "SELECT pg_catalog.rs_scope(true, 'CREATE, DROP', 'COPY JOBS', NULL, 'd', ARRAY['a']::text[])",
+    ),
+    (
+        "revoke-scope-database",
+        "REVOKE USAGE FOR LANGUAGES IN DATABASE d FROM a",
+        "SELECT pg_catalog.rs_scope(false, 'USAGE', 'LANGUAGES', NULL, 'd', ARRAY['a']::text[])",
+    ),
+    ("create-datashare", "CREATE DATASHARE x", "SELECT pg_catalog.rs_datashare(true, 'x')"),
+    ("drop-datashare", "DROP DATASHARE x", "SELECT pg_catalog.rs_datashare(false, 'x')"),
+    (
+        "grant-datashare",
+        "GRANT ALTER, SHARE ON DATASHARE x TO a",
+        "SELECT pg_catalog.rs_on_datashare(true, ARRAY['ALTER', 'SHARE']::text[], 'x', ARRAY['a']::text[])",
+    ),
+    (
+        "revoke-datashare",
+        "REVOKE SHARE ON DATASHARE x FROM GROUP g",
+        "SELECT pg_catalog.rs_on_datashare(false, ARRAY['SHARE']::text[], 'x', ARRAY['\u{1}g']::text[])",
+    ),
+    (
         "grant-schema",
         "GRANT USAGE, CREATE ON SCHEMA \"S\" TO GROUP g, ROLE r, a, PUBLIC",
         "SELECT pg_catalog.rs_check_schemas(ARRAY['s']::text[], 'USAGE, CREATE', false)~GRANT USAGE, CREATE ON SCHEMA \"s\" TO \"\u{1}g\", \"\u{2}r\", \"a\", PUBLIC",
@@ -131,7 +165,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "grant-all-routines",
         "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA s TO a",
-        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA \"s\" TO \"a\"",
+        "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA \"s\" TO \"a\" ",
     ),
     (
         "revoke-all-routines",
@@ -141,12 +175,12 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "grant-routine",
         "GRANT EXECUTE ON PROCEDURE s.p(varchar, int) TO a",
-        "GRANT EXECUTE ON PROCEDURE \"s\".\"p\"(varchar, int4) TO \"a\"",
+        "GRANT EXECUTE ON PROCEDURE \"s\".\"p\"(varchar, int4) TO \"a\" ",
     ),
     ("revoke-routine", "REVOKE ALL ON FUNCTION f() FROM PUBLIC", "REVOKE ALL ON FUNCTION \"f\"() FROM PUBLIC"),
     ("grant-database", "GRANT ALL ON DATABASE d TO a", "GRANT CREATE, TEMPORARY ON DATABASE \"d\" TO \"a\""),
     ("revoke-database", "REVOKE TEMP ON DATABASE d FROM PUBLIC", "REVOKE  TEMP ON DATABASE \"d\" FROM PUBLIC"),
-    ("grant-language", "GRANT USAGE ON LANGUAGE plpgsql TO a", "GRANT USAGE ON LANGUAGE \"plpgsql\" TO \"a\""),
+    ("grant-language", "GRANT USAGE ON LANGUAGE plpgsql TO a", "GRANT USAGE ON LANGUAGE \"plpgsql\" TO \"a\" "),
     ("revoke-language", "REVOKE ALL ON LANGUAGE plpgsql FROM a", "REVOKE ALL ON LANGUAGE \"plpgsql\" FROM \"a\""),
     ("grant-columns", "GRANT SELECT (a, b) ON s.t TO u", "GRANT SELECT (\"a\", \"b\") ON TABLE \"s\".\"t\" TO \"u\""),
     ("revoke-columns", "REVOKE SELECT (a) ON TABLE t FROM u", "REVOKE SELECT (\"a\") ON TABLE \"t\" FROM \"u\""),

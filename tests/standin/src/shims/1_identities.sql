@@ -110,7 +110,9 @@ BEGIN
 END $$;
 
 CREATE FUNCTION rs_rename_user(n text, new text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
-DECLARE meta jsonb := rs_meta(rs_find(n));
+DECLARE
+  meta jsonb := rs_meta(rs_find(n));
+  r record;
 BEGIN
   PERFORM rs_require('ALTER USER', 'permission denied');
   IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = chr(2) || new) THEN
@@ -119,6 +121,9 @@ BEGIN
   EXECUTE format('ALTER ROLE %I RENAME TO %I', n, new);
   -- AWS, ALTER USER: "you must change the password of a user that is renamed".
   PERFORM rs_set_meta(new, meta - 'password');
+  FOR r IN SELECT rolname, oid FROM pg_roles WHERE rs_kind(rolname) = 'role' AND rs_meta(oid)->>'owner' = n LOOP
+    PERFORM rs_set_meta(r.rolname, rs_meta(r.oid) || jsonb_build_object('owner', new));
+  END LOOP;
 END $$;
 
 -- What blocks the dropping of a user or group in this database, in Redshift's words; null if nothing does. PostgreSQL
@@ -141,7 +146,15 @@ BEGIN
       RETURN format('%s "%s" can''t be dropped because the %s has a privilege on some object', kind, shown, kind);
     END IF;
   END LOOP;
-  IF rs_meta(target) ? 'assumerole' OR EXISTS (SELECT 1 FROM rs_scoped x LEFT JOIN pg_namespace n ON n.oid = x.nsp WHERE x.grantee = target AND (x.nsp = 0 OR n.oid IS NOT NULL)) THEN
+  -- AWS, DROP USER: who "owns any database object"; a role and a datashare have owners too.
+  IF rs_meta(target) ? 'datashares'
+     OR kind = 'user' AND EXISTS (SELECT 1 FROM pg_roles r WHERE rs_kind(r.rolname) = 'role' AND rs_meta(r.oid)->>'owner' = n) THEN
+    RETURN format('%s "%s" can''t be dropped because the %s owns some object', kind, shown, kind);
+  END IF;
+  IF rs_meta(target) ?| ARRAY['assumerole', 'shares']
+     OR EXISTS (SELECT 1 FROM jsonb_array_elements(coalesce(rs_meta(target)->'scoped', '[]')) x WHERE x->>'db' = here::text
+                AND (x->>'nsp' = '0' OR EXISTS (SELECT 1 FROM pg_namespace n WHERE n.oid::text = x->>'nsp')))
+     OR EXISTS (SELECT 1 FROM rs_scoped x LEFT JOIN pg_namespace n ON n.oid = x.nsp WHERE x.grantee = target AND (x.nsp = 0 OR n.oid IS NOT NULL)) THEN
     RETURN format('%s "%s" can''t be dropped because the %s has a privilege on some object', kind, shown, kind);
   END IF;
   RETURN NULL;
@@ -223,6 +236,14 @@ BEGIN
   END IF;
   EXECUTE format('CREATE ROLE %I NOLOGIN INHERIT', n);
   PERFORM rs_set_meta(n, jsonb_build_object('owner', session_user));
+END $$;
+
+-- AWS, ALTER ROLE: "OWNER TO user_name".
+CREATE FUNCTION rs_own_role(n text, new text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM rs_role_admin(rs_find(n), n);
+  PERFORM rs_find(new);
+  PERFORM rs_set_meta(n, rs_meta(rs_find(n)) || jsonb_build_object('owner', new));
 END $$;
 
 -- AWS: a role's owner, who holds it WITH ADMIN OPTION, and superusers may hand it on and drop it.
@@ -311,4 +332,44 @@ BEGIN
     SELECT x FROM jsonb_array_elements(coalesce(meta->'assumerole', '[]')) x WHERE x <> one
     UNION ALL SELECT one WHERE granting) all_held;
   PERFORM rs_set_meta(n, CASE WHEN held IS NULL THEN meta - 'assumerole' ELSE meta || jsonb_build_object('assumerole', held) END);
+END $$;
+
+-- Datashares: a name beside its owner, and rights beside who holds them. They hold nothing.
+CREATE FUNCTION rs_share_owner(share text) RETURNS name LANGUAGE sql STABLE AS
+$$ SELECT rolname FROM pg_roles WHERE rs_meta(oid)->'datashares' ? share $$;
+
+CREATE FUNCTION rs_datashare(making boolean, share text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  o text := coalesce(rs_share_owner(share), session_user);
+  meta jsonb := rs_meta(rs_find(o));
+  r record;
+BEGIN
+  IF making THEN
+    PERFORM rs_superuser('create datashares');
+    IF rs_share_owner(share) IS NOT NULL THEN PERFORM rs_fail('42710', format('datashare "%s" already exists', share)); END IF;
+    PERFORM rs_set_meta(o, meta || jsonb_build_object('datashares', coalesce(meta->'datashares', '[]') || to_jsonb(share)));
+    RETURN;
+  END IF;
+  IF rs_share_owner(share) IS NULL THEN PERFORM rs_fail('42704', format('datashare "%s" does not exist', share)); END IF;
+  IF o <> session_user THEN PERFORM rs_superuser('drop datashares of others'); END IF;
+  meta := jsonb_set(meta, '{datashares}', (meta->'datashares') - share);
+  PERFORM rs_set_meta(o, CASE meta->'datashares' WHEN '[]' THEN meta - 'datashares' ELSE meta END);
+  FOR r IN SELECT rolname FROM pg_roles WHERE rs_meta(oid) ? 'shares' LOOP
+    PERFORM rs_on_datashare(false, ARRAY['ALTER', 'SHARE'], share, ARRAY[r.rolname::text]);
+  END LOOP;
+END $$;
+
+CREATE FUNCTION rs_on_datashare(granting boolean, rights text[], share text, grantees text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE n text; meta jsonb; held jsonb;
+BEGIN
+  IF granting AND rs_share_owner(share) IS NULL THEN PERFORM rs_fail('42704', format('datashare "%s" does not exist', share)); END IF;
+  PERFORM rs_superuser('grant or revoke rights on datashares');
+  FOREACH n IN ARRAY grantees LOOP
+    meta := rs_meta(rs_find(n));
+    SELECT jsonb_agg(x) INTO held FROM (
+      SELECT x FROM jsonb_array_elements(coalesce(meta->'shares', '[]')) x WHERE NOT (x->>'share' = rs_on_datashare.share AND x->>'privilege' = ANY (rights))
+      UNION ALL SELECT jsonb_build_object('share', rs_on_datashare.share, 'privilege', p) FROM unnest(rights) p WHERE granting) h;
+    PERFORM rs_set_meta(n, CASE WHEN held IS NULL THEN meta - 'shares' ELSE meta || jsonb_build_object('shares', held) END);
+  END LOOP;
 END $$;

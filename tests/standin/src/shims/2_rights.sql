@@ -94,6 +94,7 @@ BEGIN
   IF database <> current_database() THEN
     PERFORM rs_fail('0A000', 'scoped permissions can be granted in the connected database only');
   END IF;
+  IF schema IS NULL THEN PERFORM rs_scope(granting, array_to_string(wanted, ', '), 'TABLES', NULL, database, grantees); END IF;
   PERFORM rs_superuser('grant or revoke scoped permissions');
   IF rs_is_external(schema) THEN PERFORM rs_fail('0A000', format('only USAGE can be granted on external schema "%s"', schema)); END IF;
   SELECT string_agg(quote_ident(nspname), ', ') INTO schemas FROM pg_namespace
@@ -132,6 +133,39 @@ DECLARE
                     FROM unnest(relations) r LEFT JOIN pg_class c ON c.oid = to_regclass(r));
 BEGIN
   IF given THEN PERFORM rs_as_owner(relations, statement); ELSE EXECUTE statement; END IF;
+END $$;
+
+-- Scoped rights on other objects than tables, and again those on all tables of a database: JSON beside who holds them, so
+-- that every database lists them. AWS, considerations for scoped permissions: "granted to or revoked from objects for the
+-- connected database" only.
+CREATE FUNCTION rs_scope(granting boolean, rights text, scope text, schema text, database text, grantees text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  s oid := CASE WHEN schema IS NULL THEN 0::oid ELSE rs_schema(schema) END;
+  here oid := (SELECT oid FROM pg_database WHERE datname = current_database());
+  known text[] := CASE scope
+    WHEN 'SCHEMAS' THEN ARRAY['CREATE', 'USAGE', 'ALTER', 'DROP'] WHEN 'LANGUAGES' THEN ARRAY['USAGE']
+    WHEN 'COPY JOBS' THEN ARRAY['CREATE', 'ALTER', 'DROP'] WHEN 'TEMPLATES' THEN ARRAY['USAGE', 'ALTER', 'DROP']
+    WHEN 'TABLES' THEN ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'REFERENCES', 'TRUNCATE'] ELSE ARRAY['EXECUTE'] END;
+  wanted text[] := CASE rights WHEN 'ALL' THEN known ELSE string_to_array(rights, ', ') END;
+  one text;
+  meta jsonb;
+  held jsonb;
+BEGIN
+  IF database <> current_database() THEN
+    PERFORM rs_fail('0A000', 'scoped permissions can be granted in the connected database only');
+  END IF;
+  PERFORM rs_superuser('grant or revoke scoped permissions');
+  IF NOT wanted <@ known THEN PERFORM rs_fail('42601', format('invalid privilege type for %s: %s', scope, rights)); END IF;
+  FOREACH one IN ARRAY grantees LOOP
+    meta := rs_meta(rs_find(one));
+    SELECT jsonb_agg(x) INTO held FROM (
+      SELECT x FROM jsonb_array_elements(coalesce(meta->'scoped', '[]')) x
+      WHERE NOT (x->>'db' = here::text AND x->>'nsp' = s::text AND x->>'scope' = rs_scope.scope AND x->>'privilege' = ANY (wanted))
+      UNION ALL
+      SELECT jsonb_build_object('db', here::text, 'nsp', s::text, 'scope', rs_scope.scope, 'privilege', p) FROM unnest(wanted) p WHERE granting) h;
+    PERFORM rs_set_meta(one, CASE WHEN held IS NULL THEN meta - 'scoped' ELSE meta || jsonb_build_object('scoped', held) END);
+  END LOOP;
 END $$;
 
 -- A new table falls under the scoped grants of its schema. A new procedure is not PUBLIC's (on PostgreSQL it is).

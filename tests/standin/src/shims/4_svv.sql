@@ -27,6 +27,10 @@ WHERE x.visible;
 CREATE VIEW rs_grantee AS
 SELECT oid, id, name, kind FROM rs_identity WHERE kind IN ('user', 'group', 'role') AND visible UNION ALL SELECT 0, 0, 'public', 'public';
 
+CREATE VIEW rs_scopes AS
+SELECT r.oid AS grantee, d.datname::text AS datname, (x->>'nsp')::oid AS nsp, x->>'scope' AS scope, x->>'privilege' AS privilege
+FROM pg_roles r CROSS JOIN LATERAL jsonb_array_elements(coalesce(rs_meta(r.oid)->'scoped', '[]')) x JOIN pg_database d ON d.oid::text = x->>'db';
+
 CREATE VIEW svv_relation_privileges AS
 SELECT n.nspname::text AS namespace_name, c.relname::text AS relation_name, p AS privilege_type, g.id AS identity_id, g.name AS identity_name,
        g.kind AS identity_type, a.is_grantable AS admin_option
@@ -47,7 +51,10 @@ FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN rs_grantee g 
 WHERE left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
 UNION ALL
 SELECT n.nspname::text, p, g.id, g.name, g.kind, false, 'TABLES'
-FROM rs_scoped x CROSS JOIN LATERAL rs_table_rights(x.privilege) p JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid = x.grantee;
+FROM rs_scoped x CROSS JOIN LATERAL rs_table_rights(x.privilege) p JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid = x.grantee
+UNION ALL
+SELECT n.nspname::text, x.privilege, g.id, g.name, g.kind, false, x.scope
+FROM rs_scopes x JOIN pg_namespace n ON n.oid = x.nsp JOIN rs_grantee g ON g.oid = x.grantee WHERE x.datname = current_database();
 
 CREATE VIEW svv_function_privileges AS
 SELECT n.nspname::text AS namespace_name, p.proname::text AS function_name, pg_get_function_identity_arguments(p.oid) AS argument_types, a.privilege_type,
@@ -64,7 +71,7 @@ SELECT d.datname::text AS database_name, CASE a.privilege_type WHEN 'TEMPORARY' 
        g.name AS identity_name, g.kind AS identity_type, a.is_grantable AS admin_option, 'DATABASE'::text AS privilege_scope
 FROM pg_database d CROSS JOIN LATERAL aclexplode(d.datacl) a JOIN rs_grantee g ON g.oid = a.grantee WHERE a.privilege_type <> 'CONNECT'
 UNION ALL
-SELECT current_database()::text, p, g.id, g.name, g.kind, false, 'TABLES' FROM rs_scoped x CROSS JOIN LATERAL rs_table_rights(x.privilege) p JOIN rs_grantee g ON g.oid = x.grantee WHERE x.nsp = 0;
+SELECT x.datname, x.privilege, g.id, g.name, g.kind, false, x.scope FROM rs_scopes x JOIN rs_grantee g ON g.oid = x.grantee WHERE x.nsp = 0;
 
 CREATE VIEW svv_default_privileges AS
 SELECT n.nspname::text AS schema_name, CASE d.defaclobjtype WHEN 'r' THEN 'RELATION' ELSE 'FUNCTION' END::text AS object_type, o.id AS owner_id,
@@ -82,9 +89,18 @@ CREATE VIEW svv_iam_privileges AS
 SELECT s.x->>'arn' AS iam_arn, s.x->>'command' AS command_type, i.id AS identity_id, i.name AS identity_name, i.kind AS identity_type
 FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements(coalesce(rs_meta(i.oid)->'assumerole', '[]')) s(x) WHERE i.visible;
 
--- Nothing in this stand-in can make rows of these.
 CREATE VIEW svv_datashare_privileges AS
-SELECT ''::text AS datashare_name, ''::text AS privilege_type, 0 AS identity_id, ''::text AS identity_name, ''::text AS identity_type, false AS admin_option WHERE false;
+SELECT s.x->>'share' AS datashare_name, s.x->>'privilege' AS privilege_type, i.id AS identity_id, i.name AS identity_name, i.kind AS identity_type, false AS admin_option
+FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements(coalesce(rs_meta(i.oid)->'shares', '[]')) s(x) WHERE i.visible;
+
+CREATE VIEW svv_datashares AS
+SELECT s.x::varchar AS share_name, i.id AS share_owner, current_database()::varchar AS source_database, 'OUTBOUND'::varchar AS share_type
+FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(rs_meta(i.oid)->'datashares', '[]')) s(x) WHERE i.visible;
+
+-- Nothing in this stand-in can make rows of these.
+CREATE VIEW svv_ml_model_privileges AS
+SELECT ''::varchar AS namespace_name, ''::varchar AS model_name, 0 AS model_version, ''::varchar AS privilege_type, 0 AS identity_id, ''::varchar AS identity_name,
+       ''::varchar AS identity_type, false AS admin_option WHERE false;
 CREATE VIEW svv_rls_attached_policy AS
 SELECT ''::text AS relschema, ''::text AS relname, ''::text AS relkind, ''::text AS polname, ''::text AS grantor, ''::text AS grantee,
        ''::text AS granteekind, false AS is_pol_on, false AS is_rls_on WHERE false;

@@ -13,7 +13,7 @@ mod users;
 
 use std::sync::OnceLock;
 
-use redshift_standin::{Error, ServerError, Standin, StandinOptions};
+use redshift_standin::{Error, ServerError, Standin, StandinOptions, WarehouseKind};
 
 type Rows = Vec<Vec<Option<String>>>;
 

@@ -249,3 +249,77 @@ fn grant_options_are_for_users_and_datashare_roles_for_nobody() {
     );
     assert_eq!(cells(&rows), ["ds:partner_share"]);
 }
+
+/// Scoped rights of every kind: in their own database only, listed in all, and in the way of a drop.
+#[test]
+fn scoped_rights_of_every_kind_are_of_one_database_and_listed_in_all() {
+    let standin = start();
+    user(&standin, "bob");
+    let grants = [
+        ("EXECUTE FOR FUNCTIONS IN SCHEMA quality DATABASE dev", "FUNCTIONS"),
+        ("EXECUTE FOR PROCEDURES IN DATABASE dev", "PROCEDURES"),
+        ("USAGE FOR SCHEMAS IN DATABASE dev", "SCHEMAS"),
+        ("USAGE FOR LANGUAGES IN DATABASE dev", "LANGUAGES"),
+        ("CREATE, DROP FOR COPY JOBS IN DATABASE dev", "COPY JOBS"),
+        ("USAGE FOR TEMPLATES IN SCHEMA quality DATABASE dev", "TEMPLATES"),
+        ("SELECT FOR TABLES IN DATABASE dev", "TABLES"),
+    ];
+    for (grant, scope) in grants {
+        let elsewhere = refused(standin.sql_blocking("sample", &format!("GRANT {grant} TO bob")));
+        assert!(["0A000", "3F000"].contains(&elsewhere.sqlstate.as_str()), "{elsewhere:?}");
+        ok(&standin, &format!("GRANT {grant} TO bob"));
+        let error = err(&standin, "DROP USER bob");
+        assert_eq!(error.sqlstate, "55006", "{grant}");
+        let (view, name) = match grant.contains("SCHEMA quality") {
+            true => ("svv_schema_privileges", "namespace_name"),
+            false => ("svv_database_privileges", "database_name"),
+        };
+        let query = format!("SELECT {name}, privilege_scope FROM {view} WHERE identity_name = 'bob'");
+        assert!(cells(&ok(&standin, &query)).iter().all(|row| row.ends_with(scope)), "{grant}");
+        if view == "svv_database_privileges" {
+            assert!(!ok_in(&standin, "sample", &query).is_empty(), "{grant} is listed in every database");
+            assert_eq!(refused(standin.sql_blocking("sample", &format!("REVOKE {grant} FROM bob"))).sqlstate, "0A000");
+        }
+        ok(&standin, &format!("REVOKE {grant} FROM bob"));
+    }
+    assert_eq!(err(&standin, "GRANT EXECUTE FOR SCHEMAS IN DATABASE dev TO bob").sqlstate, "42601");
+    ok(&standin, "DROP USER bob");
+}
+
+/// AWS, DROP USER: nobody is dropped who owns something or holds a right; so with roles and datashares.
+#[test]
+fn roles_and_datashares_have_owners_and_rights() {
+    let standin = start();
+    let before = super::bootstrap::block_on(standin.dump_all()).expect("dumps");
+    user(&standin, "bob");
+    ok(&standin, "CREATE ROLE his");
+    ok(&standin, "ALTER ROLE his OWNER TO bob");
+    assert_eq!(cells(&ok(&standin, "SELECT role_owner FROM svv_roles WHERE role_name = 'his'")), ["bob"]);
+    assert!(err(&standin, "DROP USER bob").message.ends_with("owns some object"));
+    ok(&standin, "ALTER USER bob RENAME TO rob");
+    assert_eq!(cells(&ok(&standin, "SELECT role_owner FROM svv_roles WHERE role_name = 'his'")), ["rob"]);
+    ok(&standin, "ALTER ROLE his OWNER TO awsuser");
+    ok(&standin, "CREATE DATASHARE pool");
+    ok(&standin, "GRANT ALTER, SHARE ON DATASHARE pool TO rob");
+    let held = "SELECT datashare_name, privilege_type FROM svv_datashare_privileges WHERE identity_name = 'rob'";
+    assert_eq!(cells(&ok(&standin, held)), ["pool|ALTER", "pool|SHARE"]);
+    assert_eq!(cells(&ok(&standin, "SELECT share_name FROM svv_datashares")), ["pool"]);
+    assert!(err(&standin, "DROP USER rob").message.ends_with("has a privilege on some object"));
+    ok(&standin, "REVOKE ALTER, SHARE ON DATASHARE pool FROM rob");
+    for sql in ["DROP USER rob", "DROP DATASHARE pool", "DROP ROLE his"] {
+        ok(&standin, sql);
+    }
+    assert_eq!(super::bootstrap::block_on(standin.dump_all()).expect("dumps"), before);
+}
+
+/// AWS, Monitoring queries with Amazon Redshift Serverless: no STL, STV, SVL and SVCS there.
+#[test]
+fn a_serverless_warehouse_shows_no_sessions() {
+    for kind in [WarehouseKind::Serverless, WarehouseKind::MultiAz] {
+        let standin = Standin::start(StandinOptions { kind, ..StandinOptions::default() }).expect("a stand-in starts");
+        let error = err(&standin, "SELECT process FROM stv_sessions");
+        let told = (error.sqlstate.as_str(), error.message.as_str());
+        assert_eq!(told, ("42501", "permission denied for relation stv_sessions"));
+        ok(&standin, "SELECT pid FROM svv_transactions");
+    }
+}
