@@ -400,6 +400,7 @@ mod tests {
             impersonation: Some(Impersonation { name: "actors".into(), kind: ActorKind::Group }),
             marker_owner: None,
             external_schemas: Default::default(),
+            members: None,
             key_version: None,
             allowed_readers: Default::default(),
         }
