@@ -75,7 +75,7 @@ pub(super) fn schema() -> Schema<()> {
         )
         .setting(
             "max_sessions",
-            number().between(1, i64::from(u16::MAX)).doc("Most sessions at a time that one login has, in all databases together. Idle ones are closed where another database needs one. Default: `4`."),
+            number().whole().doc("Most sessions at a time that one login has, in all databases together. Idle ones are closed where another database needs one. Default: `4`."),
         )
         .setting(
             "statement_timeout",
