@@ -14,7 +14,8 @@ fn users(lines: &[(&str, &str)]) -> String {
 }
 
 fn import(warehouse: &Warehouse, name: &str) -> String {
-    format!("import {{\n  to = redshift_user.{name}\n  id = \"redshift://{}#user/{name}\"\n}}\n", warehouse.host())
+    let id = format!("redshift://{}:{}#user/{name}", warehouse.host(), warehouse.port());
+    format!("import {{\n  to = redshift_user.{name}\n  id = \"{id}\"\n}}\n")
 }
 
 const FORCE: &str = "  force_destroy = true\n";
