@@ -50,7 +50,10 @@ fn an_aws_identity_sets_it_up_on_nodes_that_have_views_across_databases() {
     let before = warehouse.dump_all();
     workspace.write(&integration(&warehouse, "cluster_identifier = \"modern\"", ""));
     workspace.apply();
-    assert_eq!((&nodes(&workspace)["status"], &nodes(&workspace)["result"]), (&json!("passed"), &json!("\"ra3.4xlarge\"")));
+    assert_eq!(
+        (&nodes(&workspace)["status"], &nodes(&workspace)["result"]),
+        (&json!("passed"), &json!("\"ra3.4xlarge\""))
+    );
     let calls = warehouse.aws().calls();
     assert_eq!(calls.iter().filter(|call| call.name == "redshift:DescribeClusters").count(), 1, "{calls:?}");
     workspace.plan().assert_empty();
