@@ -14,6 +14,7 @@ mod connections;
 mod data_sources;
 mod datastore;
 mod datastore_killed;
+mod datastore_login;
 mod datastore_roles;
 mod datastore_takes;
 mod examples;
