@@ -309,10 +309,10 @@ impl Model {
 
     /// Puts what differs from state there; the same instant in other words does not.
     fn show_drift(&self, found: &UserFound, cx: &mut Change<'_>) {
-        if let (Some(_), Some(limit)) = (self.connection_limit, found.connection_limit) {
-            if Some(limit) != self.connection_limit.map(ConnectionLimit::of) {
-                cx.set("connection_limit", limit.number());
-            }
+        if let (Some(_), Some(limit)) = (self.connection_limit, found.connection_limit)
+            && Some(limit) != self.connection_limit.map(ConnectionLimit::of)
+        {
+            cx.set("connection_limit", limit.number());
         }
         if let (Some(known), Some(seen)) = (self.valid_until(), found.valid_until)
             && known != seen

@@ -55,9 +55,10 @@ fn members_are_as_declared(kind: &str, by_hand: (&str, &str), line: &str) {
     warehouse.sql("dev", by_hand.1);
     assert!(!may_act(&warehouse, "ann"));
     let plan = workspace.plan();
-    let missing = plan.change("redshift_integration.i")["before"]["missing"].to_string();
-    for (name, no) in [("ann", ""), ("bob", "no ")] {
-        assert!(missing.contains(&format!("\"{no}{}", line.replace("NAME", name))), "{missing}");
+    let before_it = &plan.change("redshift_integration.i")["before"];
+    for (name, what) in [("ann", "missing"), ("bob", "surplus")] {
+        let lines = before_it[what].to_string();
+        assert!(lines.contains(&format!("\"{}", line.replace("NAME", name))), "{what}: {lines}");
     }
     workspace.apply();
     workspace.plan().assert_empty();

@@ -61,7 +61,7 @@ fn while_it_is_deleted_it_says_so() {
     let before = warehouse.dump_all();
     workspace.write(&integration(&format!("{USER}{ACTS}")));
     workspace.apply();
-    warehouse.fault(Fault::statement("DROP USER", Action::Stall));
+    warehouse.fault(Fault::statement("DROP DATABASE", Action::Stall));
     let running = workspace.start(&["destroy", "-auto-approve", "-input=false", "-no-color"]);
     warehouse.wait_for_stalled(true);
     assert_eq!(marked(&warehouse), "deleting");

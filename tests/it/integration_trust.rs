@@ -297,8 +297,8 @@ fn the_procedure_is_kept_as_it_was_made() {
         .run_all("governed", &["SET SESSION AUTHORIZATION 'immuta_system_user'".into(), other.into()])
         .expect("an overload");
     let plan = workspace.plan();
-    let missing = plan.change("redshift_integration.i")["before"]["missing"].to_string();
-    assert!(missing.contains("impersonate_user(integer)"), "{missing}");
+    let surplus = plan.change("redshift_integration.i")["before"]["surplus"].to_string();
+    assert!(surplus.contains("impersonate_user(integer)"), "{surplus}");
     workspace.apply();
     workspace.plan().assert_empty();
     workspace.destroy();

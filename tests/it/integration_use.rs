@@ -572,6 +572,8 @@ fn the_login_of_the_set_up_can_be_dropped() {
     workspace.write(&integration(&format!("{USER}{ROLE}  marker_owner = \"keeper\"\n")));
     workspace.apply();
     workspace.plan().assert_empty();
+    // Who owns a role cannot be dropped.
+    warehouse.sql("dev", "ALTER ROLE immuta_impersonator_role OWNER TO keeper");
     warehouse.sql("dev", "DROP USER once");
     workspace.env("REDSHIFT_USER", "keeper");
     let plan = workspace.plan();

@@ -52,7 +52,7 @@ impl List<'_> {
         }
         for name in there.difference(wanted) {
             let drop = sql!("ALTER GROUP {} DROP USER {}", bare(&actors.name), ident(name));
-            self.one(Place::Inside, format!("no user {} in {actors}", shown(name)), false, drop);
+            self.too_much(Place::Inside, format!("user {} in {actors}", shown(name)), drop);
         }
     }
 
@@ -74,7 +74,7 @@ impl List<'_> {
         }
         for holder in there.difference(&wanted) {
             let revoke = sql!("REVOKE {} FROM {}", actors.sql(), holder.sql());
-            self.one(Place::Inside, format!("no {actors} for {}", shown(&holder.sql().to_string())), false, revoke);
+            self.too_much(Place::Inside, format!("{actors} for {}", shown(&holder.sql().to_string())), revoke);
         }
     }
 }

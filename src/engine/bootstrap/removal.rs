@@ -392,7 +392,7 @@ pub(super) async fn ownership(
     let (database, name) = (bare(&spec.database), bare(&spec.system_user));
     let mut all = Vec::new();
     let user = found.world.principals.user(&spec.system_user);
-    if user.is_some() && made.user {
+    if user.is_some() && made.user && found.database.is_some() {
         let owned = found.database.as_ref().is_some_and(|database| user.is_some_and(|user| user.id == database.owner));
         if owned && made.owners == Owners::System {
             let login = warehouse.facts(cancel).await?.user.clone();

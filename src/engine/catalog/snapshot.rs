@@ -76,7 +76,11 @@ impl RelationKind {
 impl Snapshot {
     /// The schema of that name.
     pub fn schema(&self, name: &str) -> Option<&Schema> {
-        self.schemas.iter().find(|schema| same_name(&schema.name, name, self.login.case_sensitive))
+        // As a rule it is spelt as it is here, in order of the names: a thousand datastores ask.
+        match self.schemas.binary_search_by(|schema| schema.name.as_str().cmp(name)) {
+            Ok(place) => self.schemas.get(place),
+            Err(_) => self.schemas.iter().find(|schema| same_name(&schema.name, name, self.login.case_sensitive)),
+        }
     }
 }
 

@@ -31,6 +31,13 @@ impl Rules {
 /// Adds what is wrong with the configuration. What is unknown is not looked at, except that a write-only attribute is
 /// refused, unknown or not, where the client would store it.
 pub(in crate::terraform) fn validate<D>(schema: &Schema<D>, config: &Value, rules: Rules, d: &mut Diagnostics) {
+    // Terraform takes it, and the plan would go on as if nobody had written it.
+    for Entry { name, .. } in schema.entries.iter().filter(|entry| !entry.class.is_setting()) {
+        if !config.attribute(name).is_null() {
+            let detail = format!("`{name}` is what the provider finds out; it cannot be written. Leave it out.");
+            d.push(Diagnostic::error(format!("{name} is read-only"), detail).at(name.as_str()));
+        }
+    }
     let mut walk = Walk { rules, path: Path::root(), secret: false, d };
     let settings = schema.entries.iter().filter(|entry| entry.class.is_setting());
     walk.object(settings.map(|Entry { name, attribute, .. }| (name.as_str(), attribute)), config);

@@ -28,7 +28,13 @@ struct Row {
 impl Row {
     /// A number that has a bar.
     fn bar(what: &str, value: f64, unit: &'static str, bar: f64) -> Self {
-        Row { what: what.to_owned(), value: rounded(value), unit, bar: Some(bar), holds: rounded(value) <= bar }
+        Row {
+            what: what.to_owned(),
+            value: rounded(value),
+            unit,
+            bar: Some(rounded(bar)),
+            holds: rounded(value) <= rounded(bar),
+        }
     }
 
     /// A number that tells how fast the machine is, or that something is compared with.
