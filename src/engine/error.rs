@@ -459,6 +459,14 @@ impl Error {
         matches!(self, Self::Aws(error) if error.is_no_warehouse())
     }
 
+    /// Whether it is this cluster or workgroup that AWS does not know.
+    pub fn is_no_warehouse_of(&self, name: &str) -> bool {
+        let is_it = |target: &str| {
+            ["cluster", "workgroup"].iter().any(|kind| target.starts_with(&format!("{kind} \"{name}\" ")))
+        };
+        matches!(self, Self::Aws(error) if error.is_no_warehouse() && is_it(&error.target))
+    }
+
     /// Whether the warehouse is not there at present (network, paused, restarting), rather than refusing something.
     pub fn is_unreachable(&self) -> bool {
         match self {

@@ -247,11 +247,12 @@ pub(super) fn let_go(
     error: &Error,
     cx: &mut Change<'_>,
 ) -> Result<(), Diagnostics> {
-    // A name that the provider block has now, for a host that tells none, may be another's.
-    let is_named = link.settings.cluster_identifier.is_some() || link.settings.workgroup_name.is_some();
+    // A name that the provider block has now may be another's: only the one that the pinned host tells counts, or that its
+    // own settings name where the host tells none.
     let shape = remembered(endpoint).ok().flatten().and_then(|endpoint| endpoint.shape());
-    let tells = shape.is_some_and(|host| host.cluster_identifier.is_some() || host.workgroup_name.is_some());
-    if !error.is_no_warehouse() || !(is_named || tells) {
+    let told = shape.and_then(|host| host.cluster_identifier.or(host.workgroup_name));
+    let named = || link.settings.cluster_identifier.clone().or_else(|| link.settings.workgroup_name.clone());
+    if !told.or_else(named).is_some_and(|name| error.is_no_warehouse_of(&name)) {
         return Err(errors::of_destroy(error, &data.hints()).into());
     }
     let detail = format!(

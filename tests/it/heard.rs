@@ -338,6 +338,10 @@ fn whatever_the_role_is_given_by_hand_shows_and_is_taken_back() {
             assert_eq!(warehouse.dump("dev"), before, "{statement}");
         }
     }
+    // What it holds in another database can be revoked there only, and stops nothing here.
+    warehouse.sql("sample", &format!("GRANT SELECT FOR TABLES IN DATABASE sample TO ROLE {role}"));
+    workspace.plan().assert_empty();
+    warehouse.sql("sample", &format!("REVOKE SELECT FOR TABLES IN DATABASE sample FROM ROLE {role}"));
     // All of it at once, and a destroy takes the role with it.
     warehouse.sql("dev", &format!("GRANT SELECT (a) ON TABLE other.t TO ROLE {role}"));
     warehouse.sql("dev", &format!("GRANT CREATE ON DATABASE dev TO ROLE {role}"));

@@ -1,6 +1,5 @@
 //! The clean-up script of `redshift_integration`, after a set-up by hand that stopped anywhere.
 
-use redshift_standin::Fault;
 use serde_json::Value;
 
 use crate::integration::ACTS;
@@ -46,9 +45,7 @@ fn a_set_up_that_stopped_anywhere_is_cleaned_up() {
             if !first.is_null() {
                 warehouse.run_script(text(first, "run_in_database"), text(first, "sql")).expect("the database is made");
             }
-            warehouse.fault(Fault::error("", "XX000", "made to fail").skip(at.try_into().expect("few")));
-            let made = warehouse.run_script(text(create, "run_in_database"), text(create, "sql"));
-            warehouse.clear_faults();
+            let made = warehouse.run_script_until(text(create, "run_in_database"), text(create, "sql"), at);
             assert_eq!(made.is_ok(), at == count, "statement {at}: {made:?}");
             clean_up(&warehouse, cleanup);
             assert_alike(&warehouse.dump(here), &before_here, &format!("statement {at} of\n{}", text(create, "sql")));

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::integration::{USER, integration};
+use crate::integration_checks::{PERMISSIONS, login};
 use crate::support::{Warehouse, Workspace};
 
 const PASSWORD: &str = "Person-secret-1";
@@ -131,4 +132,24 @@ fn a_member_who_is_no_user_is_named() {
     let refused = workspace.run(&["validate", "-no-color"]);
     assert_ne!(refused.code, 0);
     assert!(refused.text().contains("In members"), "{}", refused.text());
+}
+
+/// A login that is no superuser sees its own roles alone: the members of a role under another name get it all the same.
+#[test]
+fn members_of_a_role_are_carried_over_by_a_login_that_does_not_see_them() {
+    let warehouse = Warehouse::start();
+    let workspace = login(&warehouse, true, &PERMISSIONS);
+    for name in ["ann", "bob", "cat"] {
+        warehouse.sql("dev", &format!("CREATE USER {name} PASSWORD '{PASSWORD}'"));
+    }
+    for name in ["actors", "deputies"] {
+        workspace.write(&integration(&block("role", name, &["ann"])));
+        workspace.apply();
+        workspace.plan().assert_empty();
+        if name == "actors" {
+            fill_profile(&warehouse);
+        }
+        assert!(may_act(&warehouse, "ann") && !may_act(&warehouse, "bob"), "{name}");
+    }
+    workspace.destroy();
 }

@@ -156,6 +156,36 @@ fn a_spectrum_life_in_a_database_that_was_there() {
     }
 }
 
+/// What the system user made beside the marker, and was given on it, stops a destroy, and one that is forced takes it away.
+#[test]
+fn what_the_system_user_has_beside_the_marker_ends_with_a_destroy_that_is_forced() {
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    warehouse.sql("dev", "CREATE DATABASE governed");
+    let before = warehouse.dump_all();
+    workspace.write(&integration(&format!("{SPECTRUM}{USER}{ACTS}")));
+    workspace.apply();
+    for statement in
+        ["CREATE TABLE immuta_system.extra (id integer)", "CREATE VIEW immuta_system.shown AS SELECT 1 AS one"]
+    {
+        let statements = ["SET SESSION AUTHORIZATION 'immuta_system_user'".to_owned(), statement.to_owned()];
+        warehouse.run_all("governed", &statements).expect(statement);
+    }
+    warehouse.sql("governed", "GRANT SELECT ON immuta_system.integration TO immuta_system_user");
+    let whole = warehouse.dump_all();
+    let refused = workspace.try_destroy().failed().text();
+    assert!(refused.contains("immuta_system.extra"), "{refused}");
+    assert_alike(&warehouse.dump_all(), &whole, "refused");
+    workspace.write(&integration(&format!("{SPECTRUM}{USER}{ACTS}  force_destroy = true\n")));
+    workspace.apply();
+    let again = "CREATE TABLE IF NOT EXISTS immuta_system.extra (id integer)";
+    let statements = ["SET SESSION AUTHORIZATION 'immuta_system_user'".to_owned(), again.to_owned()];
+    warehouse.run_all("governed", &statements).expect(again);
+    warehouse.sql("governed", "GRANT SELECT ON immuta_system.integration TO immuta_system_user");
+    workspace.destroy();
+    assert_alike(&warehouse.dump_all(), &before, "in the end");
+}
+
 /// Proves: S12, S17, S20, S21, S24
 #[test]
 fn a_spectrum_life_by_hand() {

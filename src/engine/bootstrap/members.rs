@@ -65,7 +65,8 @@ impl List<'_> {
         let there: BTreeSet<Holder> = users.chain(others).collect();
         let wanted: BTreeSet<Holder> = wanted.iter().cloned().map(Holder::User).collect();
         // Others than superusers see their own roles alone. The procedure names the members for whom it was made.
-        let are_unseen = !self.how.by_hand && !self.found.world.superuser && self.has_procedure_as_made();
+        let are_unseen =
+            !self.found.world.superuser && self.found.world.has_actors(actors) && self.has_procedure_as_made();
         if !are_unseen {
             for holder in wanted.difference(&there) {
                 let grant = sql!("GRANT {} TO {}", actors.sql(), holder.sql());

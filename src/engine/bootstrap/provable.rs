@@ -6,7 +6,8 @@ use super::few;
 use super::found::{Found, Inside};
 use super::life::system_rights;
 use super::made::Made;
-use super::removal::{Removal, ownership, statements};
+use super::owned::KINDS;
+use super::removal::{Removal, is_managed_relation, ownership, statements};
 use super::spec::Spec;
 use crate::engine::catalog::snapshot::Login;
 use crate::engine::error::Error;
@@ -58,7 +59,7 @@ pub(super) async fn look_before(
     let alone_in = |database: &str| database == spec.database && !made.external_schemas.is_empty();
     let beside = Beside { before: &before, alone_in: &alone_in, after: &after };
     let beside = proves.then_some(&beside);
-    let spares = |inventory: &mut Inventory| spare(inventory, spec, made);
+    let spares = |inventory: &mut Inventory| spare(inventory, removal, made);
     dropping::may_drop(warehouse, dropping(removal, &skipped), id, beside, &spares, cancel).await
 }
 
@@ -97,22 +98,31 @@ pub(super) fn dropping<'a>(removal: &'a Removal, skip_databases: &'a [String]) -
 }
 
 /// Takes out of what the system user has what is taken away before he is dropped.
-fn spare(inventory: &mut Inventory, spec: &Spec, made: &Made) {
+fn spare(inventory: &mut Inventory, removal: &Removal, made: &Made) {
+    let spec = &removal.spec;
     // Databases are listed in all of them.
     inventory.owns.retain(|owned| owned.kind != "database" || owned.name != spec.database);
     inventory.objects.retain(|object| object.kind != "database" || object.name != spec.database);
     if inventory.database != spec.database {
         return;
     }
-    let schemas = spec.all_schemas();
-    let managed = |schema: &String| schemas.contains(schema);
-    let gone = |name: &String| managed(name) || made.external_schemas.contains_key(name);
-    inventory.owns.retain(|owned| !(managed(&owned.schema) || owned.kind == "schema" && managed(&owned.name)));
-    inventory.objects.retain(|on| !(managed(&on.schema) || on.kind == "schema" && gone(&on.name)));
-    inventory.defaults_by.retain(|row| !managed(&row.schema));
-    inventory.defaults_to.retain(|row| !managed(&row.schema));
-    inventory.columns.retain(|right| !managed(&right.schema));
-    inventory.scoped.retain(|right| right.schema.as_ref().is_none_or(|schema| !managed(schema)));
+    // What the statements take, and no more: marker and lock, and what else is in their schemas, go after the user.
+    let (system, whole) = (spec.system(), [spec.functions(), spec.procedures()]);
+    let is_whole = |schema: &String| whole.contains(schema);
+    let taken = |kind: &str, schema: &String, name: &String| {
+        let is_relation = matches!(kind, "table" | "view" | "mview" | "relation");
+        let is_dropped = || removal.force && is_relation && !is_managed_relation(name);
+        is_whole(schema) || *schema == system && (KINDS.iter().any(|(relation, _)| relation == name) || is_dropped())
+    };
+    let revoked = |name: &String| is_whole(name) || *name == system || made.external_schemas.contains_key(name);
+    inventory.owns.retain(|owned| {
+        !(taken(&owned.kind, &owned.schema, &owned.name) || owned.kind == "schema" && is_whole(&owned.name))
+    });
+    inventory.objects.retain(|on| !(taken(&on.kind, &on.schema, &on.name) || on.kind == "schema" && revoked(&on.name)));
+    inventory.defaults_by.retain(|row| !is_whole(&row.schema));
+    inventory.defaults_to.retain(|row| !is_whole(&row.schema));
+    inventory.columns.retain(|right| !taken("relation", &right.schema, &right.relation));
+    inventory.scoped.retain(|right| right.schema.as_ref().is_none_or(|schema| !is_whole(schema)));
 }
 
 /// A login that could not drop the system user in the end must not begin.

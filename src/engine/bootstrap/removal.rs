@@ -358,6 +358,12 @@ pub(super) async fn statements(
             all.push(drop_relation(found.kind, &of_system(spec, relation), force));
         }
     }
+    // Views are handed to nobody, so what others put beside the marker goes here, and not with its schema.
+    let beside = inside.schema(&system).filter(|_| force).into_iter().flat_map(|schema| &schema.relations);
+    for relation in beside.filter(|relation| relation.is_of_people() && !is_managed_relation(&relation.name)) {
+        let name = sql!("{}.{}", bare(&system), ident(&relation.name));
+        all.push(drop_relation(relation.kind, &name, true));
+    }
     let system_user = found.world.principals.user(&spec.system_user).map(|user| user.id);
     for schema in [&functions, &procedures] {
         // One of somebody else's stays: with a database that is dropped it goes all the same.
@@ -379,6 +385,11 @@ pub(super) async fn statements(
     }
     all.extend(ownership(spec, made, found, warehouse, cancel).await?);
     Ok(all)
+}
+
+/// Whether a relation of `<prefix>_system` has the name of one that is made there.
+pub(super) fn is_managed_relation(name: &str) -> bool {
+    KINDS.iter().map(|(relation, _)| *relation).chain([text::MARKER, text::LOCK]).any(|managed| managed == name)
 }
 
 /// What the system user has of the database itself.

@@ -157,7 +157,7 @@ impl Spec {
 
     /// A digest of all that the marker and a script have to agree on, as hexadecimal digits.
     pub fn digest(&self) -> String {
-        let mut text = serde_json::json!({
+        let text = serde_json::json!({
             "type": self.kind,
             "database": self.database,
             "create_database": self.create_database,
@@ -166,18 +166,16 @@ impl Spec {
             "impersonation": self.impersonation,
             "marker_owner": self.marker_owner,
             "external_schemas": self.external_schemas,
-        });
-        // Without them the digest is that of earlier versions.
-        if let (Some(_), Some(members)) = (&self.impersonation, &self.members) {
-            text["members"] = serde_json::json!(members);
-        }
-        Sha256::digest(text.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        })
+        .to_string();
+        Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Whether the warehouse looks the same for both.
     pub fn same_in_warehouse(&self, other: &Spec) -> bool {
         self.digest() == other.digest()
             && self.key_version == other.key_version
+            && self.members == other.members
             && self.allowed_readers == other.allowed_readers
     }
 

@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
-use crate::engine::session::{Row, Session};
+use crate::engine::session::{Row, Session, row};
 use crate::engine::sql::sql;
 
 /// A right of a role.
@@ -57,28 +57,50 @@ impl NarrowRights {
     }
 }
 
-/// Reads them, as one question.
+/// Reads them. Each view is asked by itself: where one is not there, or not for this login, nothing is known of its kind.
 pub fn load(session: &mut Session) -> BoxFuture<'_, Result<NarrowRights, Error>> {
     Box::pin(async move {
-        let query = sql!(
-            "SELECT 'column' AS kind, identity_name, privilege_type, namespace_name, relation_name, column_name \
-             FROM svv_column_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%' \
-             UNION ALL SELECT 'routine', identity_name, privilege_type, namespace_name, function_name, '' \
-             FROM svv_function_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%' \
-             UNION ALL SELECT 'language', identity_name, privilege_type, language_name, '', '' \
-             FROM svv_language_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%' \
-             UNION ALL SELECT 'database', identity_name, privilege_type, database_name, privilege_scope, '' \
-             FROM svv_database_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%' \
-             UNION ALL SELECT 'default', grantee_name, privilege_type, schema_name, object_type, owner_name \
-             FROM svv_default_privileges WHERE grantee_type = 'role' AND grantee_name LIKE 'tfds\\\\_%'"
-        );
-        let rows = session.query(&query).await?;
-        Ok(NarrowRights(rows.iter().filter_map(right).collect()))
+        let queries = [
+            sql!(
+                "SELECT 'column', identity_name, privilege_type, namespace_name, relation_name, column_name \
+                 FROM svv_column_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%'"
+            ),
+            sql!(
+                "SELECT 'routine', identity_name, privilege_type, namespace_name, function_name, '' \
+                 FROM svv_function_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%'"
+            ),
+            sql!(
+                "SELECT 'language', identity_name, privilege_type, language_name, '', '' \
+                 FROM svv_language_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%'"
+            ),
+            sql!(
+                "SELECT 'database', identity_name, privilege_type, database_name, privilege_scope, '' \
+                 FROM svv_database_privileges WHERE identity_type = 'role' AND identity_name LIKE 'tfds\\\\_%'"
+            ),
+            sql!(
+                "SELECT 'default', grantee_name, privilege_type, schema_name, object_type, owner_name \
+                 FROM svv_default_privileges WHERE grantee_type = 'role' AND grantee_name LIKE 'tfds\\\\_%'"
+            ),
+        ];
+        let mut rows = Vec::new();
+        for query in &queries {
+            match session.query(query).await {
+                Ok(more) => rows.extend(more),
+                Err(error) if matches!(error.sqlstate(), Some("42P01" | "42501")) => {
+                    tracing::debug!(%error, "a view of rights is not there for this login");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let facts = session.facts();
+        // The view shows them of all databases, and each can be revoked in its own only.
+        let is_elsewhere = |right: &Narrow| matches!(&right.on, On::InDatabase(name) if !same_name(name, &facts.database, facts.case_sensitive));
+        Ok(NarrowRights(rows.iter().filter_map(right).filter(|right| !is_elsewhere(right)).collect()))
     })
 }
 
 fn right(row: &Row) -> Option<Narrow> {
-    let text = |column: usize| row.get(column).unwrap_or_default().trim_end().to_owned();
+    let text = |column: usize| row.get(column).map(row::name).unwrap_or_default().to_owned();
     let on = match (text(0).as_str(), text(4).to_ascii_uppercase().as_str()) {
         ("column", _) => On::Column { schema: text(3), table: text(4), column: text(5) },
         ("routine", _) => On::Routine { schema: text(3), name: text(4) },

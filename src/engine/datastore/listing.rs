@@ -20,6 +20,8 @@ pub struct Listed {
     /// Whether it can be one that this login made: whoever may make roles can make one of that shape.
     pub trusted: bool,
     pub schema: String,
+    /// Whether that is the only schema in which the role has rights: a second one would be another datastore's.
+    pub only: bool,
     /// Whether it may write there, as an enrichment store's.
     pub write: bool,
     /// The user or role that holds it; none: nobody is seen to, or there are several.
@@ -48,10 +50,12 @@ pub async fn list(warehouse: &Warehouse, database: &str, cancel: &CancellationTo
         let mut schemas: Vec<&str> = held.in_schemas().collect();
         schemas.sort_unstable();
         schemas.dedup();
+        let is_one = schemas.len() == 1;
         all.extend(schemas.into_iter().map(|schema| Listed {
             role: held.role.clone(),
             trusted: is_trusted(&owner, &snapshot.login, &principals),
             owner: owner.clone(),
+            only: is_one,
             schema: schema.to_owned(),
             write: writes(held, schema),
             holder: <[Grantee; 1]>::try_from(holders.clone()).ok().map(|[holder]| holder),

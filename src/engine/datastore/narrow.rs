@@ -20,7 +20,9 @@ pub(super) fn unwanted<'f>(found: &'f Found, wanted: Option<&Wanted>) -> Vec<&'f
         let is_temp = Privilege::from_name(&right.privilege) == Some(Privilege::Temp);
         matches!(&right.on, On::Database(name) if declared.temp && is_temp && here(name))
     };
-    found.narrow.iter().filter(|right| !is_declared(right)).collect()
+    // What a newer release calls a right can be named by no statement here.
+    let is_known = |right: &&Narrow| Privilege::from_name(&right.privilege).is_some();
+    found.narrow.iter().filter(is_known).filter(|right| !is_declared(right)).collect()
 }
 
 /// One line for a right.

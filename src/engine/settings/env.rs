@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use secrecy::SecretString;
 
-use crate::engine::error::Error;
+use crate::engine::error::{Error, shown};
 use crate::engine::settings::endpoint::parse_port;
 use crate::engine::settings::proxy::Proxies;
 use crate::engine::settings::{BASIC, LOGIN, Settings};
@@ -98,8 +98,9 @@ impl Environment {
         } else if free(settings, "host") && settings.port.is_some() && port.is_none() {
             set(settings, "host", HOST, host, |settings| &mut settings.host);
         } else if let (true, Some(host)) = (free(settings, "host") && settings.port.is_some(), host) {
-            let why =
-                format!("{HOST} (\"{host}\") is set and was not used: {PORT} is set beside it, and port is written.");
+            // A host with a password in it is repeated nowhere.
+            let told = if host.contains('@') { String::new() } else { format!(" (\"{}\")", shown(&host)) };
+            let why = format!("{HOST}{told} is set and was not used: {PORT} is set beside it, and port is written.");
             settings.unused.insert("host", why);
         }
         let (user, password) = (self.get(USER), self.get(PASSWORD).map(SecretString::from));
@@ -119,11 +120,13 @@ impl Environment {
                 set(settings, "username", USER, user, |settings| &mut settings.username);
             } else if let (true, Some(user)) = (free(settings, "username"), &user) {
                 let why = format!(
-                    "{USER} (\"{user}\") is set and was not used: it belongs to the password of {PASSWORD}, which is set beside it."
+                    "{USER} (\"{}\") is set and was not used: it belongs to the password of {PASSWORD}, which is set beside it.",
+                    shown(user)
                 );
                 settings.unused.insert("username", why);
             } else if let (Some(user), true) = (&user, no_password && password.is_some()) {
-                let why = format!("{PASSWORD} is set and was not used: it belongs to {USER}, which is \"{user}\".");
+                let why =
+                    format!("{PASSWORD} is set and was not used: it belongs to {USER}, which is \"{}\".", shown(user));
                 settings.unused.insert("password", why);
             }
         }

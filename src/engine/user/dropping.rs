@@ -123,13 +123,23 @@ pub(in crate::engine) async fn may_drop(
 ) -> Result<(), Error> {
     let home = warehouse.access().database.clone();
     let who = Who { name: dropping.name, id };
-    let mut found = look_everywhere(warehouse, who, dropping.skip_databases, cancel).await?;
-    found.iter_mut().for_each(spares);
-    let outside = outside(At::new(warehouse, &home, cancel), who).await?;
-    check(dropping.name, &found, &outside, dropping.force)?;
-    match beside {
-        Some(beside) => prove(warehouse, dropping, found, &outside, beside, cancel).await.map(drop),
-        None => Ok(()),
+    let attempt = async || {
+        let mut found = look_everywhere(warehouse, who, dropping.skip_databases, cancel).await?;
+        found.iter_mut().for_each(spares);
+        let outside = outside(At::new(warehouse, &home, cancel), who).await?;
+        check(dropping.name, &found, &outside, dropping.force)?;
+        match beside {
+            Some(beside) => prove(warehouse, dropping, found, &outside, beside, cancel).await.map(drop),
+            None => Ok(()),
+        }
+    };
+    let mut retry = Retry::default();
+    loop {
+        match attempt().await {
+            Ok(()) => return Ok(()),
+            // A database that others dropped meanwhile has nothing in it any more.
+            Err(error) => retry.after_if(went_away(&error), error, cancel).await?,
+        }
     }
 }
 

@@ -124,7 +124,7 @@ pub const KINDS: &[Kind] = &[
         asked: Asked::View(
             |who| {
                 sql!(
-                    "SELECT owner_name, owner_type, schema_name, object_type, grantee_name, grantee_type FROM svv_default_privileges WHERE owner_name = {}",
+                    "SELECT owner_name, owner_type, schema_name, object_type, grantee_name, grantee_type FROM svv_default_privileges WHERE grantee_type = 'role' AND owner_name = {}",
                     who.literal()
                 )
             },

@@ -31,7 +31,7 @@ impl DataSource for Datastores {
             .computed(
                 "datastores",
                 list_of([
-                    ("id", string().doc("By which the datastore is imported. Null where its role cannot be one that this login made, or is held by nobody or by several.")),
+                    ("id", string().doc("By which the datastore is imported. Null where its role cannot be one that this login made, or is held by nobody or by several, or has rights in more than one schema.")),
                     ("schema", string().doc("The schema in which the role has rights.")),
                     ("enrichment_only", boolean().doc("Whether it may write there, as an enrichment store's role.")),
                     ("grant_role", string().doc("The role.")),
@@ -55,17 +55,18 @@ impl DataSource for Datastores {
         let connection = place::base_id(data, &to);
         let row = |listed: &Listed| {
             let holder = listed.holder.as_ref();
-            let id = connection.clone().zip(holder).filter(|_| listed.trusted).map(|(connection, holder)| {
-                let id = DatastoreId {
-                    connection,
-                    database: wanted.database.clone(),
-                    schema: listed.schema.clone(),
-                    mode: if listed.write { Mode::Enrichment } else { Mode::Source },
-                    principal: Some((holder.kind, holder.name.clone())),
-                    grant_role: Some(listed.role.clone()),
-                };
-                id.to_string()
-            });
+            let id =
+                connection.clone().zip(holder).filter(|_| listed.trusted && listed.only).map(|(connection, holder)| {
+                    let id = DatastoreId {
+                        connection,
+                        database: wanted.database.clone(),
+                        schema: listed.schema.clone(),
+                        mode: if listed.write { Mode::Enrichment } else { Mode::Source },
+                        principal: Some((holder.kind, holder.name.clone())),
+                        grant_role: Some(listed.role.clone()),
+                    };
+                    id.to_string()
+                });
             Value::object([
                 ("id", id.into()),
                 ("schema", listed.schema.clone().into()),

@@ -152,10 +152,27 @@ impl Warehouse {
         }
     }
 
+    /// The same, where the statement after so many fails.
+    pub fn run_script_until(&self, database: &str, text: &str, passes: usize) -> Result<(), String> {
+        if !has_psql() {
+            // Faults strike sessions that come from outside; without psql the line is cut there.
+            let mut statements = super::text::statements(text);
+            let all = statements.len();
+            statements.truncate(passes);
+            self.run_all(database, &statements)?;
+            return if passes < all { Err("the session ended".to_owned()) } else { Ok(()) };
+        }
+        self.fault(redshift_standin::Fault::error("", "XX000", "made to fail").skip(passes.try_into().expect("few")));
+        let outcome = self.run_script(database, text);
+        self.clear_faults();
+        outcome
+    }
+
     /// The same, going on after a statement that is refused: the errors.
     pub fn run_script_to_its_end(&self, database: &str, text: &str) -> Vec<String> {
         if !has_psql() {
-            let one = |statement: String| self.run_all(database, &[statement]).err();
+            let mut session = self.sit(SUPERUSER, self.password(), database);
+            let one = |statement: String| session.sql(&statement).err();
             return super::text::statements(text).into_iter().filter_map(one).collect();
         }
         let output = self.psql(database, text, "0");
