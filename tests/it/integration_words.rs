@@ -86,12 +86,16 @@ fn the_database_is_made_from_the_initial_one_and_all_else_inside_it() {
     let workspace = Workspace::on(&warehouse);
     workspace.write(&by_hand(&format!("{ACTS}{from}")));
     let scripts = workspace.plan().change("redshift_integration.i")["after"]["scripts"].clone();
-    warehouse.reset_counters();
     for (name, database) in [("initial_create", "sample"), ("create", "governed")] {
         assert_eq!(scripts[name]["run_in_database"], json!(database), "{name}");
-        warehouse.run_script(database, scripts[name]["sql"].as_str().expect("a script")).expect("runs");
+        let sql = scripts[name]["sql"].as_str().expect("a script");
+        let is_first = name == "initial_create";
+        assert_eq!(sql.lines().any(|line| line.starts_with("CREATE DATABASE")), is_first, "{name}");
+        for start in INSIDE {
+            assert_eq!(sql.lines().any(|line| line.starts_with(start)), !is_first, "{start} in {name}");
+        }
+        warehouse.run_script(database, sql).expect("runs");
     }
-    holds(&warehouse);
     workspace.apply();
     workspace.plan().assert_empty();
 }
