@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::integration::{USER, integration};
 use crate::integration_checks::{PERMISSIONS, login};
+use crate::integration_trust::anns_procedure_lets_in_bob;
 use crate::support::{Warehouse, Workspace};
 
 const PASSWORD: &str = "Person-secret-1";
@@ -100,13 +101,7 @@ fn a_holder_of_the_role_cannot_let_others_in() {
     workspace.write(&integration(&block("role", "actors", &["ann"])));
     workspace.apply();
     fill_profile(&warehouse);
-    warehouse.sql("governed", "CREATE SCHEMA anns");
-    warehouse.sql("governed", "GRANT ALL ON SCHEMA anns TO ann");
-    warehouse.sql("governed", "GRANT USAGE ON SCHEMA anns TO PUBLIC");
-    let calls = "CREATE OR REPLACE PROCEDURE anns.lets_in(target IN varchar(256)) AS $$ BEGIN \
-        CALL immuta_procedures.impersonate_user(target); END; $$ LANGUAGE plpgsql SECURITY DEFINER";
-    warehouse.sql_as("ann", PASSWORD, "governed", calls).expect("ann may make procedures");
-    warehouse.sql("governed", "GRANT EXECUTE ON PROCEDURE anns.lets_in(varchar) TO bob");
+    anns_procedure_lets_in_bob(&warehouse, PASSWORD);
     let mut bob = warehouse.sit("bob", PASSWORD, "governed");
     let refused = bob.sql("CALL anns.lets_in('cat')").expect_err("bob is no member");
     assert!(refused.contains("user bob may not act for others"), "{refused}");

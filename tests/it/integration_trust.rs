@@ -227,6 +227,17 @@ fn the_key_is_in_no_text_and_changes_on_request() {
     workspace.destroy();
 }
 
+/// Ann makes a procedure that runs with her rights and calls ours, and gives it to Bob.
+pub(crate) fn anns_procedure_lets_in_bob(warehouse: &Warehouse, password: &str) {
+    warehouse.sql("governed", "CREATE SCHEMA anns");
+    warehouse.sql("governed", "GRANT ALL ON SCHEMA anns TO ann");
+    warehouse.sql("governed", "GRANT USAGE ON SCHEMA anns TO PUBLIC");
+    let calls = "CREATE OR REPLACE PROCEDURE anns.lets_in(target IN varchar(256)) AS $$ BEGIN \
+        CALL immuta_procedures.impersonate_user(target); END; $$ LANGUAGE plpgsql SECURITY DEFINER";
+    warehouse.sql_as("ann", password, "governed", calls).expect("ann may make procedures");
+    warehouse.sql("governed", "GRANT EXECUTE ON PROCEDURE anns.lets_in(varchar) TO bob");
+}
+
 /// Whoever signed in has to be a member, also when a member's own procedure calls for him; and a caller's temporary tables
 /// are not taken for the managed ones.
 ///
@@ -244,13 +255,7 @@ fn a_member_cannot_let_others_in_and_nothing_of_the_callers_is_taken_for_ours() 
         warehouse.sql("governed", &format!("INSERT INTO immuta_system.profile (immuta__userid) VALUES ('{name}')"));
     }
     warehouse.sql("dev", "ALTER GROUP immuta_impersonator_role ADD USER ann");
-    warehouse.sql("governed", "CREATE SCHEMA anns");
-    warehouse.sql("governed", "GRANT ALL ON SCHEMA anns TO ann");
-    warehouse.sql("governed", "GRANT USAGE ON SCHEMA anns TO PUBLIC");
-    let calls = "CREATE OR REPLACE PROCEDURE anns.lets_in(target IN varchar(256)) AS $$ BEGIN \
-        CALL immuta_procedures.impersonate_user(target); END; $$ LANGUAGE plpgsql SECURITY DEFINER";
-    warehouse.sql_as("ann", PASSWORD, "governed", calls).expect("ann may make procedures");
-    warehouse.sql("governed", "GRANT EXECUTE ON PROCEDURE anns.lets_in(varchar) TO bob");
+    anns_procedure_lets_in_bob(&warehouse, PASSWORD);
 
     let seen = "SELECT immuta__userid FROM immuta_system.user_profile";
     let mut bob = warehouse.sit("bob", PASSWORD, "governed");

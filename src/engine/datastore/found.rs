@@ -13,7 +13,7 @@ use crate::engine::catalog::roles::RoleHeld;
 use crate::engine::catalog::snapshot::Login;
 use crate::engine::datastore::declared::{Before, Ids, same_grantee};
 use crate::engine::datastore::role::is_role_name;
-use crate::engine::datastore::view::View;
+use crate::engine::datastore::view::{View, own_role};
 use crate::engine::datastore::wanted::{Grantee, GranteeKind, Wanted};
 use crate::engine::error::Error;
 use crate::engine::rights::Rights;
@@ -209,7 +209,7 @@ async fn look(
     {
         found.temp = Some(may_make_temporary_tables(warehouse, wanted, &grantee.name, cancel).await?);
     }
-    if let Some(role) = own_role_of(wanted, before)
+    if let Some(role) = own_role(wanted, before).filter(|role| is_role_name(role))
         && found.held.iter().chain(&found.earlier).any(|held| held.holder.name == role && held.exists == Some(true))
     {
         let at = At::new(warehouse, &wanted.database, cancel);
@@ -217,11 +217,6 @@ async fn look(
         found.narrow = rights.of(role, found.login.case_sensitive);
     }
     Ok(found)
-}
-
-/// The role of the datastore's own, as it is or was.
-fn own_role_of<'a>(wanted: &'a Wanted, before: &'a Before) -> Option<&'a str> {
-    wanted.role().or_else(|| before.roles().next()).filter(|role| is_role_name(role))
 }
 
 /// Says in words of the datastore that its database is not there.

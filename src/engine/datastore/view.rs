@@ -559,7 +559,7 @@ fn of_grantee(acl: &Acl, grantee: &acl::Grantee, case_sensitive: bool) -> Rights
 }
 
 /// The role that the datastore has now, or had.
-fn own_role<'a>(wanted: &'a Wanted, before: &'a Before) -> Option<&'a str> {
+pub(super) fn own_role<'a>(wanted: &'a Wanted, before: &'a Before) -> Option<&'a str> {
     wanted.role().or_else(|| before.roles().next())
 }
 
