@@ -9,6 +9,7 @@ mod names;
 mod procedures;
 mod rights;
 mod stalls;
+mod strict;
 mod users;
 
 use std::sync::OnceLock;
