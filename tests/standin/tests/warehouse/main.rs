@@ -7,6 +7,7 @@ mod inventory;
 mod line;
 mod names;
 mod procedures;
+mod realism;
 mod rights;
 mod stalls;
 mod strict;
