@@ -23,6 +23,7 @@ use crate::engine::run::Guard;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::session::{Row, Session, row};
 use crate::engine::sql::{Quoted, Sql, ident, literal, sql};
+use crate::engine::user::looking::listed_databases;
 
 const PREFIX: &str = "tfds_";
 
@@ -165,7 +166,7 @@ pub async fn obstacles(
     let mut session = warehouse.session(&wanted.database, cancel).await?;
     let mut all = test.clone().in_warehouse(&mut session, false).await?;
     all.extend(test.in_database(&mut session).await?);
-    let databases = databases(&mut session).await?;
+    let databases = listed_databases(&mut session).await?;
     drop(session);
     for database in databases.iter().filter(|name| !same_name(name, &wanted.database, test.login.case_sensitive)) {
         match warehouse.session(database, cancel).await {
@@ -177,15 +178,6 @@ pub async fn obstacles(
         }
     }
     Ok(all)
-}
-
-/// The databases of the warehouse that hold rights of their own.
-async fn databases(session: &mut Session) -> Result<Vec<String>, Error> {
-    let query = sql!(
-        "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' \
-         AND database_name NOT IN ('template0', 'template1', 'padb_harvest', 'sys:internal')"
-    );
-    session.query(&query).await?.iter().map(|row| text(row, 0)).collect()
 }
 
 /// What is asked about a role.

@@ -8,6 +8,7 @@ use crate::engine::catalog::At;
 use crate::engine::catalog::principals::Group;
 use crate::engine::error::{Error, ProxyProblem, Reach};
 use crate::engine::run::Retry;
+use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{ident, sql};
 use crate::engine::user::inventory::{Inventory, Outside, Who, look, look_outside};
@@ -16,14 +17,18 @@ use crate::engine::user::inventory::{Inventory, Outside, Who, look, look_outside
 const LOOKS: u32 = 10;
 
 /// The databases of the warehouse itself: not shared ones, not the system's, and not mounted catalogues (`awsdatacatalog`,
-/// `name@catalog`), which hold no users' objects and are not entered. In order.
-pub async fn local_databases(at: At<'_>) -> Result<Vec<String>, Error> {
+/// `name@catalog`), which hold no rights of users and are not entered.
+pub async fn listed_databases(session: &mut Session) -> Result<Vec<String>, Error> {
     let databases = sql!(
         "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog') AND database_name NOT LIKE '%@%'"
     );
+    session.query(&databases).await?.iter().map(|row| Ok(row.name(0)?.to_owned())).collect()
+}
+
+/// The same, in order.
+pub async fn local_databases(at: At<'_>) -> Result<Vec<String>, Error> {
     let mut session = at.warehouse.session(at.database, at.cancel).await?;
-    let rows = session.query(&databases).await?;
-    let mut names = rows.iter().map(|row| Ok(row.text(0)?.to_owned())).collect::<Result<Vec<String>, Error>>()?;
+    let mut names = listed_databases(&mut session).await?;
     names.sort();
     Ok(names)
 }

@@ -30,7 +30,8 @@ async fn all(mut stream: DuplexStream) -> Vec<u8> {
 }
 
 fn startup() -> Vec<u8> {
-    let body = b"\0\x03\0\0client_encoding\0UTF8\0user\0alice\0database\0dev\0application_name\0a test\0\0";
+    let body =
+        b"\0\x03\0\0client_encoding\0UTF8\0DateStyle\0ISO\0user\0alice\0database\0dev\0application_name\0a test\0\0";
     let length = u32::try_from(body.len() + 4).expect("short");
     [&length.to_be_bytes(), body.as_slice()].concat()
 }
