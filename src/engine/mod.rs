@@ -6,6 +6,7 @@
 //! - [`datastore`] and [`user`]: what is there against what is wanted, the steps between the two, whole lives;
 //! - [`bootstrap`]: a governance integration: what it is made of, what is there of it, made, changed, removed;
 //! - [`aws`]: temporary credentials, endpoints and secrets from AWS, and the IAM policies that they need;
+//! - [`probe`]: what is taken for granted of a warehouse, and how to ask one about it;
 //! - [`run`] executes [`step`]s, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
 //!   [`error`] is what can go wrong, in Redshift's terms.
 
@@ -18,6 +19,7 @@ pub mod error;
 pub mod names;
 pub mod partition;
 pub mod password;
+pub mod probe;
 pub mod rights;
 pub mod run;
 pub mod session;

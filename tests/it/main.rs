@@ -1,6 +1,7 @@
 //! End to end: real Terraform, the provider that was just built, and the stand-in. One binary, because each link is seconds.
 
 mod acceptance;
+mod admins;
 mod architecture;
 mod as_written;
 mod aws_errors;
