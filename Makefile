@@ -35,7 +35,7 @@ test: need-build need-python ## everything that can be tested without AWS
 	$(CARGO) test $(LOCKED) --workspace
 
 campaign: need-build need-python ## all that make test samples: a fault at every step, 200 kills, 180 destroys and races (an hour or more)
-	CAMPAIGN=1 $(CARGO) test $(LOCKED) --workspace --lib --tests -- campaign at_every_step --nocapture
+	CAMPAIGN=1 $(CARGO) test $(LOCKED) --workspace --lib --tests -- campaign at_every_step tamper holdings integration_cleanup integration_rights integration_checks --nocapture
 
 lint: need-build need-terraform ## formatting, clippy and the rules of the house
 	$(CARGO) fmt --all --check

@@ -5,6 +5,7 @@
 //! - [`catalog`]: what the warehouse was seen to hold, each view read once per database;
 //! - [`datastore`] and [`user`]: what is there against what is wanted, the steps between the two, whole lives;
 //! - [`bootstrap`]: a governance integration: what it is made of, what is there of it, made, changed, removed;
+//! - [`governance`]: policies, and what they make of tables: the text of views, and what somebody would see;
 //! - [`aws`]: temporary credentials, endpoints and secrets from AWS, and the IAM policies that they need;
 //! - [`probe`]: what is taken for granted of a warehouse, and how to ask one about it;
 //! - [`run`] executes [`step`]s, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
@@ -16,6 +17,7 @@ pub mod catalog;
 mod cell;
 pub mod datastore;
 pub mod error;
+pub mod governance;
 pub mod names;
 pub mod partition;
 pub mod password;

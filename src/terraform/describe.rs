@@ -1,7 +1,7 @@
 //! A provider described, for whoever writes its docs.
 
 use super::function::Parameter;
-use super::schema::{Entry, Kind, Nesting, Replaces, Schema};
+use super::schema::{Entry, Items, Kind, Nesting, Replaces, Schema};
 use super::{Attribute, Provider, Type, Value, json, tables};
 
 /// Everything a generator of docs needs to know about a provider.
@@ -56,7 +56,7 @@ pub enum Presence {
 pub struct AttributeDescription {
     /// Its name.
     pub name: String,
-    /// Its type in the Registry's words, such as `List of String`, `Attributes Map` or `Block`.
+    /// Its type in the Registry's words, such as `List of String`, `Attributes Map` or `Block List, Min: 1`.
     pub type_name: String,
     /// Whether it is a block.
     pub block: bool,
@@ -150,7 +150,7 @@ fn attribute(name: &str, attribute: &Attribute, class: &'static str) -> Attribut
     };
     let type_name = match &attribute.kind {
         Kind::Plain(ty) => type_name(ty),
-        Kind::Nested(_, _) if attribute.block => "Block".to_owned(),
+        Kind::Nested(..) if let Some(items) = attribute.block => block_name(items),
         Kind::Nested(Nesting::Single, _) => "Attributes".to_owned(),
         Kind::Nested(nesting, _) => format!("Attributes {nesting:?}"),
     };
@@ -158,7 +158,7 @@ fn attribute(name: &str, attribute: &Attribute, class: &'static str) -> Attribut
     AttributeDescription {
         name: name.to_owned(),
         type_name,
-        block: attribute.block,
+        block: attribute.block.is_some(),
         presence,
         doc: attribute.doc.clone(),
         sensitive: attribute.sensitive,
@@ -170,6 +170,15 @@ fn attribute(name: &str, attribute: &Attribute, class: &'static str) -> Attribut
         class,
         nested: attribute.children().iter().map(|(name, child)| self::attribute(name, child, class)).collect(),
     }
+}
+
+fn block_name(items: Items) -> String {
+    if !items.repeated {
+        return "Block".to_owned();
+    }
+    let least = if items.least > 0 { format!(", Min: {}", items.least) } else { String::new() };
+    let most = items.most.map_or_else(String::new, |most| format!(", Max: {most}"));
+    format!("Block List{least}{most}")
 }
 
 /// In the Registry's words.

@@ -87,7 +87,7 @@ impl Page {
 
     fn attribute(&mut self, attribute: &AttributeDescription, path: &str) {
         let mut words = vec![attribute.type_name.clone()];
-        if attribute.block && attribute.presence == Presence::Optional {
+        if attribute.type_name == "Block" && attribute.presence == Presence::Optional {
             words.push("Optional".to_owned());
         }
         if attribute.sensitive {
@@ -140,8 +140,59 @@ fn sentences(attribute: &AttributeDescription) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::super::describe::describe_schema;
-    use super::super::{Schema, list_of, map, number, object, string};
+    use super::super::{Block, Schema, list_of, map, number, object, string};
     use super::*;
+
+    #[test]
+    fn repeated_blocks_read_as_in_the_registry() {
+        let schema = Schema::<()>::new("")
+            .block(
+                "mask",
+                "What is hidden.",
+                Block::new([("using", string().required())]).repeated().block(
+                    "unless",
+                    "But for whom.",
+                    Block::new([("user", string())]).at_most(3),
+                ),
+            )
+            .block("row", "", Block::new([("a", string())]).at_least(1));
+        let expected = r#"## Schema
+
+### Required
+
+- `row` (Block List, Min: 1) (see [below for nested schema](#nestedblock--row))
+
+### Optional
+
+- `mask` (Block List) What is hidden. (see [below for nested schema](#nestedblock--mask))
+
+<a id="nestedblock--row"></a>
+### Nested Schema for `row`
+
+Optional:
+
+- `a` (String)
+
+<a id="nestedblock--mask"></a>
+### Nested Schema for `mask`
+
+Required:
+
+- `using` (String)
+
+Optional:
+
+- `unless` (Block List, Max: 3) But for whom. (see [below for nested schema](#nestedblock--mask--unless))
+
+<a id="nestedblock--mask--unless"></a>
+### Nested Schema for `mask.unless`
+
+Optional:
+
+- `user` (String)
+"#;
+        assert_eq!(schema_markdown(&describe_schema(&schema)), expected);
+    }
 
     #[test]
     fn a_schema_reads_as_in_the_registry() {

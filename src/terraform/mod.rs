@@ -63,8 +63,8 @@ pub use plan::Plan;
 pub use provider::{Configure, Provider, Types};
 pub use resource::{Found, Resource};
 pub use schema::{
-    Attribute, Block, Nesting, Schema, boolean, dynamic, list, list_of, map, map_of, number, object, schema_problems,
-    set, set_of, string,
+    Attribute, Block, Nesting, Schema, Shape, boolean, dynamic, list, list_of, map, map_of, number, object,
+    schema_problems, set, set_of, string,
 };
 pub use serve::serve;
 pub use types::{Type, TypeError};

@@ -58,10 +58,13 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
         let derived = guard_sync(|| derive(&form.schema, data, &mut state, &mut diagnostics, late));
         diagnostics.extend(derived.err().unwrap_or_default());
     }
-    let state = form.ty.fit(state.unknown_to_null()).unwrap_or_else(|error| {
+    let mut state = form.ty.fit(state.unknown_to_null()).unwrap_or_else(|error| {
         diagnostics.push(wrongly_set(&error));
         Value::Null
     });
+    for entry in &form.schema.entries {
+        empty_blocks(&entry.name, &entry.attribute, &mut state);
+    }
     Outcome { state, private, diagnostics }
 }
 
@@ -127,6 +130,22 @@ pub(super) fn save_local(name: &str, attribute: &Attribute, state: &mut Value, p
         for (name, child) in children {
             save_local(name, child, state, planned);
         }
+    }
+}
+
+/// A repeated block that nobody wrote, as after an import, is an empty list to Terraform and never null.
+fn empty_blocks(name: &str, attribute: &Attribute, object: &mut Value) {
+    let (Some(items), Value::Map(map)) = (attribute.block, object) else { return };
+    let Some(value) = map.get_mut(name) else { return };
+    if items.repeated && value.is_null() {
+        *value = Value::List(Vec::new());
+    }
+    let inside = |object: &mut Value| {
+        attribute.children().iter().for_each(|(name, child)| empty_blocks(name, child, object));
+    };
+    match value {
+        Value::List(items) => items.iter_mut().for_each(inside),
+        value => inside(value),
     }
 }
 

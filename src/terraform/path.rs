@@ -44,6 +44,13 @@ impl Path {
         path
     }
 
+    /// The path one step below this one.
+    #[must_use]
+    pub fn below(mut self, step: Step) -> Self {
+        self.push(step);
+        self
+    }
+
     pub(crate) fn push(&mut self, step: Step) {
         self.0.push(step);
     }

@@ -64,6 +64,17 @@ impl Resource for Sample {
                     ("keep", string().local()),
                 ],
             )
+            .block(
+                "shelf",
+                "",
+                Block::new([
+                    ("label", string().required().replaces()),
+                    ("color", string().default("red")),
+                    ("wo", string().write_only()),
+                ])
+                .repeated()
+                .block("drawer", "", Block::new([("depth", number().default(3))]).repeated()),
+            )
             .constant("kind", string(), "sample")
             .pinned("serial", string())
             .pure("id", string(), |data, inputs: Inputs| {
@@ -120,8 +131,13 @@ fn sample() -> OfResource<Sample> {
     OfResource::new()
 }
 
+/// As Terraform has it, for whom a repeated block that nobody wrote is an empty list.
 fn value<const N: usize>(attributes: [(&str, Value); N]) -> Value {
-    sample().form().ty.fit(Value::object(attributes)).expect("it fits")
+    let mut value = sample().form().ty.fit(Value::object(attributes)).expect("it fits");
+    if value.at("shelf").is_null() {
+        value.set("shelf", Value::List(vec![]));
+    }
+    value
 }
 
 /// What Terraform proposes: the configuration, and for what is computed and not written the prior value.
@@ -267,8 +283,37 @@ fn defaults_and_write_only_values_inside() {
     assert_eq!(plan.value.at("many[1].b"), &"own".into());
     assert_eq!(plan.value.at("named.k.b"), &"y".into());
     assert_eq!(plan.value.at("named.k.wo"), &Value::Null);
-    let absent = planned(&Value::Null, &value([("name", "n".into())]));
+    let absent = planned(&Value::Null, &value([("name", "n".into()), ("shelf", Value::List(vec![]))]));
+    assert_eq!(absent.value.at("shelf"), &Value::List(vec![]));
     assert_eq!(absent.value.at("inner"), &Value::Null, "a block that is not written has no defaults");
+}
+
+fn shelf(label: &str, drawers: usize) -> Value {
+    let drawers: Value = (0..drawers).map(|_| Value::object([("depth", Value::Null)])).collect();
+    Value::object([("label", label.into()), ("wo", "CANARY".into()), ("drawer", drawers)])
+}
+
+#[test]
+fn repeated_blocks_have_defaults_and_no_secrets_and_replace_each_on_its_own() {
+    let config = |shelves: Vec<Value>| value([("name", "n".into()), ("shelf", Value::List(shelves))]);
+    let new = planned(&Value::Null, &config(vec![shelf("a", 2), shelf("b", 0)])).value;
+    assert_eq!(new.at("shelf[1].color"), &"red".into());
+    assert_eq!(new.at("shelf[0].wo"), &Value::Null);
+    assert_eq!(new.at("shelf[0].drawer[1].depth"), &3.into());
+    let prior = with(&state(), [("shelf", new.at("shelf").clone())]);
+    let same = planned(&prior, &config(vec![shelf("a", 2), shelf("b", 0)]));
+    assert_eq!(same.value, prior);
+    for (shelves, expected) in [
+        (vec![shelf("a", 2), shelf("c", 0)], vec!["shelf[1].label"]),
+        (vec![shelf("a", 1), shelf("b", 0)], vec![]),
+        (vec![shelf("a", 2)], vec!["shelf[1].label"]),
+    ] {
+        let plan = planned(&prior, &config(shelves));
+        assert_eq!(plan.replaces.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+        assert!(plan.value.at("seen").is_unknown(), "it is an update");
+    }
+    let later = planned(&prior, &value([("name", "n".into()), ("shelf", Value::Unknown)]));
+    assert!(later.value.at("shelf").is_unknown() && later.value.at("seen").is_unknown());
 }
 
 #[test]
@@ -394,6 +439,23 @@ fn left(
 
 fn failed() -> Result<Found, Diagnostics> {
     Err(Diagnostic::error("it failed", "").into())
+}
+
+#[test]
+fn a_repeated_block_that_nobody_wrote_is_an_empty_list() {
+    let one = Value::List(vec![Value::object([("label", "a".into())])]);
+    for (patch, expected) in [(None, Value::List(vec![])), (Some(one), Value::List(vec![]))] {
+        let inside = patch.is_some();
+        let (state, errors) = left(Action::Import, &Value::Null, &Value::Null, |cx| {
+            cx.set("name", "n");
+            if let Some(shelves) = patch {
+                cx.set("shelf", shelves);
+            }
+            Ok(Found::Here)
+        });
+        assert!(!errors);
+        assert_eq!(state.at(if inside { "shelf[0].drawer" } else { "shelf" }), &expected);
+    }
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use terraform_provider_redshift::terraform::{
-    Change, Configure, DataSource, Diagnostic, Diagnostics, Ephemeral, Found, Function, FunctionError, Lease, Plan,
-    Provider, Read, Resource, Schema, Signature, Types, Value, boolean, dynamic, list, list_of, map, map_of, number,
-    object, set, set_of, string,
+    Block, Change, Configure, DataSource, Diagnostic, Diagnostics, Ephemeral, Found, Function, FunctionError, Lease,
+    Plan, Provider, Read, Resource, Schema, Signature, Types, Value, boolean, dynamic, list, list_of, map, map_of,
+    number, object, set, set_of, string,
 };
 
 pub struct Corner;
@@ -272,6 +272,15 @@ impl Resource for Everything {
             )
             .setting("named", map_of([("a", string()), ("b", string().default("y")), ("key", string().replaces())]))
             .setting("some", set_of([("a", string()), ("b", number())]))
+            .block(
+                "shelf",
+                "One above the other.",
+                Block::new([("label", string().required()), ("color", string().default("red"))]).at_most(3).block(
+                    "drawer",
+                    "",
+                    Block::new([("depth", number().required())]).repeated(),
+                ),
+            )
             .observed("copy", object([("any", dynamic()), ("number", number())]))
             .pinned("id", string())
     }

@@ -82,6 +82,15 @@ fn every_kind_of_value_comes_back() {
           many    = [{ a = "1", wo = "CANARY" }, { a = "2", b = "two" }]
           named   = { k = { a = "1", key = "k" }, l = {} }
           some    = [{ a = "1" }, { b = 2 }]
+          shelf {
+            label = "upper"
+          }
+          shelf {
+            label = "lower"
+            color = "blue"
+            drawer { depth = 2 }
+            drawer { depth = 1 }
+          }
         }
         data "corner_lookup" "l" {
           name       = "file"
@@ -99,6 +108,11 @@ fn every_kind_of_value_comes_back() {
     assert_eq!(state["many"], json!([{"a": "1", "b": "x", "wo": null}, {"a": "2", "b": "two", "wo": null}]));
     assert_eq!(state["named"]["l"], json!({"a": null, "b": "y", "key": null}));
     assert_eq!(state["one"], json!({"a": "x", "b": 5}));
+    let drawers = json!([{ "depth": 2 }, { "depth": 1 }]);
+    assert_eq!(
+        state["shelf"],
+        json!([{ "label": "upper", "color": "red", "drawer": [] }, { "label": "lower", "color": "blue", "drawer": drawers }])
+    );
     assert_eq!(w.holds("CANARY"), Vec::<std::path::PathBuf>::new());
     w.configure("output \"bad\" { value = provider::corner::join(\"bad\", \"a\") }");
     w.run(&["plan"]).failed().has("it is bad");
@@ -181,6 +195,14 @@ fn a_bad_configuration() {
         .has("lid.secret_wo without secret_wo_version")
         .has("`soon` is not a duration")
         .has_not("\"CAN\"");
+    let shelves =
+        |inside: &str| format!("resource \"corner_everything\" \"e\" {{\n{}\n}}\n", inside.replace("; ", "\n"));
+    w.configure(&shelves("shelf {; label = \"a\"; colour = \"red\"; }"));
+    w.run(&["validate"]).failed().has("An argument named \"colour\" is not expected here.");
+    w.configure(&shelves("shelf {; label = null; }; shelf {; label = \"b\"; drawer {; depth = null; }; }"));
+    w.run(&["validate"]).failed().has("argument \"label\" is required").has("argument \"depth\" is required");
+    w.configure(&shelves(&"shelf {; label = \"a\"; }; ".repeat(4)));
+    w.run(&["validate"]).failed().has("Too many shelf blocks");
     w.configure("resource \"corner_thing\" \"a\" { name = \"a name that is much too long\" }");
     w.run(&["plan"]).failed().has("It has 28 characters, and may have at most 20.");
     w.configure(&thing("label = \"a\""));

@@ -17,6 +17,7 @@ mod datastore;
 mod datastore_killed;
 mod datastore_login;
 mod datastore_roles;
+mod datastore_tables;
 mod datastore_takes;
 mod examples;
 mod first_tries;

@@ -248,6 +248,7 @@ mod tests {
             through: Through::Direct,
             future: FutureTables::None,
             extra: crate::engine::rights::Rights::NONE,
+            tables: None,
         };
         let tables = [("a", true), ("b", true), ("v", false)];
         let lacking = effective.lacking("me".into(), &source, "s", &tables, false);

@@ -17,6 +17,7 @@ pub(super) fn source(grantee: &str) -> Wanted {
         through: Through::Direct,
         future: FutureTables::Owners(Vec::new()),
         extra: crate::engine::rights::Rights::NONE,
+        tables: None,
     }
 }
 

@@ -43,6 +43,14 @@ pub fn check(found: &Found, wanted: &Wanted, before: &Before) -> Result<(), Erro
              Use a local schema for an enrichment store.",
         ));
     }
+    if schema.external && wanted.tables.is_some() {
+        return Err(Error::refused(
+            format!("External schema {} cannot be narrowed to some of its tables", ident(&schema.name)),
+            "Whoever has USAGE on an external schema reads every table in it (AWS: GRANT). Leave `tables` out, or put the \
+             tables into an external schema of their own.",
+        )
+        .about("service_user.tables"));
+    }
     let lacks = lacks(found, wanted);
     let makes_role = match &wanted.through {
         Through::Role(role) => lacks.role || (lacks.unseen.role && !before.has_role(role)),

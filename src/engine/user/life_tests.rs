@@ -489,6 +489,7 @@ async fn an_external_schema_is_one_of_its_own() {
             through,
             future: FutureTables::Owners(Vec::new()),
             extra: crate::engine::rights::Rights::NONE,
+            tables: None,
         };
         let applied = apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never)
             .await
@@ -530,6 +531,7 @@ async fn everybody_may_create_in_public_and_that_is_told() {
         through: Through::Direct,
         future: FutureTables::Owners(Vec::new()),
         extra: crate::engine::rights::Rights::NONE,
+        tables: None,
     };
     let applied =
         apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never).await.expect("applies");

@@ -4,12 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::super::{Number, Type, Value, on_one_line};
+use super::block::Items;
+use super::shape::Shape;
 
 /// An attribute of a schema, of a block, or of an object. Optional unless [`Attribute::required`] is called.
 #[derive(Clone, Debug)]
 pub struct Attribute {
     pub(in crate::terraform) kind: Kind,
-    pub(in crate::terraform) block: bool,
+    pub(in crate::terraform) block: Option<Items>,
     pub(in crate::terraform) required: bool,
     pub(in crate::terraform) default: Option<Value>,
     pub(in crate::terraform) sensitive: bool,
@@ -21,6 +23,7 @@ pub struct Attribute {
     pub(in crate::terraform) deprecated: Option<String>,
     pub(in crate::terraform) doc: String,
     pub(in crate::terraform) checks: Vec<Check>,
+    pub(in crate::terraform) shape: Option<Shape>,
     pub(in crate::terraform) conflicts_with: Vec<String>,
     pub(in crate::terraform) required_with: Vec<String>,
 }
@@ -132,7 +135,7 @@ impl Attribute {
     fn new(kind: Kind) -> Self {
         Attribute {
             kind,
-            block: false,
+            block: None,
             required: false,
             default: None,
             sensitive: false,
@@ -144,13 +147,16 @@ impl Attribute {
             deprecated: None,
             doc: String::new(),
             checks: Vec::new(),
+            shape: None,
             conflicts_with: Vec::new(),
             required_with: Vec::new(),
         }
     }
 
-    pub(in crate::terraform) fn single_block(attributes: Vec<(String, Attribute)>, required: bool) -> Self {
-        Attribute { block: true, required, ..Attribute::new(Kind::Nested(Nesting::Single, attributes)) }
+    /// A block, which is an attribute that Terraform reads in another syntax.
+    pub(super) fn block(items: Items, attributes: Vec<(String, Attribute)>) -> Self {
+        let nesting = if items.repeated { Nesting::List } else { Nesting::Single };
+        Attribute { block: Some(items), required: items.least > 0, ..Attribute::new(Kind::Nested(nesting, attributes)) }
     }
 
     /// It must be written.
@@ -265,6 +271,12 @@ impl Attribute {
     pub fn check(mut self, check: impl Fn(&Value) -> Result<(), String> + Send + Sync + 'static) -> Self {
         self.checks.push(Check::Own(Arc::new(check)));
         self
+    }
+
+    /// What is in a value of any type: its names and types are checked as in a block, and errors name their place.
+    #[must_use]
+    pub fn shaped(self, shape: Shape) -> Self {
+        Attribute { shape: Some(shape), ..self }
     }
 
     /// It may hold a secret: diagnostics about it carry no path, for Terraform would print the line, and name the

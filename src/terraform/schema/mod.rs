@@ -1,9 +1,11 @@
 //! Schemas: what a type has, who sets it, and how each part is planned.
 
 mod attribute;
+mod block;
 mod models;
 mod problems;
 mod proto;
+mod shape;
 mod validate;
 
 use std::fmt;
@@ -18,7 +20,10 @@ pub use attribute::{
     Attribute, Nesting, boolean, dynamic, list, list_of, map, map_of, number, object, set, set_of, string,
 };
 pub(super) use attribute::{Kind, Replaces};
+pub use block::Block;
+pub(super) use block::Items;
 pub use problems::schema_problems;
+pub use shape::Shape;
 pub(super) use validate::{Rules, validate};
 
 /// The schema of a resource, a data source, an ephemeral resource or the provider block. `D` is what the provider's
@@ -86,39 +91,6 @@ impl<D> Class<D> {
 impl<D> fmt::Debug for Entry<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}): {:?}", self.name, self.class.word(), self.attribute)
-    }
-}
-
-/// A block that may be written once. Terraform refuses unknown names in blocks, while it drops them silently in nested
-/// attributes; so what a person writes by hand is a block.
-#[derive(Clone, Debug)]
-pub struct Block {
-    attributes: Vec<(String, Attribute)>,
-    required: bool,
-}
-
-impl Block {
-    /// An optional block with these attributes.
-    pub fn new<'a>(attributes: impl IntoIterator<Item = (&'a str, Attribute)>) -> Self {
-        Block { attributes: attribute::named(attributes), required: false }
-    }
-
-    /// It must be written.
-    #[must_use]
-    pub fn required(self) -> Self {
-        Block { required: true, ..self }
-    }
-}
-
-impl<const N: usize> From<[(&str, Attribute); N]> for Block {
-    fn from(attributes: [(&str, Attribute); N]) -> Self {
-        Block::new(attributes)
-    }
-}
-
-impl From<Vec<(&str, Attribute)>> for Block {
-    fn from(attributes: Vec<(&str, Attribute)>) -> Self {
-        Block::new(attributes)
     }
 }
 
@@ -200,11 +172,11 @@ impl<D> Schema<D> {
         self.entry(name, attribute, Class::Setting)
     }
 
-    /// A block that a person writes, at most once: an array of attributes, or a [`Block`].
+    /// A block that a person writes: an array of attributes, which is written at most once, or a [`Block`].
     #[must_use]
     pub fn block(self, name: &str, doc: impl Into<String>, block: impl Into<Block>) -> Self {
-        let Block { attributes, required } = block.into();
-        self.entry(name, Attribute::single_block(attributes, required).doc(doc), Class::Setting)
+        let block: Block = block.into();
+        self.entry(name, block.attribute().doc(doc), Class::Setting)
     }
 
     /// Computed, and always this value.

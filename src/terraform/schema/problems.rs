@@ -144,6 +144,12 @@ impl Walk<'_> {
         say(attribute.write_only && !attribute.sensitive && !attribute.decoy, "is write-only and not sensitive");
         say(attribute.write_only && default, "is write-only and has a default");
         say(holds_dynamic(&attribute.ty(), false), "has values of any type in a collection");
+        say(
+            attribute.shape.is_some() && attribute.ty() != Type::Dynamic,
+            "has a shape, which is for a value of any type",
+        );
+        let crossed = attribute.block.is_some_and(|items| items.most.is_some_and(|most| most < items.least.max(1)));
+        say(crossed, "can never be written");
         for check in &attribute.checks {
             let fits = match (check, &element(&attribute.ty())) {
                 (Check::OneOf(_) | Check::MaxLength(_), ty) => *ty == Type::String,
@@ -153,6 +159,7 @@ impl Walk<'_> {
             say(!fits, "has a rule that is not for its type");
         }
         let Kind::Nested(nesting, children) = &attribute.kind else { return };
+        let is_block = attribute.block.is_some();
         say(children.is_empty(), "has nothing in it");
         let mut seen = BTreeSet::new();
         let in_set = self.in_set || *nesting == Nesting::Set;
@@ -160,6 +167,9 @@ impl Walk<'_> {
             let name = format!("{name}.{child}");
             if !seen.insert(child) {
                 (self.say)(&name, "is there twice");
+            }
+            if attribute.block.is_some() && !is_block {
+                (self.say)(&name, "is a block and stands in an attribute, which cannot hold one");
             }
             Walk { what: self.what, computed: self.computed, in_set, say: &mut *self.say }.attribute(&name, attribute);
         }
@@ -174,6 +184,12 @@ impl Walk<'_> {
                 let found = path.steps().iter().try_fold(beside, |ty, step| ty.step(step));
                 if found.is_none() {
                     (self.say)(&name, &format!("refers to `{other}`, which is not beside it"));
+                }
+                let repeated = |(name, attribute): &(&String, &Attribute)| {
+                    path.first() == Some(name) && attribute.block.is_some_and(|items| items.repeated)
+                };
+                if attributes.iter().any(repeated) {
+                    (self.say)(&name, &format!("refers to `{other}`, a repeated block, which is never null"));
                 }
             }
             let object = match attribute.ty() {
@@ -228,6 +244,18 @@ mod tests {
             .setting("b", number().default(5).between(1, 9).conflicts_with(&["blk.c", "a"]))
             .setting("m", map_of([("p", string().write_only()), ("any", string().default("x"))]))
             .block("blk", "", [("c", string().required_with(&["wo"])), ("wo", string().write_only())])
+            .block(
+                "many",
+                "",
+                Block::new([("a", string().required()), ("b", string().default("x")), ("wo", string().write_only())])
+                    .at_least(1)
+                    .block(
+                        "inner",
+                        "",
+                        Block::new([("c", string().conflicts_with(&["d"])), ("d", string())]).at_most(2),
+                    ),
+            )
+            .setting("any", dynamic().shaped(Shape::map_of(Shape::Text)))
             .constant("k", string(), "k")
             .drift("d", list(string()), Vec::<Value>::new())
             .timeouts(&[("create", "20m")]);
@@ -263,6 +291,17 @@ mod tests {
         one(Resource, s().setting("a", list(string()).between(1, 2)), "not for its type");
         one(Resource, s().setting("a", string().conflicts_with(&["b"])), "not beside it");
         one(Resource, s().block("a", "", [("b", string().required_with(&["a"]))]), "`a.b` refers to `a`");
+        let many = || Block::new([("b", string())]);
+        one(Resource, s().block("a", "", many().at_least(2).at_most(1)), "can never be written");
+        one(Resource, s().block("a", "", Block::new([("b", dynamic())]).repeated()), "any type in a collection");
+        one(Resource, s().block("a", "", Block::new([]).repeated()), "nothing in it");
+        one(
+            Resource,
+            s().block("a", "", many().repeated()).setting("c", string().conflicts_with(&["a"])),
+            "never null",
+        );
+        one(Resource, s().setting("a", object([("b", many().repeated().attribute())])), "cannot hold one");
+        one(Resource, s().setting("a", string().shaped(Shape::Text)), "for a value of any type");
         one(Resource, s().timeouts(&[("destroy", "1m")]), "not a possible timeout");
         one(Resource, s().timeouts(&[("create", "soon")]), "not a possible timeout");
         one(Resource, s().setting("a", string()).version(1), "nothing upgrades version 0");

@@ -66,7 +66,7 @@ impl Walk<'_> {
             let value = object.attribute(name);
             if value.is_null() {
                 // Terraform counts blocks itself, and takes a null that is written for an argument that is there.
-                if attribute.required && !attribute.block {
+                if attribute.required && attribute.block.is_none() {
                     self.path.push(Step::Attribute(name.to_owned()));
                     self.error("Missing required argument", missing(name));
                     self.path.pop();
@@ -109,7 +109,7 @@ impl Walk<'_> {
                 self.error(&format!("{title} without {other}"), format!("`{other}` must be set with it."));
             }
         }
-        if self.null_inside(attribute, value, &title) {
+        if self.null_inside(attribute, value, &title) || self.misshapen(attribute, value) {
             return;
         }
         if value.is_wholly_known() {
@@ -157,6 +157,16 @@ impl Walk<'_> {
             self.error(&format!("Bad {title}"), detail);
         }
         is_null
+    }
+
+    /// Says what is wrong inside a value of any type.
+    fn misshapen(&mut self, attribute: &Attribute, value: &Value) -> bool {
+        let found = attribute.shape.as_ref().map_or_else(Vec::new, |shape| shape.broken_by(value, &self.path));
+        for (path, detail) in &found {
+            let diagnostic = Diagnostic::error(format!("Bad {}", self.named()), detail.clone()).at(path);
+            self.d.push(if self.secret { diagnostic.without_path() } else { diagnostic });
+        }
+        !found.is_empty()
     }
 
     /// The attribute at hand as a title names it: without keys, which somebody wrote.
@@ -296,6 +306,61 @@ mod tests {
         assert_eq!(problems(named("tags", tags)), ["Bad tags @ tags"]);
         let hosts = Value::object([("h", Value::Null), ("i", Value::Unknown)]);
         assert_eq!(problems(named("hosts", hosts)), ["Bad hosts @ hosts"]);
+    }
+
+    #[test]
+    fn each_item_of_a_repeated_block_is_checked_at_its_place() {
+        let schema = Schema::<()>::new("").block(
+            "mask",
+            "",
+            Block::new([
+                ("using", string().required().one_of(&["null", "hash"])),
+                ("salt", string().conflicts_with(&["value"])),
+                ("value", string()),
+            ])
+            .repeated()
+            .block("unless", "", Block::new([("groups", set(string()))]).repeated()),
+        );
+        let problems = |masks: Value| {
+            let mut d = Diagnostics::new();
+            let config = Value::object([("mask", masks)]);
+            validate(&schema, &config, Rules { write_only: true, may_hold_secret: |_, _| false }, &mut d);
+            d.iter().map(|d| format!("{} @ {}", d.summary(), d.path())).collect::<Vec<_>>()
+        };
+        let using = |using: &str| ("using", Value::from(using));
+        let good = || Value::object([using("null"), ("unless", Value::List(vec![]))]);
+        assert!(problems(Value::List(vec![])).is_empty() && problems(Value::Unknown).is_empty());
+        assert!(problems(Value::List(vec![good(), Value::Unknown])).is_empty());
+        let null = Value::object([("unless", Value::List(vec![]))]);
+        assert_eq!(problems(Value::List(vec![null])), ["Missing required argument @ mask[0].using"]);
+        assert_eq!(
+            problems(Value::List(vec![good(), Value::object([using("x")])])),
+            ["Bad mask.using @ mask[1].using"]
+        );
+        let both = Value::object([using("hash"), ("salt", "s".into()), ("value", "v".into())]);
+        assert_eq!(problems(Value::List(vec![both])), ["mask.salt and value exclude each other @ mask[0].salt"]);
+        let group = Value::object([("groups", Value::List(vec![Value::Null]))]);
+        let inside = Value::object([using("null"), ("unless", Value::List(vec![Value::object([]), group]))]);
+        assert_eq!(problems(Value::List(vec![inside])), ["Bad mask.unless.groups @ mask[0].unless[1].groups"]);
+    }
+
+    #[test]
+    fn names_inside_a_value_of_any_type_are_checked() {
+        let shape = Shape::map_of(Shape::object([("groups", Shape::Texts)]));
+        let schema =
+            |attribute: Attribute| Schema::<()>::new("").setting("users", attribute.required().shaped(shape.clone()));
+        let config = Value::object([("users", Value::object([("ann", Value::object([("group", "CANARY".into())]))]))]);
+        let told = |schema: Schema<()>, config: &Value| {
+            let config = schema.ty().fit(config.clone()).expect("it fits");
+            let mut d = Diagnostics::new();
+            validate(&schema, &config, Rules { write_only: true, may_hold_secret: |_, _| false }, &mut d);
+            d.iter().map(|d| format!("{} @ {}", d.summary(), d.path())).collect::<Vec<_>>()
+        };
+        assert_eq!(told(schema(dynamic()), &config), ["Bad users @ users.ann.group"]);
+        assert_eq!(told(schema(dynamic().holds_secret()), &config), ["Bad users @ "], "no line is shown");
+        let fits = Value::object([("users", Value::object([("ann", Value::object([("groups", vec!["a"].into())]))]))]);
+        assert!(told(schema(dynamic()), &fits).is_empty());
+        assert_eq!(told(schema(dynamic()), &Value::object([])), ["Missing required argument @ users"]);
     }
 
     #[test]

@@ -1,0 +1,144 @@
+//! A policy made ready: every rule read, its patterns compiled, and the flag and lists found that it asks the reader's
+//! entitlements for.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::condition::Concerns;
+use super::expression::List;
+use super::mask::Using;
+use super::pattern::{Case, Patterns, Tags};
+use super::policy::{FilterRule, MaskRule, Policy};
+use super::problem::Problem;
+use super::row_filter::Kind;
+use super::table::lists_of;
+use crate::engine::sql::{Sql, sql};
+
+/// A policy whose rules can be held against tables.
+#[derive(Debug)]
+pub struct Rules<'p> {
+    pub(super) masks: Vec<Mask<'p>>,
+    pub(super) filters: Vec<Filter<'p>>,
+    pub(super) tags: Tags,
+    pub(super) clear: Vec<Patterns>,
+    /// The lists that views ask for, in the order of their columns.
+    pub(super) lists: Vec<List>,
+    /// Whether something is hashed.
+    pub(super) hashes: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Mask<'p> {
+    pub(super) rule: &'p MaskRule,
+    pub(super) using: Using,
+    columns: Patterns,
+    tables: Option<Patterns>,
+    /// The column of the entitlements that says who is exempt; none if nobody is.
+    pub(super) flag: Option<usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Filter<'p> {
+    pub(super) rule: &'p FilterRule,
+    pub(super) kind: Kind,
+    tables: Option<Patterns>,
+    pub(super) flag: Option<usize>,
+}
+
+impl<'p> Rules<'p> {
+    /// Reads all rules. The error is the first thing that is wrong.
+    pub fn new(policy: &'p Policy) -> Result<Self, Problem> {
+        let tags = Tags::new(&policy.tags)
+            .map_err(|(tag, why)| Problem::of("tags", "Bad tags", format!("The tag `{tag}`: {why}")))?;
+        let clear = policy.clear_columns.iter().map(|texts| patterns("clear_columns", texts, Case::Kept));
+        let clear = clear.collect::<Result<_, _>>()?;
+        let mut flags = 1..;
+        let mut lists = BTreeSet::new();
+        let mut masks = Vec::new();
+        for rule in &policy.masks {
+            let using = Using::read(rule)?;
+            lists.extend(rule.condition.as_deref().map(lists_of).unwrap_or_default());
+            if let Using::Expression(text) = &using {
+                lists.extend(lists_of(text));
+            }
+            masks.push(Mask {
+                rule,
+                using,
+                columns: patterns("columns", &rule.columns, Case::Folded)?,
+                tables: tables(&rule.tables)?,
+                flag: flag(&rule.concerns(), &mut flags),
+            });
+        }
+        let mut filters = Vec::new();
+        for rule in &policy.filters {
+            let kind = Kind::read(rule)?;
+            lists.extend(kind.list().cloned());
+            if let Kind::Where(text) = &kind {
+                lists.extend(lists_of(text));
+            }
+            let flag = flag(&rule.concerns(), &mut flags);
+            filters.push(Filter { rule, kind, tables: tables(&rule.tables)?, flag });
+        }
+        let hashes = masks.iter().any(|mask| matches!(mask.using, Using::Hash(_)));
+        Ok(Rules { masks, filters, tags, clear, lists: lists.into_iter().collect(), hashes })
+    }
+
+    /// Whom each flag is about, in the order of their columns.
+    pub(super) fn flags(&self) -> Vec<Concerns<'p>> {
+        let masks = self.masks.iter().filter(|mask| mask.flag.is_some()).map(|mask| mask.rule.concerns());
+        let filters = self.filters.iter().filter(|filter| filter.flag.is_some()).map(|filter| filter.rule.concerns());
+        masks.chain(filters).collect()
+    }
+
+    /// The column of the entitlements that holds a list.
+    pub(super) fn list(&self, list: &List) -> Sql {
+        match self.lists.binary_search(list) {
+            Ok(index) => sql!("p.a{}", index + 1),
+            // Every rule's lists were collected, so this is nobody's; an empty list holds nothing.
+            Err(_) => sql!("NULL"),
+        }
+    }
+
+    /// What the views on these entitlements rely on: which flag is which rule's, and which lists there are. Whom a rule
+    /// concerns is no part of it: that can change in one statement under all views.
+    pub(super) fn shape(&self) -> String {
+        let masks = self.masks.iter().filter(|mask| mask.flag.is_some()).map(|mask| json(&mask.rule.body()));
+        let filters =
+            self.filters.iter().filter(|filter| filter.flag.is_some()).map(|filter| json(&filter.rule.body()));
+        let lists = self.lists.iter().map(|list| format!("{list:?}"));
+        let all: Vec<String> = masks.chain(filters).chain(lists).chain([self.hashes.to_string()]).collect();
+        let digest = Sha256::digest(all.join("\n").as_bytes());
+        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn json(rule: &impl serde::Serialize) -> String {
+    serde_json::to_string(rule).unwrap_or_default()
+}
+
+fn patterns(setting: &str, texts: &BTreeSet<String>, case: Case) -> Result<Patterns, Problem> {
+    Patterns::new(texts, case).map_err(|why| Problem::of(setting, format!("Bad {setting}"), why))
+}
+
+fn tables(texts: &BTreeSet<String>) -> Result<Option<Patterns>, Problem> {
+    if texts.is_empty() { Ok(None) } else { patterns("tables", texts, Case::Folded).map(Some) }
+}
+
+fn flag(concerns: &Concerns<'_>, next: &mut impl Iterator<Item = usize>) -> Option<usize> {
+    (*concerns != Concerns::Everybody).then(|| next.next()).flatten()
+}
+
+impl Mask<'_> {
+    pub(super) fn is_on(&self, tags: &Tags, table: &str, column: &str) -> bool {
+        let here = self.tables.as_ref().is_none_or(|tables| tables.match_table(table));
+        let tagged = || self.rule.tags.iter().any(|tag| tags.on(tag, table, column));
+        here && (self.columns.match_column(table, column) || tagged())
+    }
+}
+
+impl Filter<'_> {
+    pub(super) fn is_on(&self, table: &str) -> bool {
+        self.tables.as_ref().is_none_or(|tables| tables.match_table(table))
+    }
+}
