@@ -122,11 +122,12 @@ FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(rs_meta
 CREATE VIEW svv_ml_model_privileges AS
 SELECT ''::varchar AS namespace_name, ''::varchar AS model_name, 0 AS model_version, ''::varchar AS privilege_type, 0 AS identity_id, ''::varchar AS identity_name,
        ''::varchar AS identity_type, false AS admin_option WHERE false;
+-- A condition on a constant would be decided without a look, so the grantee is none.
 CREATE VIEW svv_rls_attached_policy AS
-SELECT ''::text AS relschema, ''::text AS relname, ''::text AS relkind, ''::text AS polname, ''::text AS grantor, ''::text AS grantee,
+SELECT ''::text AS relschema, ''::text AS relname, ''::text AS relkind, ''::text AS polname, ''::text AS grantor, g::text AS grantee,
        ''::text AS granteekind, false AS is_pol_on, false AS is_rls_on FROM rs_guard('svv_rls_attached_policy') g WHERE g;
 CREATE VIEW svv_attached_masking_policy AS
-SELECT ''::text AS policy_name, ''::text AS schema_name, ''::text AS table_name, ''::text AS table_type, ''::text AS grantor, ''::text AS grantee,
+SELECT ''::text AS policy_name, ''::text AS schema_name, ''::text AS table_name, ''::text AS table_type, ''::text AS grantor, g::text AS grantee,
        ''::text AS grantee_type, 0 AS priority, ''::text AS input_columns, ''::text AS output_columns FROM rs_guard('svv_attached_masking_policy') g WHERE g;
 
 CREATE VIEW svv_external_schemas AS
