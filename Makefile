@@ -1,7 +1,7 @@
 # `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help build install quickstart test campaign lint docs bench standin testacc mutants need-build need-python need-terraform need-postgres
+.PHONY: help build install quickstart test campaign lint docs bench standin testacc probe kinds mutants need-build need-python need-terraform need-postgres
 
 # Where cargo builds. Terraform, Python packages and cargo-mutants go below it too, if they have to be fetched.
 TARGET := $(if $(filter /%,$(CARGO_TARGET_DIR)),$(CARGO_TARGET_DIR),$(CURDIR)/$(or $(CARGO_TARGET_DIR),target))
@@ -35,7 +35,7 @@ test: need-build need-python ## everything that can be tested without AWS
 	$(CARGO) test $(LOCKED) --workspace
 
 campaign: need-build need-python ## all that make test samples: a fault at every step, 200 kills, 180 destroys and races (an hour or more)
-	CAMPAIGN=1 $(CARGO) test $(LOCKED) --workspace --lib --tests -- campaign at_every_step --nocapture
+	CAMPAIGN=1 $(CARGO) test $(LOCKED) --workspace --lib --tests -- campaign at_every_step tamper holdings integration_cleanup integration_rights integration_checks --nocapture
 
 lint: need-build need-terraform ## formatting, clippy and the rules of the house
 	$(CARGO) fmt --all --check
@@ -57,8 +57,15 @@ testacc: need-build need-terraform ## test against the warehouse that REDSHIFT_*
 	@if [ -z "$$REDSHIFT_HOST" ]; then \
 		echo "skipped: no warehouse is named by REDSHIFT_HOST, REDSHIFT_USER and REDSHIFT_PASSWORD"; \
 	else \
-		$(CARGO) test $(LOCKED) --test it acceptance -- --ignored; \
+		$(CARGO) test $(LOCKED) --test it acceptance::every_type_lives_on_a_real_warehouse -- --ignored --nocapture; \
 	fi
+
+probe: need-build ## ask the warehouse of REDSHIFT_* about all that is taken for granted (ARGS=--read-only makes nothing)
+	@$(XTASK) probe $(ARGS)
+
+kinds: need-build need-python ## the end-to-end tests on the stand-in as a serverless workgroup and as a Multi-AZ cluster
+	STANDIN_KIND=serverless $(CARGO) test $(LOCKED) --test it
+	STANDIN_KIND=multi-az $(CARGO) test $(LOCKED) --test it
 
 mutants: need-build ## break the pure rules line by line, and see whether their tests notice
 	@env -u CARGO_TARGET_DIR $(CARGO) install --quiet --locked --root "$(TARGET)/tools" --version $(MUTANTS) cargo-mutants

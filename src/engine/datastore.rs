@@ -6,6 +6,7 @@ pub mod grantee;
 pub mod import;
 #[cfg(test)]
 mod life_tests;
+pub mod linked;
 pub mod listing;
 pub mod missing;
 mod narrow;
@@ -20,6 +21,7 @@ pub mod steps;
 #[cfg(test)]
 mod steps_tests;
 pub mod surplus;
+pub mod tables;
 pub(in crate::engine) mod taking;
 #[cfg(test)]
 mod taking_tests;
@@ -47,6 +49,7 @@ pub use crate::engine::datastore::role::{choose_role, is_role_name, role_name, r
 pub use crate::engine::datastore::script::script;
 use crate::engine::datastore::steps::{removal, steps};
 pub use crate::engine::datastore::surplus::surplus;
+pub use crate::engine::datastore::tables::Selection;
 pub use crate::engine::datastore::wanted::{FutureTables, Grantee, GranteeKind, Through, Wanted};
 use crate::engine::error::Error;
 use crate::engine::run::{self, Retry, Stopped};

@@ -7,6 +7,7 @@
 //! - [`bootstrap`]: a governance integration: what it is made of, what is there of it, made, changed, removed;
 //! - [`governance`]: policies, and what they make of tables: the text of views, and what somebody would see;
 //! - [`aws`]: temporary credentials, endpoints and secrets from AWS, and the IAM policies that they need;
+//! - [`probe`]: what is taken for granted of a warehouse, and how to ask one about it;
 //! - [`run`] executes [`step`]s, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
 //!   [`error`] is what can go wrong, in Redshift's terms.
 
@@ -20,6 +21,7 @@ pub mod governance;
 pub mod names;
 pub mod partition;
 pub mod password;
+pub mod probe;
 pub mod rights;
 pub mod run;
 pub mod session;

@@ -66,6 +66,12 @@ pub(in crate::engine) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// A password that is nobody's: drawn, hashed, and forgotten. With it nobody can sign in, as with none. Only superusers may
+/// enable or disable passwords (AWS: ALTER USER).
+pub fn nobodys() -> SecretString {
+    SecretString::from(format!("Aa1{:032x}", rand::random::<u128>()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

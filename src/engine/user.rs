@@ -88,10 +88,16 @@ pub struct UserFound {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits(HashMap<String, ConnectionLimit>);
 
-/// Reads the connection limits.
+/// Reads the connection limits. Who may not see them (AWS, PG_USER_INFO: superusers) knows of none.
 pub fn load_limits(session: &mut Session) -> BoxFuture<'_, Result<Limits, Error>> {
     Box::pin(async move {
-        let rows = session.query(&sql!("SELECT usename, useconnlimit FROM pg_user_info")).await?;
+        let rows = match session.query(&sql!("SELECT usename, useconnlimit FROM pg_user_info")).await {
+            Err(error) if error.sqlstate() == Some("42501") => {
+                tracing::debug!(%error, "connection limits are not shown to this login");
+                Vec::new()
+            }
+            other => other?,
+        };
         let mut limits = HashMap::new();
         for row in &rows {
             if let Some(limit) = row.get(1).and_then(ConnectionLimit::parse) {
@@ -161,6 +167,8 @@ pub async fn create(
     cancel: &CancellationToken,
 ) -> Result<UserFound, NotCreated> {
     check(wanted).map_err(|error| NotCreated { error, made: false })?;
+    let wanted =
+        &no_password(warehouse, wanted, true, cancel).await.map_err(|error| NotCreated { error, made: false })?;
     let database = warehouse.access().database.clone();
     let step = Step::shared(&database, create_sql(wanted), "a user");
     let mut retry = Retry::default();
@@ -267,6 +275,7 @@ pub async fn alter(
     cancel: &CancellationToken,
 ) -> Result<Vec<Warning>, Error> {
     check(wanted)?;
+    let wanted = &no_password(warehouse, wanted, false, cancel).await?;
     let database = warehouse.access().database.clone();
     let (steps, warnings) = alter_steps(&database, found, wanted);
     if steps.is_empty() {
@@ -335,6 +344,22 @@ fn check(wanted: &UserWanted) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// PASSWORD DISABLE is for superusers (AWS: ALTER USER; of CREATE USER it is not said). Others give a user who is to have no
+/// password one that nobody knows.
+async fn no_password(
+    warehouse: &Warehouse,
+    wanted: &UserWanted,
+    is_new: bool,
+    cancel: &CancellationToken,
+) -> Result<UserWanted, Error> {
+    let mut wanted = wanted.clone();
+    let has_none = matches!(wanted.password, Password::Disable) || is_new && matches!(wanted.password, Password::Keep);
+    if has_none && !warehouse.facts(cancel).await?.superuser {
+        wanted.password = Password::Set(password::nobodys(), PasswordHash::Md5);
+    }
+    Ok(wanted)
 }
 
 fn create_sql(wanted: &UserWanted) -> Sql {

@@ -259,6 +259,11 @@ impl Configured {
         self.defaults.resolve(settings, self.engine.aws().found()).ok().and_then(Settled::known)
     }
 
+    /// Who may reach the warehouse, where AWS was asked for its endpoint.
+    pub(super) fn network(&self, settings: &Settings) -> Option<crate::engine::settings::needs::Network> {
+        self.defaults.network(settings, self.engine.aws().found())
+    }
+
     /// Whether more will be known of `resolved` later: something is unknown yet, or has to be asked for.
     pub(super) fn is_unresolved(&self, settings: &Settings) -> bool {
         let resolved = self.defaults.resolve(settings, self.engine.aws().found());

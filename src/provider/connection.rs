@@ -14,7 +14,9 @@ use crate::engine::settings::defaults::Resolved;
 use crate::engine::settings::endpoint::Endpoint;
 use crate::engine::settings::id::ConnectionId;
 use crate::engine::settings::jdbc_url;
-use crate::terraform::{Change, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, string};
+use crate::terraform::{
+    Change, Diagnostics, Found, Plan, Resource, Schema, Value, boolean, list, number, object, string,
+};
 
 /// The resource `redshift_connection`.
 pub struct Connection;
@@ -84,6 +86,18 @@ impl Resource for Connection {
                 string().doc("Database user of the session that the last create or update opened."),
             )
             .observed("server_version", string().doc("Version that the warehouse reports."))
+            .observed(
+                "network",
+                object([
+                    ("port", number().doc("The port to let through.")),
+                    ("publicly_accessible", boolean().doc("Whether it has a public address.")),
+                    ("security_groups", list(string()).doc("Ids of its VPC security groups, for the rule that lets a tool through.")),
+                ])
+                .doc(
+                    "What a security group rule needs. Known where AWS is asked for the endpoint, that is for a connection by \
+                     `cluster_identifier` or `workgroup_name` without a host; else null.",
+                ),
+            )
             .observed("validation_results", tests_result::attribute())
     }
 
@@ -98,6 +112,13 @@ impl Resource for Connection {
             data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
         }
         plan_to_sign_in(plan);
+        let is_new = plan.is_create() || plan.planned().at("id") != plan.prior().at("id");
+        if is_new && link.enabled && data.is_unresolved(&link.settings) {
+            // The apply asks once more, as it knows nothing of what is found here, and must plan the same. Without an
+            // answer it stays unknown.
+            let _ = data.look_up(&link.settings, plan.cancelled()).await;
+            plan.derive_anew();
+        }
         // What is inherited may lead elsewhere by now. That is another connection, as if its own host had changed.
         let now = data.resolved(&link.settings).and_then(|to| to.endpoint).map(|endpoint| endpoint.to_string());
         if let (false, Some(now), Some(before)) = (plan.is_create(), now, plan.prior().at("endpoint").as_str())
@@ -144,6 +165,10 @@ impl Resource for Connection {
                 cx.set_private(REFUSED, serde_json::Value::Null);
                 cx.set("server_version", seen.facts.as_ref().map(|facts| facts.server_version.clone()));
                 let own = link(cx.prior())?.settings;
+                let network = network(data, &own);
+                if !network.is_null() {
+                    cx.set("network", network);
+                }
                 // After an import whose look-up failed.
                 if let (true, Some(to)) = (cx.prior().at("endpoint").is_null(), data.resolved(&own)) {
                     set_place(&to, cx);
@@ -178,7 +203,7 @@ impl Resource for Connection {
         let is_proved = cx.planned().at("connected") == cx.prior().at("connected");
         if cx.planned().at("id") == cx.prior().at("id") && is_proved && !cx.prior().at("connected").is_null() {
             // Name and description are kept in state only.
-            for observed in ["connected", "database_user", "server_version", "validation_results"] {
+            for observed in ["connected", "database_user", "server_version", "network", "validation_results"] {
                 cx.set(observed, cx.prior().at(observed).clone());
             }
             return Ok(());
@@ -264,6 +289,17 @@ fn of_place(data: &Configured, own: &Settings, name: &str) -> Value {
     value.map_or(Value::Unknown, |(_, value)| value)
 }
 
+fn network(data: &Configured, own: &Settings) -> Value {
+    let port = data.resolved(own).and_then(|to| to.endpoint).map(|endpoint| u64::from(endpoint.port));
+    data.network(own).map_or(Value::Null, |network| {
+        Value::object([
+            ("port", port.into()),
+            ("publicly_accessible", network.publicly_accessible.into()),
+            ("security_groups", network.security_groups.into()),
+        ])
+    })
+}
+
 fn link(value: &Value) -> Result<Link, Diagnostics> {
     let settings = settings::read(value)?;
     let enabled = value.at("enabled").as_bool().unwrap_or(true);
@@ -290,8 +326,9 @@ async fn sign_in(data: &Configured, link: &Link, cx: &Change<'_>) -> Result<Vali
 /// Signs in; each test that failed is an error of its own.
 async fn prove(data: &Configured, wanted: &Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
     if !wanted.enabled {
-        cx.set("connected", Value::Null);
-        cx.set("validation_results", Value::Null);
+        for observed in ["connected", "network", "validation_results"] {
+            cx.set(observed, Value::Null);
+        }
         return Ok(());
     }
     let link = link(cx.planned())?;
@@ -309,6 +346,7 @@ async fn prove(data: &Configured, wanted: &Model, cx: &mut Change<'_>) -> Result
     cx.set_private(REFUSED, serde_json::Value::Null);
     cx.set("database_user", seen.facts.as_ref().map(|facts| facts.user.clone()));
     cx.set("server_version", seen.facts.as_ref().map(|facts| facts.server_version.clone()));
+    cx.set("network", network(data, &link.settings));
     cx.set("validation_results", tests_result::value(&seen));
     Ok(())
 }

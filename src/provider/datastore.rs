@@ -1,5 +1,6 @@
 //! `redshift_datastore`: a schema that a tool reads, or writes its findings to, with exactly the rights its user needs.
 
+mod enrichment;
 mod import;
 mod kept;
 pub(super) mod listed;
@@ -50,6 +51,7 @@ impl Resource for Datastore {
         plan::name_role_in_script(plan);
         plan::look_at_changes(data, plan).await?;
         plan::give_back(data, plan);
+        plan::sign_in_again(plan);
         schema::plan_without_a_call(plan)?;
         schema::refuse_own_link(plan)?;
         plan::note(data, plan);
@@ -69,6 +71,7 @@ impl Resource for Datastore {
             .map_err(|error| explain(data, &error, cx))?;
         // Read before anything is granted: nothing may lie between COMMIT and the answer.
         let catalog = catalog_before(&warehouse, &wanted, wanted.trigger_catalog, data, cx).await?;
+        enrichment::warn(&warehouse, &wanted, data, cx).await;
         let applied = datastore::apply(&warehouse, &rights, &Before::default(), others, cx.cancelled()).await;
         cx.set("endpoint", warehouse.access().endpoint.to_string());
         cx.set("namespace", facts.namespace.clone());
@@ -110,10 +113,14 @@ impl Resource for Datastore {
                 cx.set("missing", missing);
                 cx.set("surplus", surplus);
                 cx.set("connected", true);
+                cx.set_private(kept::REFUSED, serde_json::Value::Null);
             }
             Err(error) => {
                 let warning = data.unread(&error)?;
                 cx.warn(warning);
+                if error.is_refusal() && link.connection().is_none() {
+                    cx.set_private(kept::REFUSED, true);
+                }
                 cx.set("connected", false);
             }
         }
@@ -126,8 +133,9 @@ impl Resource for Datastore {
         let syncs = wanted.syncs_after(&prior);
         let same_rights =
             rights == prior.rights() && prior.endpoint == wanted.endpoint && kept::half_done(cx).is_none();
-        let given_back = cx.planned().at("missing").is_unknown();
-        let is_metadata = same_rights && !syncs && !given_back && !prior.has_drifted();
+        let given_back = cx.planned().at("missing").is_unknown() || plan::is_user_made(data, cx.planned());
+        let refused = cx.private(kept::REFUSED).is_some();
+        let is_metadata = same_rights && !syncs && !given_back && !refused && !prior.has_drifted();
         if is_metadata || (same_rights && !link.enabled) {
             // Nothing that the warehouse would have to be asked for, or that may be asked.
             place::still_there(data, &link, wanted.endpoint.as_deref()).map_err(|error| explain(data, &error, cx))?;
@@ -148,6 +156,7 @@ impl Resource for Datastore {
         let others = data.datastores().beside(&warehouse.access().endpoint, Some(&mark));
         let rights = with_role(&warehouse, rights, others, cx).await.map_err(|error| explain(data, &error, cx))?;
         let catalog = catalog_before(&warehouse, &wanted, syncs, data, cx).await?;
+        enrichment::warn(&warehouse, &wanted, data, cx).await;
         let before = Before {
             // A copy of the warehouse may have been made before somebody planted a role there.
             elsewhere: prior.namespace.as_ref().zip(facts.namespace.as_ref()).is_some_and(|(then, now)| then != now),
@@ -171,6 +180,7 @@ impl Resource for Datastore {
         }
         set_role(&rights, cx);
         cx.set("connected", true);
+        cx.set_private(kept::REFUSED, serde_json::Value::Null);
         if syncs {
             set_catalog(catalog.as_ref(), cx);
         } else {
@@ -294,6 +304,7 @@ async fn look(
             Err(error) => cx.warn(errors::warning(&error, &data.hints())),
         }
     }
+    enrichment::warn(warehouse, state, data, cx).await;
     let is_external = found.schema.as_ref().is_some_and(|schema| schema.external);
     if found.schema.is_some() {
         cx.set_private(kept::EXTERNAL, if is_external { true.into() } else { serde_json::Value::Null });

@@ -75,11 +75,17 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>)
     let has_drifted = |name: &str| matches!(plan.prior().at(name), Value::List(lines) if !lines.is_empty());
     let updates = changes || has_drifted("missing") || has_drifted("surplus");
     let configured = match data.endpoint(&link.settings) {
-        // Where a name leads is asked anew, so that a cluster that was moved is noticed.
-        Ok(Settled::LookUp(_)) if !plan.is_create() && link.enabled => {
+        // Where a name leads is asked anew, so that a cluster that was moved is noticed. The apply asks once more, as it knows
+        // nothing of what was found here, and must plan the same.
+        Ok(Settled::LookUp(_)) if link.enabled => {
             match data.look_up(&link.settings, plan.cancelled()).await {
-                Ok(endpoint) => Some(endpoint),
-                Err(_) if updates && data.makes_a_plan() => None,
+                Ok(endpoint) => {
+                    if changes {
+                        plan.derive_anew();
+                    }
+                    Some(endpoint)
+                }
+                Err(_) if plan.is_create() || (updates && data.makes_a_plan()) => None,
                 // What is remembered stands until AWS can be asked.
                 Err(_) => return Ok(()),
             }
@@ -289,7 +295,8 @@ fn remembered(endpoint: Option<&str>) -> Result<Option<Endpoint>, Diagnostics> {
     Ok(Some(endpoint))
 }
 
-fn same(a: &Endpoint, b: &Endpoint) -> bool {
+/// Whether two endpoints are of one warehouse, as far as their names tell.
+pub(super) fn same(a: &Endpoint, b: &Endpoint) -> bool {
     same_endpoint(&Place::Host(a.clone()), &Place::Host(b.clone()))
 }
 

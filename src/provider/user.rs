@@ -71,7 +71,7 @@ impl Resource for User {
             ))
             .setting(
                 "valid_until",
-                string().check(valid_until).doc("When the password ends: a time such as `2027-12-31T00:00:00Z`, or `infinity`. Left out: not managed."),
+                string().check(valid_until).doc("When the password ends: a time such as `2027-12-31T00:00:00Z`, or `infinity`. Redshift loses a time after 2038-01-18, so one is refused. Left out: not managed."),
             )
             .setting(
                 "force_destroy",

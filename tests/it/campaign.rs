@@ -17,6 +17,17 @@ fn count(all: usize, sample: usize) -> usize {
     number("CAMPAIGN_COUNT").unwrap_or(if std::env::var_os("CAMPAIGN").is_some() { all } else { sample })
 }
 
+/// All of them in the campaign, else some at random, in their order: a fair sample.
+pub(crate) fn sampled<T>(all: impl IntoIterator<Item = T>, some: usize) -> Vec<T> {
+    let mut chosen: Vec<T> = all.into_iter().collect();
+    let mut random = Random::start("a sample");
+    while std::env::var_os("CAMPAIGN").is_none() && chosen.len() > some {
+        let out = random.up_to(chosen.len() as u64) as usize - 1;
+        chosen.remove(out);
+    }
+    chosen
+}
+
 fn number(variable: &str) -> Option<usize> {
     let text = std::env::var(variable).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))

@@ -496,6 +496,53 @@ resource "redshift_datastore" "findings" {
     assert!(to_itself.line.contains("enrichment_datastore_id"), "{to_itself:?}");
 }
 
+/// Proves: Q42
+#[test]
+fn a_link_that_leads_nowhere_is_warned_about() {
+    let warehouse = warehouse();
+    warehouse.sql("dev", "CREATE USER other PASSWORD DISABLE");
+    warehouse.sql("dev", "CREATE GROUP writers");
+    let workspace = Workspace::on(&warehouse);
+    let here = format!("redshift://{}:{}", warehouse.host(), warehouse.port());
+    let linked = |id: &str, store: &str| {
+        let link = format!("name = \"Sales\"\n  enrichment_datastore_id = {id}");
+        format!("{USER}{store}{}", SOURCE.replace("name     = \"Sales\"", &link))
+    };
+    let store = |service_user: &str| {
+        format!(
+            "resource \"redshift_datastore\" \"findings\" {{\n  name            = \"Findings\"\n  database        = \"dev\"\n  schema          = \"findings\"\n  enrichment_only = true\n  service_user {{\n    {service_user}\n  }}\n}}\n"
+        )
+    };
+    let id = "redshift_datastore.findings.id";
+    let absent = "The linked enrichment store does not exist";
+    let is_warned = |told: &str| told.contains("linked enrichment store") || told.contains("cannot write findings");
+    let elsewhere = "redshift://other.example.com:5439#dev/findings?mode=enrichment&user=tool";
+    for (hcl, warning) in [
+        (linked(&format!("\"{here}#dev/nowhere?mode=enrichment&user=tool\""), ""), absent),
+        (linked(&format!("\"{here}#nowhere/findings?mode=enrichment&user=tool\""), ""), absent),
+        (linked(&format!("\"{elsewhere}\""), ""), "The linked enrichment store is in another warehouse"),
+        (linked(id, &store("name = \"other\"")), "may not write to the linked enrichment store"),
+        (linked(&format!("\"{here}#dev/findings?mode=enrichment&user=tool\""), ""), "cannot write findings to schema"),
+        (linked(id, &store("name = redshift_user.tool.name")), ""),
+        (linked(id, &store("name = redshift_user.tool.name\n    grant_through = \"direct\"")), ""),
+    ] {
+        workspace.write(&hcl);
+        workspace.apply();
+        let plan = workspace.plan();
+        plan.assert_empty();
+        let told = plan.outcome.text();
+        assert_eq!(is_warned(&told), !warning.is_empty(), "{warning}: {told}");
+        assert!(told.contains(warning), "{warning}: {told}");
+    }
+    // Whoever is in the group that may write, may write.
+    workspace.write(&linked(id, &store("name = \"writers\"\n    type = \"group\"")));
+    workspace.apply();
+    assert!(workspace.plan().outcome.text().contains("may not write to the linked"), "not a member yet");
+    warehouse.sql("dev", "ALTER GROUP writers ADD USER tool");
+    let told = workspace.plan().outcome.text();
+    assert!(!is_warned(&told), "{told}");
+}
+
 /// Proves: Q48, F23
 #[test]
 fn without_a_service_user_the_logins_own_rights_are_checked() {

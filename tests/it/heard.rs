@@ -70,6 +70,26 @@ fn a_dropped_first_database_is_missing_as_well() {
     assert_eq!(plan.change("redshift_datastore.sales")["before"]["missing"], json!(["database \"shop\""]));
 }
 
+/// A datastore that signs in by the provider block has no connection to say it.
+#[test]
+fn a_refused_login_of_a_datastore_without_a_connection_is_planned() {
+    let warehouse = with_shop();
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.write(SHOP);
+    workspace.apply();
+    workspace.env("REDSHIFT_PASSWORD", "Wrong-password-1");
+    let plan = workspace.plan();
+    assert_eq!(plan.changes(), update("redshift_datastore.sales"));
+    assert!(plan.outcome.text().contains("password authentication failed"), "{}", plan.outcome.text());
+    let failure = workspace.try_apply().failed().text();
+    assert!(failure.contains("password authentication failed"), "{failure}");
+    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
+    assert_eq!(workspace.values("redshift_datastore.sales")["connected"], json!(false));
+    workspace.env("REDSHIFT_PASSWORD", warehouse.password());
+    workspace.plan().assert_empty();
+    workspace.destroy();
+}
+
 const CONNECTION: &str = "provider \"redshift\" {}\nresource \"redshift_connection\" \"c\" {\n  name = \"c\"\n}\n";
 
 /// `connected`, and the status and the failed test of `validation_results`.

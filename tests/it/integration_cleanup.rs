@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::campaign::sampled;
 use crate::integration::ACTS;
 use crate::integration_manual::{ACTS_BY_ROLE, EXTERNAL, assert_alike, manual, planned_scripts};
 use crate::support::{Warehouse, Workspace};
@@ -17,7 +18,7 @@ fn clean_up(warehouse: &Warehouse, script: &Value) {
     assert!(told.iter().all(|error| error.contains("does not exist")), "{told:#?}");
 }
 
-/// Each statement fails once, and the set-up stops there.
+/// Each statement fails once, and the set-up stops there: at all of them in the campaign, at some of them else.
 /// Proves: I61, S21
 #[test]
 fn a_set_up_that_stopped_anywhere_is_cleaned_up() {
@@ -41,7 +42,7 @@ fn a_set_up_that_stopped_anywhere_is_cleaned_up() {
         let here = text(cleanup, "run_in_database");
         let before_here = warehouse.dump(here);
         let count = create["statements"].as_array().expect("a list").len();
-        for at in 0..=count {
+        for at in sampled(0..=count, 4) {
             if !first.is_null() {
                 warehouse.run_script(text(first, "run_in_database"), text(first, "sql")).expect("the database is made");
             }

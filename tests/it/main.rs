@@ -1,6 +1,7 @@
 //! End to end: real Terraform, the provider that was just built, and the stand-in. One binary, because each link is seconds.
 
 mod acceptance;
+mod admins;
 mod architecture;
 mod as_written;
 mod aws_errors;
@@ -17,6 +18,7 @@ mod datastore;
 mod datastore_killed;
 mod datastore_login;
 mod datastore_roles;
+mod datastore_tables;
 mod datastore_takes;
 mod examples;
 mod first_tries;

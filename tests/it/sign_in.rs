@@ -595,3 +595,53 @@ fn a_host_of_its_own_asks_for_a_user_of_its_own() {
     workspace.apply();
     workspace.plan().assert_empty();
 }
+
+/// What has to be looked up is known to a plan that has read the connection, and not to the apply that runs it, which
+/// reads nothing: such a plan says of a new resource only what the apply will know too.
+#[test]
+fn something_new_on_a_connection_that_is_there_by_the_name_of_its_cluster() {
+    let warehouse = warehouse();
+    warehouse.sql("dev", "CREATE SCHEMA sales");
+    let at = warehouse.aws().fixtures();
+    let workspace = Workspace::in_aws(&warehouse);
+    let port = warehouse.port();
+    let provider = format!(
+        "provider \"redshift\" {{\n  credentials = {{ \"localhost:{port}\" = {{ username = \"{}\", password = \"{}\" }} }}\n}}\n",
+        warehouse.superuser(),
+        warehouse.password()
+    );
+    for (name, settings) in [
+        ("iam", format!("cluster_identifier = \"{}\"\n  authentication_type = \"IAM\"", at.cluster)),
+        ("keyed_by_host", format!("cluster_identifier = \"{}\"\n  database = \"dev\"", at.cluster)),
+    ] {
+        let connection =
+            format!("{provider}resource \"redshift_connection\" \"c\" {{\n  name = \"{name}\"\n  {settings}\n}}\n");
+        workspace.write(&connection);
+        workspace.apply();
+        assert_eq!(
+            workspace.values("redshift_connection.c")["network"],
+            json!({ "port": port, "publicly_accessible": false, "security_groups": ["sg-0a1b2c3d"] }),
+        );
+        let more = r#"
+resource "redshift_user" "tool" {
+  connection_id = redshift_connection.c.id
+  name          = "tool"
+}
+resource "redshift_datastore" "sales" {
+  connection_id = redshift_connection.c.id
+  name          = "sales"
+  database      = "dev"
+  schema        = "sales"
+  service_user {
+    name = redshift_user.tool.name
+  }
+}
+resource "redshift_connection" "second" {
+  name = "second"
+"#;
+        workspace.write(&format!("{connection}{more}  {settings}\n}}\n"));
+        workspace.apply();
+        workspace.plan().assert_empty();
+        workspace.destroy();
+    }
+}

@@ -141,6 +141,8 @@ fn limits_are_kept_and_their_drift_is_shown() {
     warehouse.reset_counters();
     workspace.apply();
     assert_eq!(warehouse.writes(), 0, "{:?}", warehouse.statements());
+    let lost = workspace.refused(&user("  valid_until = \"2050-01-01T00:00:00Z\""));
+    assert!(lost.text().contains("32 bits") && lost.line.contains("valid_until"), "{lost:?}");
     workspace.write(&user("  valid_until = \"infinity\""));
     workspace.apply();
     workspace.plan().assert_empty();

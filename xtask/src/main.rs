@@ -5,6 +5,7 @@ mod docs;
 mod house;
 mod install;
 mod mutants;
+mod probe;
 mod quickstart;
 mod tools;
 // The end-to-end tests include this file too; some of it is theirs.
@@ -20,6 +21,7 @@ usage: xtask COMMAND
   docs [--check]    writes docs/ from the schemas, templates/ and examples/ (or only compares)
   lint              the house rules that rustfmt and clippy do not know
   bench             measures the release build against the numbers to hold
+  probe             asks the warehouse of REDSHIFT_* about what is taken for granted
   mutants           mutation test of the pure rules
   install BINARY    copies a built provider to where Terraform finds it";
 
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         ["lint"] => house::check(),
         ["bench"] => bench::run(),
         ["mutants", rest @ ..] => mutants::run(rest),
+        ["probe", rest @ ..] => probe::run(rest),
         ["install", binary] => install::run(binary.as_ref()),
         // Called by the benchmark in place of the provider.
         ["measured", report, program, rest @ ..] => return bench::measured(report.as_ref(), program.as_ref(), rest),

@@ -11,7 +11,7 @@ use crate::engine::error::Error;
 use crate::engine::settings::access::Iam;
 use crate::engine::settings::aws::Arn;
 use crate::engine::settings::endpoint::Endpoint;
-use crate::engine::settings::needs::{Finding, Need, ParameterValue, Role, SecretFields, Target};
+use crate::engine::settings::needs::{Finding, Located, Need, Network, ParameterValue, Role, SecretFields, Target};
 
 /// Looks a need up.
 pub(super) async fn find(aws: &Aws, need: &Need) -> Result<Finding, Error> {
@@ -31,7 +31,7 @@ async fn endpoint(
     region: Option<&str>,
     roles: &[Role],
     asked: Asked,
-) -> Result<Endpoint, Error> {
+) -> Result<Located, Error> {
     let region = aws.region(region).await?;
     let asked = Asked { target: format!("{target} in {region}"), about: target.setting(), ..asked };
     let identity = aws.identity(roles, &region).await.map_err(|error| asked.wanted(error))?;
@@ -43,7 +43,7 @@ async fn endpoint(
         resources: vec![resource],
         ..asked.clone()
     };
-    let (address, port, status) = match target {
+    let (address, port, status, network) = match target {
         Target::Workgroup(name) => {
             let config = aws.service(Service::RedshiftServerless, &region, identity.credentials.clone()).await?;
             let asked = asked("redshift-serverless:GetWorkgroup", "workgroup/<id>".into());
@@ -56,14 +56,21 @@ async fn endpoint(
             let Some(workgroup) = answer.workgroup() else { return Err(asked.no_answer("workgroup")) };
             let endpoint = workgroup.endpoint();
             let status = workgroup.status().map(|status| status.as_str().to_owned());
-            (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status)
+            let network = Network {
+                publicly_accessible: workgroup.publicly_accessible(),
+                security_groups: sorted(workgroup.security_group_ids().iter().map(String::as_str)),
+            };
+            (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status, network)
         }
         Target::Cluster(name) | Target::CustomDomain(name) => {
             let asked = asked("redshift:DescribeClusters", format!("cluster:{name}"));
             let cluster = describe(aws, name, &region, identity.credentials.clone(), &asked).await?;
             let endpoint = cluster.endpoint();
             let status = cluster.cluster_status().map(str::to_owned);
-            (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status)
+            let groups = cluster.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
+            let network =
+                Network { publicly_accessible: cluster.publicly_accessible(), security_groups: sorted(groups) };
+            (endpoint.and_then(|e| e.address().map(str::to_owned)), endpoint.and_then(|e| e.port()), status, network)
         }
     };
     let status = status.unwrap_or_default().to_ascii_lowercase();
@@ -80,7 +87,8 @@ async fn endpoint(
                     about,
                 });
             }
-            Endpoint::new(&address, port.and_then(|port| u16::try_from(port).ok()))
+            let endpoint = Endpoint::new(&address, port.and_then(|port| u16::try_from(port).ok()))?;
+            Ok(Located { endpoint, network })
         }
         None => Err(Error::Away {
             what: target.to_string(),
@@ -89,6 +97,12 @@ async fn endpoint(
             about,
         }),
     }
+}
+
+fn sorted<'a>(ids: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut ids: Vec<String> = ids.map(str::to_owned).collect();
+    ids.sort();
+    ids
 }
 
 async fn describe(

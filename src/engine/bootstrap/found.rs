@@ -452,5 +452,12 @@ async fn view(session: &mut Session, system: &str) -> Result<Option<String>, Err
     let query =
         sql!("SELECT definition FROM pg_views WHERE schemaname = {} AND viewname = 'user_profile'", literal(system));
     let rows = session.query(&query).await?;
-    Ok(rows.first().and_then(|row| row.get(0)).map(str::to_owned))
+    let query = rows.first().and_then(|row| row.get(0));
+    Ok(query.map(|query| without_schema(query, system)))
+}
+
+/// A reader who has the schema in his search_path is shown its relations without it (PostgreSQL 8.0), so that the text, and
+/// a digest of it, would depend on who reads.
+fn without_schema(query: &str, schema: &str) -> String {
+    query.replace(&format!("{schema}."), "")
 }

@@ -176,7 +176,7 @@ pub(super) fn insert(spec: &Spec, new: &NewMarker<'_>) -> Sql {
 /// The same for a script: the warehouse makes the id, and the integration is complete when the script is.
 pub(super) fn insert_by_hand(spec: &Spec, made: &Made) -> Sql {
     sql!(
-        "INSERT INTO {} SELECT md5({} || getdate()::varchar || pg_backend_pid()::varchar), {}, 'manual', {}, {}, 1, NULL, {}, {}, NULL, getdate(), getdate()",
+        "INSERT INTO {} SELECT md5({} || getdate()::varchar || (random() * 1000000000)::bigint::varchar), {}, 'manual', {}, {}, 1, NULL, {}, {}, NULL, getdate(), getdate()",
         table(spec),
         literal(&spec.database),
         literal(spec.kind.name()),

@@ -19,6 +19,7 @@ mod nodes;
 mod owned;
 pub mod parts;
 mod prechecks;
+pub(in crate::engine) mod probing;
 mod provable;
 pub mod removal;
 pub mod scripts;

@@ -205,7 +205,7 @@ impl List<'_> {
             UserPassword::Set(text) if !self.how.by_hand => {
                 sql!("CREATE USER {} PASSWORD {} NOCREATEDB NOCREATEUSER", user, secret(&password::md5(name, text)))
             }
-            _ => sql!("CREATE USER {} PASSWORD DISABLE NOCREATEDB NOCREATEUSER", user),
+            _ => sql!("CREATE USER {} {} NOCREATEDB NOCREATEUSER", user, self.no_password(name)),
         };
         self.one(Place::Inside, user_in_words(name), there, create);
         if mighty {
@@ -219,7 +219,7 @@ impl List<'_> {
                     self.one(Place::Inside, format!("the new password of user {name}"), false, set);
                 }
                 UserPassword::Disable => {
-                    let disable = sql!("ALTER USER {} PASSWORD DISABLE", user);
+                    let disable = sql!("ALTER USER {} {}", user, self.no_password(name));
                     self.one(Place::Inside, format!("user {name} without a password"), false, disable);
                 }
                 UserPassword::Keep => {}
@@ -229,6 +229,14 @@ impl List<'_> {
             let there = self.has_actors(actors);
             self.one(Place::Inside, actors.to_string(), there, sql!("CREATE {}", actors.sql()));
             self.members();
+        }
+    }
+
+    /// Only superusers may disable a password (AWS: ALTER USER); others set one that nobody knows.
+    fn no_password(&self, name: &str) -> Sql {
+        match self.found.world.superuser || self.how.by_hand {
+            true => sql!("PASSWORD DISABLE"),
+            false => sql!("PASSWORD {}", secret(&password::md5(name, &password::nobodys()))),
         }
     }
 

@@ -235,12 +235,25 @@ impl Seat<'_> {
         if self.facts.superuser {
             return vec![passed_with(format!("{GRANTS}: superuser"), format!("[{user}]"))];
         }
+        let roles = &self.world().roles;
+        let stays_owner = warning(
+            "Owner of the managed objects".to_owned(),
+            "The login is no superuser: it stays the owner of the database and of all that is made, the system user is given all rights, and PUBLIC may go on creating in schema public. The login must be kept for as long as the integration.",
+        );
+        if roles.has_all_permissions(&login) {
+            return vec![passed_with(format!("{GRANTS}: sys:superuser"), format!("[{user}]")), stays_owner];
+        }
+        // What the roles of a session carry is not shown: then the warehouse says it.
+        let lacks = |name: String, text: String| match roles.of_session.is_empty() {
+            true => failed(name, text),
+            false => warning(name, &format!("{text} A role of this session may carry it: then nothing is to be done.")),
+        };
         let mut tests = Vec::new();
         if self.spec.create_database && self.made().is_none() {
             let name = format!("{GRANTS}: CREATE DATABASE");
             tests.push(match self.facts.createdb {
                 true => passed_with(name, serde_json::json!([])),
-                false => failed(
+                false => lacks(
                     name,
                     format!("User {user} may not create databases. A superuser must run: ALTER USER {user} CREATEDB;"),
                 ),
@@ -250,7 +263,7 @@ impl Seat<'_> {
             let owns = self.found.database.as_ref().is_some_and(|database| database.owner == self.facts.user_id);
             tests.push(match owns {
                 true => passed_with(name, serde_json::json!([])),
-                false => failed(
+                false => lacks(
                     name,
                     format!(
                         "User {user} does not own database {0}, so it cannot grant rights on it. A superuser must run: ALTER DATABASE {0} OWNER TO {user};",
@@ -264,9 +277,9 @@ impl Seat<'_> {
         permissions.extend(by_role.then_some("CREATE ROLE"));
         for permission in permissions {
             let name = format!("{GRANTS}: {permission}");
-            tests.push(match self.world().roles.may(&login, self.system_rights, permission) {
+            tests.push(match roles.may(&login, self.system_rights, permission) {
                 true => passed_with(name, serde_json::json!([])),
-                false => failed(
+                false => lacks(
                     name,
                     format!(
                         "User {user} lacks the system permission {permission}. A superuser must run: CREATE ROLE installers; GRANT {permission} TO ROLE installers; GRANT ROLE installers TO {user};"
@@ -275,7 +288,7 @@ impl Seat<'_> {
             });
         }
         if self.spec.impersonation.as_ref().is_some_and(|actors| actors.kind == ActorKind::Group) {
-            tests.push(failed(
+            tests.push(lacks(
                 format!("{GRANTS}: CREATE GROUP"),
                 format!("Only superusers make groups, and {user} is none. Set type = \"role\" in impersonation, or sign in as a superuser."),
             ));
@@ -283,15 +296,12 @@ impl Seat<'_> {
         if let Some(owner) = &self.spec.marker_owner
             && *owner != self.facts.user
         {
-            tests.push(failed(
+            tests.push(lacks(
                 format!("{GRANTS}: marker owner"),
                 format!("Only a superuser can give the marker to {}, and {user} is none.", ident(owner)),
             ));
         }
-        tests.push(warning(
-            "Owner of the managed objects".to_owned(),
-            "The login is no superuser: it stays the owner of the database and of all that is made, the system user is given all rights, and PUBLIC may go on creating in schema public. The login must be kept for as long as the integration.",
-        ));
+        tests.push(stays_owner);
         tests
     }
 

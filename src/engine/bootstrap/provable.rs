@@ -133,7 +133,7 @@ async fn may_drop_users(warehouse: &Warehouse, found: &Found, cancel: &Cancellat
     }
     let login = Login { name: facts.user.clone(), superuser: facts.superuser, case_sensitive: facts.case_sensitive };
     let rights = system_rights(warehouse, cancel).await?;
-    if found.world.roles.may(&login, &rights, "DROP USER") {
+    if !found.world.roles.may_not(&login, &rights, "DROP USER") {
         return Ok(());
     }
     let user = ident(&facts.user);

@@ -6,10 +6,11 @@ use rand::{RngExt, SeedableRng};
 
 use super::life::Known;
 use super::*;
-use crate::engine::trial::Trial;
+use crate::engine::trial::{Trial, is_campaign};
 
-/// How many integrations are tampered with; `CAMPAIGN_CASES` in the environment asks for more.
+/// How many integrations are tampered with; `make campaign` tries more, and `CAMPAIGN_CASES` as many as it says.
 const CASES: u64 = 5;
+const ALL_CASES: u64 = 60;
 
 /// What somebody would like to see dropped, believed or run.
 const TEXTS: [&str; 12] = [
@@ -132,7 +133,7 @@ async fn whatever_is_written_into_an_integration_nobody_else_gains_or_loses_by_i
     ] {
         trial.admin("dev", statement).await;
     }
-    for number in 0..asked("CAMPAIGN_CASES").unwrap_or(CASES) {
+    for number in 0..asked("CAMPAIGN_CASES").unwrap_or(if is_campaign() { ALL_CASES } else { CASES }) {
         let what = format!("CAMPAIGN_SEED={seed}, case {number}");
         let creates = random.random::<bool>();
         let spec = spec(number, creates);

@@ -3,6 +3,7 @@
 //! One entry reads `name=rwd/grantor`; a group is `group name=r/grantor`, PUBLIC an empty name. A name with other
 //! characters than letters, digits and `_` stands in double quotes, with `"` doubled. A `*` after a letter is the
 //! grant option. Roles are not in these lists: Redshift keeps their rights elsewhere (`svv_*_privileges`).
+//! AWS's example (PG_DEFAULT_ACL) has a group's entry in double quotes as a whole, as an array prints it: both are read.
 
 use crate::engine::rights::{Privilege, Rights};
 
@@ -91,13 +92,36 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&mut self) -> Result<Entry, &'static str> {
+        let before = self.rest;
         let grantee = self.grantee()?;
         if !self.take('=') {
-            return Err("a name is not followed by =");
+            return self.entry_in_quotes(before);
         }
         let (rights, grant_options) = self.rights()?;
         let grantor = if self.take('/') { Some(self.name()?) } else { None };
         Ok(Entry { grantee, rights, grant_options, grantor })
+    }
+
+    /// `"group readers=r/owner"`: an entry as a whole in quotes, in which a backslash stands before `"` and a backslash.
+    fn entry_in_quotes(&mut self, text: &'a str) -> Result<Entry, &'static str> {
+        const NO_NAME: &str = "a name is not followed by =";
+        let quoted = text.strip_prefix('"').ok_or(NO_NAME)?;
+        let mut letters = quoted.char_indices();
+        let mut inside = String::new();
+        while let Some((at, letter)) = letters.next() {
+            match letter {
+                '\\' => inside.extend(letters.next().map(|(_, letter)| letter)),
+                '"' => {
+                    self.rest = &quoted[at + 1..];
+                    let mut reader = Reader { rest: &inside };
+                    // Quotes in quotes are of a group's name, never of another entry.
+                    let entry = if inside.starts_with("group ") { reader.entry()? } else { return Err(NO_NAME) };
+                    return if reader.is_done() { Ok(entry) } else { Err(NO_NAME) };
+                }
+                letter => inside.push(letter),
+            }
+        }
+        Err(NO_NAME)
     }
 
     fn grantee(&mut self) -> Result<Grantee, &'static str> {
@@ -216,6 +240,18 @@ mod tests {
         assert_eq!(acl.of(&Grantee::Public).to_string(), "DELETE");
         assert_eq!(acl.of(&user("SVC")), Rights::NONE);
         assert_eq!(Acl::parse(""), Ok(Acl::default()));
+    }
+
+    #[test]
+    fn an_entry_of_a_group_may_stand_in_quotes_as_a_whole() {
+        // AWS, PG_DEFAULT_ACL; the second group as PostgreSQL 8.0 prints it in the text of an array.
+        let quoted = "user1=r/admin\t\"group group1=a/admin\"\t\"group \\\"group 2\\\"=d/admin\"\tuser2=w/admin";
+        let bare = "user1=r/admin\tgroup group1=a/admin\tgroup \"group 2\"=d/admin\tuser2=w/admin";
+        assert_eq!(Acl::parse(quoted), Acl::parse(bare));
+        assert_eq!(Acl::parse(bare).expect("parses").of(&Grantee::Group("group 2".into())).to_string(), "DELETE");
+        for text in ["\"group g\"", "\"group g=a/o\"x", "\"group g=a/o\tgroup h=r/o\"", "\"svc=r/o\""] {
+            assert!(Acl::parse(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
 use crate::engine::catalog::principals::is_true;
+use crate::engine::catalog::roles::RoleHeld;
 use crate::engine::catalog::snapshot::{RelationKind, no_system_schemas};
 use crate::engine::datastore::found::missing_database;
 use crate::engine::datastore::missing::some_of;
@@ -57,13 +58,30 @@ pub struct Lacking {
     pub grants: Vec<Sql>,
 }
 
+/// How often the catalogue is asked while others drop what is in it.
+const ATTEMPTS: u32 = 5;
+
 /// Reads the login's rights on everything in the database.
 pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Effective, Error>> {
     Box::pin(async move {
-        let schemas = session.query(&schemas()).await?;
-        let tables = session.query(&tables()).await?;
+        let schemas = asked(session, &schemas()).await?;
+        let tables = asked(session, &tables()).await?;
         read(&schemas, &tables)
     })
+}
+
+/// PostgreSQL 8.0 has an error, and no null, for what was dropped since the query began (42P01, 3F000): it is asked again.
+async fn asked(session: &mut Session, query: &Sql) -> Result<Vec<Row>, Error> {
+    let mut attempt = 1;
+    loop {
+        match session.query(query).await {
+            Err(error) if attempt < ATTEMPTS && matches!(error.sqlstate(), Some("42P01" | "3F000")) => {
+                tracing::debug!(%error, attempt, "something was dropped meanwhile");
+                attempt += 1;
+            }
+            other => return other,
+        }
+    }
 }
 
 fn read(schemas: &[Row], tables: &[Row]) -> Result<Effective, Error> {
@@ -100,17 +118,61 @@ pub async fn effective(warehouse: &Warehouse, wanted: &Wanted, cancel: &Cancella
         let all = catalog.external_schemas(at).await?;
         all.0.iter().any(|name| same_name(name, &schema.name, snapshot.login.case_sensitive))
     };
-    let effective = catalog.effective(at, name).await?;
+    let mut effective = Effective::clone(&*catalog.effective(at, name).await?);
     let tables: Vec<(&str, bool)> = schema
         .relations
         .iter()
         .filter(|relation| relation.is_of_people())
         .map(|relation| (relation.name.as_str(), relation.kind == RelationKind::Table))
         .collect();
+    let lacking = effective.lacking(user.clone(), wanted, &schema.name, &tables, external);
+    if lacking.missing.is_empty() {
+        return Ok(lacking);
+    }
+    // The functions are PostgreSQL 8.0's, and nothing says that they know of roles and scoped rights.
+    let roles = catalog.roles(at, None).await?;
+    if roles.has_all_permissions(&snapshot.login) {
+        return Ok(Lacking { user, ..Lacking::default() });
+    }
+    let (of_roles, scopes) = (catalog.role_rights(at, name).await?, catalog.user_scopes(at, name).await?);
+    for role in roles.held_by_login(&snapshot.login) {
+        if let Some(held) = of_roles.of(role, snapshot.login.case_sensitive) {
+            effective.add(held, &schema.name, &tables);
+        }
+    }
+    if let Some(rights) = scopes.0.get(&(user.clone(), schema.name.clone())) {
+        effective.add_scoped(*rights, &schema.name, &tables);
+    }
     Ok(effective.lacking(user, wanted, &schema.name, &tables, external))
 }
 
 impl Effective {
+    /// Adds what a role of the login's holds.
+    fn add(&mut self, held: &RoleHeld, schema: &str, tables: &[(&str, bool)]) {
+        if let Some(rights) = held.schemas.get(schema) {
+            let all = self.schemas.entry(schema.to_owned()).or_default();
+            *all = all.and(*rights);
+        }
+        for (table, _) in tables {
+            let key = (schema.to_owned(), (*table).to_owned());
+            if let Some(rights) = held.relations.get(&key) {
+                let all = self.tables.entry(key).or_default();
+                *all = all.and(*rights);
+            }
+        }
+        if let Some(rights) = held.scoped.get(schema) {
+            self.add_scoped(*rights, schema, tables);
+        }
+    }
+
+    /// Adds rights on all tables of a schema.
+    fn add_scoped(&mut self, rights: Rights, schema: &str, tables: &[(&str, bool)]) {
+        for (table, _) in tables {
+            let all = self.tables.entry((schema.to_owned(), (*table).to_owned())).or_default();
+            *all = all.and(rights);
+        }
+    }
+
     /// `tables`: each table or view of the schema, and whether it can be written to.
     fn lacking(&self, user: String, wanted: &Wanted, schema: &str, tables: &[(&str, bool)], external: bool) -> Lacking {
         let mut lacking = Lacking { user, ..Lacking::default() };
@@ -186,6 +248,7 @@ mod tests {
             through: Through::Direct,
             future: FutureTables::None,
             extra: crate::engine::rights::Rights::NONE,
+            tables: None,
         };
         let tables = [("a", true), ("b", true), ("v", false)];
         let lacking = effective.lacking("me".into(), &source, "s", &tables, false);

@@ -27,6 +27,8 @@ pub struct Roles {
     pub owners: BTreeMap<String, (String, i64)>,
     /// Users who may pass on a role that they hold.
     pub admins: BTreeSet<(String, String)>,
+    /// What an identity provider gave the login for this session (AWS: PG_GET_SESSION_ROLES); no view lists who holds them.
+    pub of_session: BTreeSet<String>,
 }
 
 /// System permissions, by role.
@@ -70,9 +72,12 @@ impl Roles {
 
     /// The roles that a user holds, directly or through other roles.
     pub fn held_by(&self, user: &str) -> BTreeSet<&str> {
-        let mut held = BTreeSet::new();
-        let mut open: Vec<&str> =
-            self.of_users.iter().filter(|(name, _)| name == user).map(|(_, role)| role.as_str()).collect();
+        let direct = self.of_users.iter().filter(|(name, _)| name == user).map(|(_, role)| role.as_str());
+        self.through(BTreeSet::new(), direct.collect())
+    }
+
+    /// What is held already, and these roles with all that they hold.
+    fn through<'a>(&'a self, mut held: BTreeSet<&'a str>, mut open: Vec<&'a str>) -> BTreeSet<&'a str> {
         while let Some(role) = open.pop() {
             if held.insert(role) {
                 open.extend(self.of_roles.iter().filter(|(holder, _)| holder == role).map(|(_, role)| role.as_str()));
@@ -81,25 +86,37 @@ impl Roles {
         held
     }
 
+    /// The roles that the login holds, with those of its session.
+    pub fn held_by_login(&self, login: &Login) -> BTreeSet<&str> {
+        self.through(self.held_by(&login.name), self.of_session.iter().map(String::as_str).collect())
+    }
+
+    /// Whether the login is a superuser, or has all permissions of one by a role (AWS, system-defined roles:
+    /// sys:superuser). Only the former may use SET SESSION AUTHORIZATION, as far as AWS says.
+    pub fn has_all_permissions(&self, login: &Login) -> bool {
+        login.superuser || self.held_by_login(login).contains("sys:superuser")
+    }
+
     /// Whether the login sees the rights of all: a superuser, or who may read system tables.
     pub fn sees_all(&self, login: &Login, system: &SystemRights) -> bool {
-        const READERS: [&str; 4] = ["sys:superuser", "sys:monitor", "sys:operator", "sys:dba"];
-        login.superuser
-            || self.held_by(&login.name).iter().any(|role| READERS.contains(role))
+        const READERS: [&str; 3] = ["sys:monitor", "sys:operator", "sys:dba"];
+        self.has_all_permissions(login)
+            || self.held_by_login(login).iter().any(|role| READERS.contains(role))
             || self.may(login, system, "ACCESS SYSTEM TABLE")
     }
 
     /// Whether the login has a system permission, as a superuser or by a role. His own roles every login sees.
     pub fn may(&self, login: &Login, system: &SystemRights, permission: &str) -> bool {
-        if login.superuser {
-            return true;
-        }
-        let held = self.held_by(&login.name);
-        held.contains("sys:superuser")
-            || system
-                .0
-                .iter()
-                .any(|(privilege, role)| privilege.eq_ignore_ascii_case(permission) && held.contains(role.as_str()))
+        let held = self.held_by_login(login);
+        let of_role = |role: &str| held.contains(role);
+        self.has_all_permissions(login)
+            || system.0.iter().any(|(privilege, role)| privilege.eq_ignore_ascii_case(permission) && of_role(role))
+    }
+
+    /// Whether the warehouse would certainly refuse for want of a system permission. What the roles of a session carry is
+    /// not shown to everybody.
+    pub fn may_not(&self, login: &Login, system: &SystemRights, permission: &str) -> bool {
+        self.of_session.is_empty() && !self.may(login, system, permission)
     }
 }
 
@@ -160,8 +177,26 @@ pub fn load(session: &mut Session) -> BoxFuture<'_, Result<Roles, Error>> {
         for row in of_users.iter().filter(|row| is_true(row.get(2))) {
             roles.admins.insert((text(row, 0)?, text(row, 1)?));
         }
+        roles.of_session = session_roles(session).await?;
         Ok(roles)
     })
+}
+
+/// The roles of the session, which only those can have whom somebody else vouches for: their names begin with who does
+/// (`IAMR:`, `AWSIDC:`, the namespace of an identity provider). A warehouse that does not know of them has none.
+async fn session_roles(session: &mut Session) -> Result<BTreeSet<String>, Error> {
+    if !session.facts().user.contains(':') {
+        return Ok(BTreeSet::new());
+    }
+    let query = sql!("SELECT name, roleid FROM pg_get_session_roles() AS sess_roles(name name, roleid integer)");
+    match session.query(&query).await {
+        Ok(rows) => rows.iter().map(|row| text(row, 0)).collect(),
+        Err(error @ Error::Server(_)) => {
+            tracing::debug!(%error, "the roles of the session are not shown");
+            Ok(BTreeSet::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads the system permissions of roles.

@@ -241,9 +241,27 @@ fn snapshot(login: Login, rows: &[Row]) -> Result<Snapshot, Error> {
     }
     schemas.sort_by(|one, other| one.name.cmp(&other.name));
     for schema in &mut schemas {
+        tell_materialized(&mut schema.relations);
         schema.relations.sort_by(|one, other| one.name.cmp(&other.name));
     }
     Ok(Snapshot { login, schemas })
+}
+
+/// Whether a table is the one behind the materialized view of this name.
+pub fn is_behind(table: &str, view: &str) -> bool {
+    table.strip_prefix("mv_tbl__").and_then(|rest| rest.strip_prefix(view)).is_some_and(|rest| rest.starts_with("__"))
+}
+
+/// On Redshift a materialized view is a view to the catalogue, and its rows are in a table beside it (dbt-redshift,
+/// `catalog.sql`).
+fn tell_materialized(relations: &mut [Relation]) {
+    let tables: Vec<String> =
+        relations.iter().map(|relation| &relation.name).filter(|name| name.starts_with("mv_tbl__")).cloned().collect();
+    for relation in relations.iter_mut().filter(|relation| relation.kind == RelationKind::View) {
+        if tables.iter().any(|table| is_behind(table, &relation.name)) {
+            relation.kind = RelationKind::MaterializedView;
+        }
+    }
 }
 
 fn default_acl(row: &Row) -> Result<DefaultAcl, Error> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
 use crate::engine::datastore::missing::{plain_table_rights, scoped_rights};
+use crate::engine::datastore::tables::TableRights;
 use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
 use crate::engine::names::same_name;
 use crate::engine::rights::{Privilege, Rights};
@@ -108,7 +109,7 @@ pub fn same_grantee(one: &Grantee, other: &Grantee, case_sensitive: bool) -> boo
 pub struct Declared {
     pub schema: Rights,
     /// On the tables that are there.
-    pub tables: Rights,
+    pub tables: TableRights,
     /// On tables to come of these owners.
     pub owners: BTreeSet<String>,
     /// On tables to come of whomever: nobody was named or found yet.
@@ -131,7 +132,7 @@ impl Declared {
             if covers { wanted.owners().iter().cloned().collect() } else { BTreeSet::default() };
         Declared {
             schema: if external { Privilege::Usage.into() } else { wanted.schema_rights() },
-            tables: plain_table_rights(wanted, external),
+            tables: TableRights::new(plain_table_rights(wanted, external), wanted.tables.as_ref()),
             any_owner: covers && owners.is_empty(),
             owners,
             on_future: if covers { wanted.future_rights() } else { Rights::NONE },

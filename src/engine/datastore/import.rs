@@ -69,6 +69,7 @@ pub async fn import_lookup(
         through: Through::Direct,
         future: FutureTables::None,
         extra: crate::engine::rights::Rights::NONE,
+        tables: None,
     };
     wanted.check()?;
     let there = found(warehouse, &wanted, &Before::default(), cancel).await?;

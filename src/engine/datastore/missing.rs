@@ -78,6 +78,11 @@ pub fn rights_on(relation: &RelationFound, rights: Rights) -> Rights {
     if relation.writable { rights } else { rights.common(Rights::READ) }
 }
 
+/// Whether a right that is lacked on a relation matters to this datastore.
+pub fn counts_for(relation: &RelationFound, wanted: &Wanted, case_sensitive: bool) -> bool {
+    relation.counts && wanted.includes(&relation.name, case_sensitive)
+}
+
 /// Compares what was found with what is wanted.
 pub fn lacks(found: &Found, wanted: &Wanted) -> Lacks {
     let (Some(held), Some(_)) = (&found.held, &wanted.grantee) else {
@@ -91,7 +96,8 @@ pub fn lacks(found: &Found, wanted: &Wanted) -> Lacks {
     lacks.schema = held.schema.lacks(wanted.schema_rights());
     lacks.unseen.schema = held.schema.unsure(wanted.schema_rights());
     let on_tables = plain_table_rights(wanted, schema.external);
-    for (index, relation) in schema.relations.iter().enumerate().filter(|(_, relation)| relation.counts) {
+    let counts = |relation: &RelationFound| counts_for(relation, wanted, found.login.case_sensitive);
+    for (index, relation) in schema.relations.iter().enumerate().filter(|(_, relation)| counts(relation)) {
         let wanted = rights_on(relation, on_tables);
         match held.relations.get(index).copied().flatten() {
             Some(rights) if !rights.covers(wanted) => lacks.tables.push((index, wanted.without(rights))),
@@ -157,7 +163,9 @@ pub fn missing(found: &Found, wanted: &Wanted) -> Vec<String> {
     }
     if let Some(schema) = &found.schema {
         let on_tables = plain_table_rights(wanted, schema.external);
-        lines.extend(on_tables.iter().filter_map(|privilege| table_line(&schema.relations, &lacks, privilege)));
+        let counts = |relation: &&RelationFound| counts_for(relation, wanted, found.login.case_sensitive);
+        let concerned: Vec<&RelationFound> = schema.relations.iter().filter(counts).collect();
+        lines.extend(on_tables.iter().filter_map(|privilege| table_line(schema, &concerned, &lacks, privilege)));
     }
     for privilege in lacks.scoped.iter() {
         lines.push(format!("{} for tables in schema {}, present and future", privilege.name(), wanted.schema));
@@ -177,16 +185,18 @@ pub fn missing(found: &Found, wanted: &Wanted) -> Vec<String> {
 }
 
 /// `SELECT on 3 of 412 tables (a, b, c)`.
-fn table_line(relations: &[RelationFound], lacks: &Lacks, privilege: Privilege) -> Option<String> {
-    let counted = relations
-        .iter()
-        .filter(|relation| relation.counts && rights_on(relation, privilege.into()).has(privilege))
-        .count();
+fn table_line(
+    schema: &SchemaFound,
+    concerned: &[&RelationFound],
+    lacks: &Lacks,
+    privilege: Privilege,
+) -> Option<String> {
+    let counted = concerned.iter().filter(|relation| rights_on(relation, privilege.into()).has(privilege)).count();
     let names: Vec<&str> = lacks
         .tables
         .iter()
         .filter(|(_, rights)| rights.has(privilege))
-        .map(|(index, _)| relations[*index].name.as_str())
+        .map(|(index, _)| schema.relations[*index].name.as_str())
         .collect();
     (!names.is_empty()).then(|| {
         let tables = if counted == 1 { "table" } else { "tables" };

@@ -6,6 +6,7 @@ use crate::engine::datastore::declared::{Before, Declared, kept_for_others};
 use crate::engine::datastore::found::{Found, MayCreate, SchemaFound};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
 use crate::engine::datastore::missing::{is_dropped_owner, some_of};
+use crate::engine::datastore::tables::Selection;
 use crate::engine::datastore::wanted::{FutureTables, Wanted};
 use crate::engine::error::shown;
 use crate::engine::rights::Privilege;
@@ -19,7 +20,7 @@ pub struct Warning {
 }
 
 impl Warning {
-    fn new(summary: impl Into<String>, detail: impl Into<String>) -> Warning {
+    pub fn new(summary: impl Into<String>, detail: impl Into<String>) -> Warning {
         Warning { summary: summary.into(), detail: detail.into() }
     }
 }
@@ -169,6 +170,24 @@ pub fn unseen_warning(found: &Found, wanted: &Wanted) -> Option<Warning> {
     ))
 }
 
+/// Says which names and patterns of `tables` match nothing that is there.
+pub fn unmatched_patterns(found: &Found, wanted: &Wanted) -> Option<Warning> {
+    let (schema, selection) = (found.schema.as_ref()?, wanted.tables.as_ref()?);
+    let matches = |pattern: &&String| {
+        let one = Selection::from(vec![(*pattern).clone()]);
+        schema.relations.iter().any(|relation| one.includes(&relation.name, found.login.case_sensitive))
+    };
+    let idle: Vec<&str> = selection.patterns().iter().filter(|pattern| !matches(pattern)).map(String::as_str).collect();
+    if idle.is_empty() {
+        return None;
+    }
+    Some(Warning::new(
+        format!("No table of schema {} matches {}", ident(&schema.name), some_of(&idle)),
+        "Nothing is granted for it now. A table of that name that comes later shows in `missing`, and the next apply grants it. If it \
+         is there already, compare the spelling: table names are written without their schema.",
+    ))
+}
+
 /// All warnings about a datastore as it was found.
 pub fn warnings(found: &Found, wanted: &Wanted) -> Vec<Warning> {
     let all = [
@@ -176,6 +195,7 @@ pub fn warnings(found: &Found, wanted: &Wanted) -> Vec<Warning> {
         uncovered_owners(found, wanted),
         dropped_owners(found, wanted),
         unseen_warning(found, wanted),
+        unmatched_patterns(found, wanted),
     ];
     all.into_iter().flatten().collect()
 }
@@ -193,9 +213,12 @@ pub fn there_before(found: &Found, wanted: &Wanted, before: &Before, others: &[W
     for privilege in held.schema.rights.common(declared.schema).without(known.schema).iter() {
         lines.push(format!("{} on schema {}", privilege.name(), schema.name));
     }
-    for privilege in declared.tables.without(known.tables).iter() {
-        let tables = schema.relations.iter().zip(&held.relations).filter(|(relation, _)| relation.counts);
+    let case_sensitive = found.login.case_sensitive;
+    let anew = |table: &str| declared.tables.on(table, case_sensitive).without(known.tables.on(table, case_sensitive));
+    for privilege in declared.tables.any().iter() {
+        let tables = schema.relations.iter().zip(&held.relations);
         let names: Vec<&str> = tables
+            .filter(|(relation, _)| relation.counts && anew(&relation.name).has(privilege))
             .filter(|(_, rights)| rights.is_some_and(|rights| rights.has(privilege)))
             .map(|(relation, _)| relation.name.as_str())
             .collect();

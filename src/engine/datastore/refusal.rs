@@ -13,7 +13,7 @@ use crate::engine::datastore::steps::{default_privileges, scope, table};
 use crate::engine::datastore::wanted::{Through, Wanted};
 use crate::engine::error::Error;
 use crate::engine::rights::Rights;
-use crate::engine::sql::{Sql, ident, sql};
+use crate::engine::sql::{Sql, ident, literal, sql};
 use crate::engine::step::Step;
 
 /// At most this many tables are written into one proposed statement.
@@ -42,6 +42,14 @@ pub fn check(found: &Found, wanted: &Wanted, before: &Before) -> Result<(), Erro
             "In an external schema only USAGE can be granted: its tables cannot be written to through Redshift rights. \
              Use a local schema for an enrichment store.",
         ));
+    }
+    if schema.external && wanted.tables.is_some() {
+        return Err(Error::refused(
+            format!("External schema {} cannot be narrowed to some of its tables", ident(&schema.name)),
+            "Whoever has USAGE on an external schema reads every table in it (AWS: GRANT). Leave `tables` out, or put the \
+             tables into an external schema of their own.",
+        )
+        .about("service_user.tables"));
     }
     let lacks = lacks(found, wanted);
     let makes_role = match &wanted.through {
@@ -179,6 +187,9 @@ pub fn explain(error: Error, found: &Found, wanted: &Wanted) -> Error {
         let why = format!("user {} does not see it, so it may be anybody's", ident(&found.login.name));
         return not_ours(role, &[why]);
     }
+    if let Some(why) = columns_in_the_way(&error, wanted) {
+        return why;
+    }
     let is_refusal = match &error {
         Error::Refused { summary, .. } => summary == crate::engine::run::NOTHING_GRANTED,
         other => other.sqlstate() == Some("42501"),
@@ -196,6 +207,27 @@ pub fn explain(error: Error, found: &Found, wanted: &Wanted) -> Error {
         format!("User {} may not pass on all rights in schema {}", ident(&found.login.name), ident(&wanted.schema)),
         detail,
     )
+}
+
+/// AWS, GRANT, usage notes: who has a right on columns of a table cannot be granted the same right on the table. How the
+/// warehouse says so is not published, so that any refusal of such a GRANT names it, but for those of known kinds.
+fn columns_in_the_way(error: &Error, wanted: &Wanted) -> Option<Error> {
+    let Error::Server(refused) = error else { return None };
+    let is_on_tables = refused.statement.starts_with("GRANT ") && refused.statement.contains(" TABLE");
+    let is_known = matches!(refused.sqlstate.as_str(), "42501" | "42P01" | "3F000" | "42704" | "57014" | "25006");
+    let holder = wanted.holder()?;
+    if !is_on_tables || is_known || error.is_retryable() {
+        return None;
+    }
+    Some(Error::refused(
+        format!("The rights on the tables of schema {} were not granted", ident(&wanted.schema)),
+        format!(
+            "{}\nIf {holder} holds rights on single columns there, that is the cause: Redshift does not grant on a table what somebody already holds on its columns. They are listed by: SELECT relation_name, column_name, privilege_type FROM svv_column_privileges WHERE namespace_name = {} AND identity_name = {}; Revoke them, then apply again.",
+            error.detail(),
+            literal(&wanted.schema),
+            literal(&holder.name)
+        ),
+    ))
 }
 
 /// The statements that let the login pass on what it may not pass on yet, each with who must run it.

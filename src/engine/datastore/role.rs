@@ -318,7 +318,10 @@ impl Test {
                 let known = Privilege::from_name(privilege.trim()).filter(|_| !is_true(row.get(3)));
                 let has = |rights: crate::engine::rights::Rights| known.is_some_and(|known| rights.has(known));
                 let (is_declared, on) = match view {
-                    View::Relation => (of_schema(&one) && has(declared.tables), format!("{one}.{two}")),
+                    View::Relation => {
+                        let rights = declared.tables.on(&two, self.login.case_sensitive);
+                        (of_schema(&one) && has(rights), format!("{one}.{two}"))
+                    }
                     View::Schema => {
                         let rights = match two.to_ascii_uppercase().as_str() {
                             "" | "SCHEMA" => declared.schema,

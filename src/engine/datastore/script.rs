@@ -1,7 +1,8 @@
 //! The rights of a datastore as a script for people: the whole wanted state, from the configuration alone.
 
 use crate::engine::datastore::grantee::Grantee;
-use crate::engine::datastore::steps::{create_role, default_privileges, grant_role, scope};
+use crate::engine::datastore::steps::{create_role, default_privileges, grant_role, scope, table};
+use crate::engine::datastore::tables::Selection;
 use crate::engine::datastore::wanted::{FutureTables, Through, Wanted};
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, ident, sql};
@@ -100,7 +101,10 @@ fn parts(wanted: &Wanted, to: &Sql, role: Option<(&str, &Grantee)>, external: bo
             let grant = sql!("GRANT {} FOR TABLES IN {} TO {}", rights, scope, *to);
             parts.push(Part::new("All tables, present and future, whoever makes them.", grant));
         }
-        FutureTables::None => parts.push(on_tables()),
+        FutureTables::None => match &wanted.tables {
+            Some(selection) => parts.push(selected(selection, wanted, rights, to)),
+            None => parts.push(on_tables()),
+        },
         FutureTables::Owners(owners) | FutureTables::Pinned(owners) => {
             parts.push(on_tables());
             parts.push(future_tables(owners, wanted, wanted.future_rights(), to));
@@ -111,6 +115,25 @@ fn parts(wanted: &Wanted, to: &Sql, role: Option<(&str, &Grantee)>, external: bo
         parts.push(Part::new(comment, grant_role(role, grantee)));
     }
     parts
+}
+
+/// The tables that are named; of patterns, a line to complete for each table that matches.
+fn selected(selection: &Selection, wanted: &Wanted, rights: Rights, to: &Sql) -> Part {
+    let is_name = |pattern: &&String| !pattern.contains(['*', '?', '[', '{', '\\']);
+    let (names, patterns): (Vec<&String>, Vec<&String>) = selection.patterns().iter().partition(is_name);
+    let grant = |name: &str| sql!("GRANT {} ON TABLE {} TO {}", rights, table(&wanted.schema, name), *to);
+    let shown: Vec<String> = patterns.iter().map(|pattern| crate::engine::error::shown(pattern).into_owned()).collect();
+    Part {
+        comment: match patterns.is_empty() {
+            true => "The tables that are named, and no others.".to_owned(),
+            false => format!(
+                "The tables that are named, and one such line for each table or view that matches {}.",
+                shown.join(", ")
+            ),
+        },
+        statements: names.iter().map(|name| grant(name)).collect(),
+        example: (!patterns.is_empty()).then(|| grant("table")),
+    }
 }
 
 fn future_tables(owners: &[String], wanted: &Wanted, rights: Rights, to: &Sql) -> Part {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::engine::datastore::declared::{Before, Declared, kept_for_others};
 use crate::engine::datastore::found::{Found, Held, RelationFound, SchemaFound};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
-use crate::engine::datastore::missing::{Lacks, lacks, rights_on};
+use crate::engine::datastore::missing::{Lacks, counts_for, lacks, rights_on};
 use crate::engine::datastore::role::is_role_name;
 use crate::engine::datastore::wanted::{Through, Wanted};
 use crate::engine::names::same_name;
@@ -17,6 +17,9 @@ use crate::engine::step::Step;
 
 /// More tables than this get one statement for all.
 const SINGLY: usize = 3;
+
+/// At most this many tables are named in one statement.
+pub(super) const TABLES: usize = 100;
 
 /// From what was found to what is wanted. `before` is what state declares; `others` what other datastores do.
 ///
@@ -171,9 +174,13 @@ impl Work<'_> {
     fn give_tables(&mut self, held: &Held, schema: &SchemaFound, lacks: &Lacks, is_new_role: bool, before: &Declared) {
         let to = held.holder.sql();
         let certain = lacks.on_tables();
-        let unseen = if is_new_role { lacks.unseen.tables } else { lacks.unseen.tables.without(before.tables) };
+        let unseen = if is_new_role { lacks.unseen.tables } else { lacks.unseen.tables.without(before.tables.any()) };
         let all = certain.and(unseen);
         if all.is_empty() {
+            return;
+        }
+        if self.wanted.tables.is_some() {
+            self.give_selected(schema, lacks, unseen, &to);
             return;
         }
         let concerned = |relation: &&RelationFound| relation.counts && !rights_on(relation, certain).is_empty();
@@ -187,6 +194,28 @@ impl Work<'_> {
         } else {
             let on = ident(&schema.name);
             self.push(sql!("GRANT {} ON ALL TABLES IN SCHEMA {} TO {}", all, on, to), "the tables that are there");
+        }
+    }
+
+    /// Rights on the tables that are selected, and on no other. What cannot be seen is given to each of them.
+    fn give_selected(&mut self, schema: &SchemaFound, lacks: &Lacks, unseen: Rights, to: &Sql) {
+        let case_sensitive = self.found.login.case_sensitive;
+        let mut alike: BTreeMap<Rights, Vec<&str>> = BTreeMap::new();
+        for (index, relation) in schema.relations.iter().enumerate() {
+            if !counts_for(relation, self.wanted, case_sensitive) {
+                continue;
+            }
+            let certain = lacks.tables.iter().find(|(lacking, _)| *lacking == index).map(|(_, rights)| *rights);
+            let rights = certain.unwrap_or_default().and(rights_on(relation, unseen));
+            if !rights.is_empty() {
+                alike.entry(rights).or_default().push(&relation.name);
+            }
+        }
+        for (rights, names) in alike {
+            for names in names.chunks(TABLES) {
+                let on = tables(&schema.name, names);
+                self.push(sql!("GRANT {} ON TABLE {} TO {}", rights, on, to.clone()), "tables that match");
+            }
         }
     }
 }
@@ -226,6 +255,11 @@ pub(super) fn idents(names: &[&str]) -> Sql {
 /// `SCHEMA "s" DATABASE "d"`, the scope of a scoped right.
 pub(in crate::engine) fn scope(schema: &str, database: &str) -> Sql {
     sql!("SCHEMA {} DATABASE {}", ident(schema), ident(database))
+}
+
+/// `"s"."t", "s"."u"`.
+pub(super) fn tables(schema: &str, names: &[&str]) -> Sql {
+    Sql::join(", ", names.iter().map(|name| table(schema, name)))
 }
 
 /// `"s"."t"`.

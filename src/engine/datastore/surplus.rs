@@ -45,7 +45,7 @@ pub fn beyond(found: &Found, wanted: Option<&Wanted>) -> Beyond {
             put(&mut beyond.schemas, schema.clone(), rights.without(keep(schema, declared.schema)));
         }
         for ((schema, table), rights) in &held.relations {
-            let rights = rights.without(keep(schema, declared.tables));
+            let rights = rights.without(keep(schema, declared.tables.on(table, case_sensitive)));
             if !rights.is_empty() {
                 beyond.tables.entry(schema.clone()).or_default().insert(table.clone(), rights);
             }

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::engine::datastore::declared::Declared;
-use crate::engine::datastore::found::{Held, MayCreate, SchemaFound, Seen};
+use crate::engine::datastore::found::{Held, MayCreate, RelationFound, SchemaFound, Seen};
 use crate::engine::datastore::grantee::{Grantee, GranteeKind};
 use crate::engine::datastore::missing::rights_on;
-use crate::engine::datastore::steps::{Work, by_rights, default_privileges, future_tables_of, idents, scope, table};
+use crate::engine::datastore::steps::{
+    TABLES, Work, by_rights, default_privileges, future_tables_of, idents, scope, tables,
+};
 use crate::engine::datastore::surplus::{Beyond, beyond, system_permission};
+use crate::engine::datastore::tables::TableRights;
 use crate::engine::datastore::wanted::Through;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, ident, sql};
-
-/// At most this many tables are named in one statement.
-const TABLES: usize = 100;
 
 impl Work<'_> {
     /// Takes back what the holder of the rights has beyond what is wanted.
@@ -110,8 +110,7 @@ impl Work<'_> {
             self.push_on_schema(schema.external, revoke, undo, "the schema itself");
         }
 
-        let kinds = if is_ours { Rights::all() } else { declared.tables.without(kept.tables) };
-        self.take_back_tables(held, schema, &declared, is_ours, kinds.without(keep.tables));
+        self.take_back_tables(held, schema, [&declared.tables, &kept.tables, &keep.tables], is_ours);
 
         let mut defaults: BTreeMap<String, Seen> = held.defaults.clone();
         for owner in &declared.owners {
@@ -177,34 +176,39 @@ impl Work<'_> {
         &mut self,
         held: &Held,
         schema: &SchemaFound,
-        declared: &Declared,
+        [declared, kept, keep]: [&TableRights; 3],
         is_ours: bool,
-        kinds: Rights,
     ) {
         let from = held.holder.sql();
+        let case_sensitive = self.found.login.case_sensitive;
         let is_own = |owner: &str| held.holder == Grantee::user(owner);
+        // What he has on each table, and what of it is beyond what he is to keep.
+        let on_tables: Vec<(&RelationFound, Rights, Rights)> = schema
+            .relations
+            .iter()
+            .enumerate()
+            .map(|(index, relation)| {
+                let of = |rights: &TableRights| rights.on(&relation.name, case_sensitive);
+                let seen = held.relations.get(index).copied().flatten();
+                let there = seen.unwrap_or_else(|| rights_on(relation, of(declared)));
+                let ours = if is_ours { there } else { there.common(of(declared)).without(of(kept)) };
+                (relation, there, ours.without(of(keep)))
+            })
+            .collect();
+        // What he has on a table of his own is not ours.
+        let is_taken = |relation: &RelationFound| is_ours || !is_own(&relation.owner);
         let (mut everywhere, mut singly) = (Rights::NONE, Vec::new());
-        for privilege in kinds.iter() {
-            let there: Vec<bool> = schema
-                .relations
-                .iter()
-                .enumerate()
-                .map(|(index, relation)| match held.relations.get(index).copied().flatten() {
-                    Some(rights) => rights.has(privilege),
-                    None => declared.tables.has(privilege) && !rights_on(relation, privilege.into()).is_empty(),
-                })
-                .collect();
-            // What he has on a table of his own is not ours, and a statement for all tables would take it.
-            let own = schema.relations.iter().any(|relation| is_own(&relation.owner));
-            if !there.contains(&true) {
+        for privilege in on_tables.iter().fold(Rights::NONE, |all, (_, _, beyond)| all.and(*beyond)).iter() {
+            // One statement for all tables would take what stays, too.
+            let stays = on_tables.iter().any(|(relation, there, beyond)| {
+                there.has(privilege) && !(beyond.has(privilege) && is_taken(relation)) || !is_taken(relation)
+            });
+            if !stays {
+                everywhere.insert(privilege);
                 continue;
             }
-            if is_ours || !own {
-                everywhere.insert(privilege);
-            } else {
-                let others = schema.relations.iter().zip(&there).filter(|(it, there)| **there && !is_own(&it.owner));
-                singly.extend(others.map(|(relation, _)| (relation.name.as_str(), privilege)));
-            }
+            let beyond = on_tables.iter().filter(|(it, _, beyond)| beyond.has(privilege) && is_taken(it));
+            singly.extend(beyond.map(|(relation, ..)| (relation.name.as_str(), privilege)));
         }
         if !everywhere.is_empty() {
             let on = ident(&schema.name);
@@ -223,8 +227,8 @@ impl Work<'_> {
         }
         for (rights, names) in alike {
             for names in names.chunks(TABLES) {
-                let tables = Sql::join(", ", names.iter().map(|name| table(&schema.name, name)));
-                self.push(sql!("REVOKE {} ON TABLE {} FROM {}", rights, tables, from), "tables that are not his own");
+                let on = tables(&schema.name, names);
+                self.push(sql!("REVOKE {} ON TABLE {} FROM {}", rights, on, from), "some of the tables");
             }
         }
     }
@@ -241,7 +245,7 @@ impl Work<'_> {
         if let Some(schema) = &self.found.schema {
             let declared = self.declared(held);
             if held.exists.is_none() {
-                let on_tables = [(String::new(), declared.tables)];
+                let on_tables = [(String::new(), declared.tables.any())];
                 all.tables.insert(schema.name.clone(), on_tables.into());
                 all.schemas.insert(schema.name.clone(), declared.schema);
                 all.scoped.insert(schema.name.clone(), declared.scoped);

@@ -242,7 +242,7 @@ impl View {
         let login = &self.snapshot.login;
         let me = acl::Grantee::User(login.name.clone());
         let may_grant = |owner: i64, acl: &Option<Acl>, rights: Rights| {
-            login.superuser
+            self.has_all_permissions()
                 || self.principals.user(&login.name).is_some_and(|user| user.id == owner)
                 || acl.as_ref().is_some_and(|acl| acl.grantable_by(&me).covers(rights))
         };
@@ -325,7 +325,7 @@ impl View {
                 .iter()
                 .any(|(name, rights)| same_name(name, &schema.name, case_sensitive) && rights.has(Privilege::Create))
         });
-        if by_role {
+        if by_role || roles.held_by(name).contains("sys:superuser") {
             MayCreate::Yes
         } else if self.sees_all() {
             MayCreate::No
@@ -535,10 +535,16 @@ impl View {
         }
     }
 
+    fn has_all_permissions(&self) -> bool {
+        let login = &self.snapshot.login;
+        self.roles.as_ref().map_or(login.superuser, |roles| roles.has_all_permissions(login))
+    }
+
+    /// Whether the login has a system permission, for all that is known.
     fn may(&self, permission: &str) -> bool {
         let login = &self.snapshot.login;
         match (&self.roles, &self.system) {
-            (Some(roles), Some(system)) => roles.may(login, system, permission),
+            (Some(roles), Some(system)) => !roles.may_not(login, system, permission),
             _ => login.superuser,
         }
     }

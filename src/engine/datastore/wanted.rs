@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use crate::engine::datastore::grantee::{Grantee, GranteeKind};
+use crate::engine::datastore::tables::Selection;
 use crate::engine::error::Error;
 use crate::engine::names::check_name;
 use crate::engine::rights::{Privilege, Rights};
@@ -21,6 +22,9 @@ pub struct Wanted {
     /// Rights on tables beside the usual ones.
     #[serde(default, skip_serializing_if = "Rights::is_none")]
     pub extra: Rights,
+    /// The tables that the rights are about; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<Selection>,
 }
 
 /// How the rights reach the grantee.
@@ -57,6 +61,11 @@ impl Wanted {
     pub fn table_rights(&self) -> Rights {
         let usual = if self.write { Rights::READ_WRITE } else { Rights::READ };
         usual.and(self.extra)
+    }
+
+    /// Whether the rights are about this table.
+    pub fn includes(&self, table: &str, case_sensitive: bool) -> bool {
+        self.tables.as_ref().is_none_or(|selection| selection.includes(table, case_sensitive))
     }
 
     /// What default privileges can give of it: not ALTER, which the statement has no word for (AWS: ALTER DEFAULT
@@ -107,6 +116,16 @@ impl Wanted {
         if let Through::Role(role) = &self.through {
             name("grant_role", role)?;
         }
+        if let Some(selection) = &self.tables {
+            selection.check()?;
+            // A right on what is to come would be one on tables that are not named.
+            if self.future != FutureTables::None {
+                return Err(Error::setting(
+                    "service_user.future_tables",
+                    "With `tables` write future_tables = \"none\": a table that comes and matches is granted by the next apply.",
+                ));
+            }
+        }
         self.owners().iter().try_for_each(|owner| name("service_user.default_privileges_for", owner))
     }
 }
@@ -124,6 +143,7 @@ mod tests {
             through: Through::Direct,
             future: FutureTables::None,
             extra: Rights::NONE,
+            tables: None,
         }
     }
 

@@ -513,6 +513,7 @@ pub fn direct() -> Wanted {
         through: Through::Direct,
         future: FutureTables::Owners(vec!["etl".into(), "owner".into()]),
         extra: crate::engine::rights::Rights::NONE,
+        tables: None,
     }
 }
 

@@ -118,11 +118,11 @@ fn permission(error: &ServerError, hints: &Hints) -> String {
 fn sign_in(error: &SignInError) -> String {
     let message = error.message.raw().to_ascii_lowercase();
     if message.contains("ssl off") || message.contains("no pg_hba.conf entry") && !error.encrypted {
-        return "The warehouse takes encrypted connections only: leave sslmode out, or set it to verify-full.".into();
+        return "The warehouse takes encrypted connections only (require_ssl, which new ones have on since 2025): leave sslmode out, or set it to verify-full.".into();
     }
     if message.contains("authentication request") {
         return format!(
-            "This way to sign in is not known here: a password is given in clear, as md5 or as sha256, whichever the warehouse asks for. Users of an identity provider have no password; give {} one, or use another user.",
+            "This way to sign in is not known here: a password is given in clear, as md5 or as sha256, whichever the warehouse asks for. Users of an identity provider, and of IAM Identity Center, have no password: give {} one, sign in by IAM (the connection's aws block), or use another user.",
             ident(&error.user)
         );
     }
@@ -144,8 +144,10 @@ fn sign_in(error: &SignInError) -> String {
         return format!("The password came from {}. {remark}", error.password_source);
     }
     let mut text = format!(
-        "Check the user ({}) and the password ({}). Redshift says the same for a user who does not exist, for one whose password is disabled or expired (VALID UNTIL), and for one who was renamed: renaming clears the password.",
-        error.user_source, error.password_source
+        "Check the user ({}) and the password ({}). Redshift says the same for a user who does not exist, for one whose password is disabled or expired (VALID UNTIL), and for one who was renamed: renaming clears the password. And for one who is locked after wrong passwords in a row (five, unless max_failed_login_attempts says otherwise), whom the right one does not let in: a superuser sees him by SHOW USER LOCKOUT and lets him in by ALTER USER {} LOGIN PASSWORD '...'; a new password alone may not do it.",
+        error.user_source,
+        error.password_source,
+        ident(&error.user)
     );
     if error.by_aws() {
         text.push_str(" Temporary credentials are refused in these words too when the connection is not encrypted: sslmode must not be disable.");
@@ -168,7 +170,7 @@ fn unreachable(endpoint: &str, hostaddr: Option<&str>, reach: &Reach, hints: &Hi
             "Nothing listens on port {port} there. Check `port` (Redshift's default is 5439; serverless workgroups use 5431-5455 or 8191-8215), and that the warehouse is not paused."
         ),
         Reach::TimedOut(_) => format!(
-            "Most often a security group is in the way: it needs an inbound rule, type custom TCP, port {port}, source {}. Else the warehouse is paused, or not publicly accessible and this machine is outside its network (then use a tunnel and hostaddr).",
+            "Most often a security group is in the way: it needs an inbound rule, type custom TCP, port {port}, source {}. Else the warehouse is paused, or not publicly accessible (as new ones are since 2025, unless somebody changes it) and this machine is outside its network (then use a tunnel and hostaddr).",
             source(hints)
         ),
         Reach::Silent { stage: Stage::SignedIn, .. } => {
@@ -301,6 +303,7 @@ mod tests {
         let shown = Error::from(error.clone()).to_string();
         assert!(shown.contains("User \"alice\" from REDSHIFT_USER, password from credentials[\"h:5439\"]"), "{shown}");
         assert!(sign_in(&error).contains("renaming clears the password"));
+        assert!(sign_in(&error).contains("ALTER USER \"alice\" LOGIN PASSWORD"), "who is locked is let in by this");
         assert!(!sign_in(&error).contains("sslmode"));
         error.user = "IAM:alice".into();
         error.encrypted = false;

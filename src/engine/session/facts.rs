@@ -47,7 +47,7 @@ impl Facts {
         let Some(row) = rows.first() else {
             return Err(Error::refused(
                 "The login is not in pg_user",
-                "The warehouse let the login in but does not list it, so its rights cannot be told.",
+                "The warehouse let the login in but does not list it, so its rights cannot be told. So it is with users of IAM Identity Center and of other identity providers, whom this provider does not know: sign in as a database user, by a password or by IAM.",
             ));
         };
         Ok(Self {

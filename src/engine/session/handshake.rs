@@ -101,6 +101,8 @@ fn startup(hello: &Hello<'_>) -> io::Result<Zeroizing<Vec<u8>>> {
     let mut parts = vec![VERSION.as_slice()];
     for (name, value) in [
         ("client_encoding", "UTF8"),
+        // Before what the user or a parameter group has set; AWS's JDBC driver does the same.
+        ("DateStyle", "ISO"),
         ("user", hello.user),
         ("database", hello.database),
         ("application_name", hello.application),

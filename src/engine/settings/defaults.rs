@@ -13,7 +13,7 @@ use crate::engine::settings::env::Environment;
 use crate::engine::settings::host::{Host, parse_host};
 use crate::engine::settings::hostaddr::{HostAddr, HostAddrs};
 use crate::engine::settings::logins::{Credentials, Names};
-use crate::engine::settings::needs::{Finding, Findings, Need, SecretFields, Target};
+use crate::engine::settings::needs::{Finding, Findings, Located, Need, Network, SecretFields, Target};
 use crate::engine::settings::proxy::Proxies;
 use crate::engine::settings::{self, DEFAULT_CONNECT_TIMEOUT, DEFAULT_DATABASE, Settings};
 
@@ -381,7 +381,17 @@ impl Defaults {
         if own_says { own } else { &self.settings }
     }
 
+    /// Who may reach the warehouse, where AWS was asked for its endpoint.
+    pub fn network(&self, own: &Settings, found: &Findings) -> Option<Network> {
+        let own = own.expand().ok()?;
+        self.located(&own, found).ok()?.1
+    }
+
     fn endpoint_of(&self, own: &Settings, found: &Findings) -> Result<Endpoint, Stop> {
+        self.located(own, found).map(|(endpoint, _)| endpoint)
+    }
+
+    fn located(&self, own: &Settings, found: &Findings) -> Result<(Endpoint, Option<Network>), Stop> {
         let settings = self.endpoint_settings(own);
         for name in ["host", "port"] {
             if settings.pending.contains(name) {
@@ -391,7 +401,7 @@ impl Defaults {
         if let Some(host) = &settings.host {
             let endpoint = Endpoint::new(host, settings.port)?;
             self.refuse_foreign_secret(own, settings, &endpoint, found)?;
-            return Ok(endpoint);
+            return Ok((endpoint, None));
         }
         for name in ["cluster_identifier", "workgroup_name"] {
             if settings.pending.contains(name) {
@@ -402,7 +412,8 @@ impl Defaults {
         let secret = if written == (None, None) { self.secret(settings, settings, found)? } else { None };
         let (cluster, port) = match secret {
             Some(SecretFields { host: Some(host), port, .. }) => {
-                return Ok(Endpoint::new(&host, settings.port.or(port)).map_err(|error| error.about_secret())?);
+                let endpoint = Endpoint::new(&host, settings.port.or(port)).map_err(|error| error.about_secret())?;
+                return Ok((endpoint, None));
             }
             Some(fields) => (fields.cluster_identifier, settings.port.or(fields.port)),
             None => (written.0, settings.port),
@@ -416,7 +427,9 @@ impl Defaults {
         let (roles, for_want_of_password) = (self.roles(own, choice.kind)?, choice.for_want_of_password);
         let need = Need::Endpoint { target, region: self.region(own, None)?, roles, for_want_of_password };
         match found.get(&need) {
-            Some(Finding::Endpoint(endpoint)) => Ok(Endpoint { port: port.unwrap_or(endpoint.port), ..endpoint }),
+            Some(Finding::Endpoint(Located { endpoint, network })) => {
+                Ok((Endpoint { port: port.unwrap_or(endpoint.port), ..endpoint }, Some(network)))
+            }
             _ => Err(Stop::LookUp(need)),
         }
     }

@@ -126,11 +126,29 @@ pub struct ParameterValue {
     pub version: String,
 }
 
+/// Where AWS says that a warehouse listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// Its address and port.
+    pub endpoint: Endpoint,
+    /// Who may reach it.
+    pub network: Network,
+}
+
+/// What lets a client through to a warehouse (AWS: DescribeClusters, GetWorkgroup).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Whether it has a public address; none where AWS does not say.
+    pub publicly_accessible: Option<bool>,
+    /// Ids of its VPC security groups, sorted.
+    pub security_groups: Vec<String>,
+}
+
 /// What was found for a need.
 #[derive(Debug, Clone)]
 pub enum Finding {
     /// Host and port.
-    Endpoint(Endpoint),
+    Endpoint(Located),
     /// The secret's fields.
     Secret(SecretFields),
     /// The parameter's value.

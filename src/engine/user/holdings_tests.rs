@@ -5,11 +5,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::engine::sql::ident;
-use crate::engine::trial::Trial;
+use crate::engine::trial::{Trial, is_campaign};
 use crate::engine::user::*;
 
-/// How many users are dropped; `CAMPAIGN_CASES` in the environment asks for more.
+/// How many users are dropped; `make campaign` tries more, and `CAMPAIGN_CASES` as many as it says.
 const CASES: u64 = 6;
+const ALL_CASES: u64 = 100;
 
 const DATABASES: [&str; 3] = ["dev", "sample", "mart"];
 
@@ -211,7 +212,7 @@ async fn whatever_hangs_on_a_user_he_is_dropped_wholly_or_not_at_all() {
     let trial = Trial::start();
     prepare(&trial).await;
     let before = dumps(&trial).await;
-    for case in 0..asked("CAMPAIGN_CASES").unwrap_or(CASES) {
+    for case in 0..asked("CAMPAIGN_CASES").unwrap_or(if is_campaign() { ALL_CASES } else { CASES }) {
         let name = pick(&mut random, &NAMES);
         trial.make_user(name).await;
         let mut all = Vec::new();

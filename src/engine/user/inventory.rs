@@ -2,6 +2,7 @@
 
 use crate::engine::catalog::acl::{Acl, Entry, Grantee};
 use crate::engine::catalog::principals::Principals;
+use crate::engine::catalog::snapshot::is_behind;
 use crate::engine::error::Error;
 use crate::engine::rights::Rights;
 use crate::engine::session::{Row, Session};
@@ -301,6 +302,13 @@ fn read(database: &str, name: &str, principals: &Principals, rows: &[Row]) -> Re
     }
     // What he has on his own objects goes with them; backing tables go with their view.
     inventory.objects.retain(|object| object.owner != name);
+    let behind = |owned: &Owned, other: &Owned| other.schema == owned.schema && is_behind(&other.name, &owned.name);
+    let tables: Vec<Owned> = inventory.owns.iter().filter(|owned| owned.kind == "table").cloned().collect();
+    for owned in inventory.owns.iter_mut().filter(|owned| owned.kind == "view") {
+        if tables.iter().any(|table| behind(owned, table)) {
+            owned.kind = "mview".to_owned();
+        }
+    }
     inventory.owns.retain(|owned| !owned.name.starts_with("mv_tbl__"));
     Ok(inventory)
 }

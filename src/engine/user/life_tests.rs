@@ -24,6 +24,8 @@ fn wanted(name: &str) -> UserWanted {
 async fn a_user_is_made_altered_renamed_and_dropped() {
     let trial = Trial::start();
     let before = trial.dump("dev").await;
+    // What the login has set for itself does not decide how times are read.
+    trial.admin("dev", "ALTER USER awsuser SET datestyle TO 'SQL, DMY'").await;
     let warehouse = trial.warehouse();
     let made = create(&warehouse, &wanted("svc"), &trial.never).await.expect("is made");
     assert_eq!((made.name.as_str(), made.superuser), ("svc", false));
@@ -487,6 +489,7 @@ async fn an_external_schema_is_one_of_its_own() {
             through,
             future: FutureTables::Owners(Vec::new()),
             extra: crate::engine::rights::Rights::NONE,
+            tables: None,
         };
         let applied = apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never)
             .await
@@ -528,6 +531,7 @@ async fn everybody_may_create_in_public_and_that_is_told() {
         through: Through::Direct,
         future: FutureTables::Owners(Vec::new()),
         extra: crate::engine::rights::Rights::NONE,
+        tables: None,
     };
     let applied =
         apply(&trial.warehouse(), &wanted, &Before::default(), Others::default(), &trial.never).await.expect("applies");
@@ -558,4 +562,54 @@ async fn a_connection_is_tested() {
     let stopped = tokio_util::sync::CancellationToken::new();
     stopped.cancel();
     assert_eq!(validate(&trial.warehouse(), &Hints::default(), &stopped).await.err(), Some(Error::Cancelled));
+}
+
+/// A regular user with these system permissions.
+async fn delegate(trial: &Trial, name: &str, permissions: &str) {
+    trial.make_user(name).await;
+    for sql in
+        ["CREATE ROLE makers", &format!("GRANT {permissions} TO ROLE makers"), &format!("GRANT ROLE makers TO {name}")]
+    {
+        trial.admin("dev", sql).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_superuser_makes_users_without_a_password_too() {
+    let trial = Trial::start();
+    delegate(&trial, "maker", "CREATE USER, ALTER USER, DROP USER").await;
+    let maker = trial.sign_in("maker", PASSWORD);
+    let none = UserWanted { password: Password::Keep, connection_limit: None, valid_until: None, ..wanted("svc") };
+    let found = create(&maker, &none, &trial.never).await.expect("is made");
+    let statements: Vec<String> = trial.standin.log().into_iter().map(|logged| logged.sql).collect();
+    assert!(!statements.iter().any(|sql| sql.contains("PASSWORD DISABLE")), "it is a superuser's");
+    alter(&maker, &found, &wanted("svc"), &trial.never).await.expect("gets one");
+    assert!(trial.can("svc", "dev", "SELECT 1").await);
+    let disabled = UserWanted { password: Password::Disable, ..none };
+    alter(&maker, &found, &disabled, &trial.never).await.expect("loses it");
+    assert!(!trial.can("svc", "dev", "SELECT 1").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_that_are_not_shown_are_unknown() {
+    let trial = Trial::start();
+    let warehouse = trial.warehouse();
+    create(&warehouse, &wanted("svc"), &trial.never).await.expect("is made");
+    trial.standin.fault(Fault::error("pg_user_info", "42501", "permission denied for relation pg_user_info"));
+    let found = find(&trial.warehouse(), "svc", true, &trial.never).await.expect("asks").expect("is there");
+    assert_eq!(found.connection_limit, None);
+}
+
+/// A materialized view keeps its owner, as a view does: nothing is handed over, and the words are right.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_materialized_view_stands_in_the_way_by_its_name() {
+    let trial = Trial::start();
+    trial.make_user("svc").await;
+    trial.admin("dev", "GRANT CREATE, USAGE ON SCHEMA quality TO svc").await;
+    let mut svc = trial.standin.session("svc", None, "dev").await.expect("opens");
+    svc.query("CREATE MATERIALIZED VIEW quality.mine AS SELECT 1 AS a").await.expect("is made");
+    drop(svc);
+    let error = drop_user(&trial.warehouse(), "svc", true, &[], &trial.never).await.expect_err("it stands in the way");
+    let text = error.to_string();
+    assert!(text.contains("materialized view \"quality\".\"mine\"") && !text.contains("mv_tbl__"), "{text}");
 }

@@ -15,10 +15,11 @@ use crate::engine::user::inventory::{Inventory, Outside, Who, look, look_outside
 /// How often the databases are looked at anew, where one of them or a session goes away meanwhile.
 const LOOKS: u32 = 10;
 
-/// The databases of the warehouse itself: not shared ones, not the system's. In order.
+/// The databases of the warehouse itself: not shared ones, not the system's, and not mounted catalogues (`awsdatacatalog`,
+/// `name@catalog`), which hold no users' objects and are not entered. In order.
 pub async fn local_databases(at: At<'_>) -> Result<Vec<String>, Error> {
     let databases = sql!(
-        "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog')"
+        "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog') AND database_name NOT LIKE '%@%'"
     );
     let mut session = at.warehouse.session(at.database, at.cancel).await?;
     let rows = session.query(&databases).await?;

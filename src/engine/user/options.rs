@@ -19,6 +19,13 @@ pub enum ValidUntil {
     At(OffsetDateTime),
 }
 
+/// Redshift's `valuntil` is an `abstime` (AWS: PG_USER_INFO), seconds in 32 bits. From this instant on PostgreSQL 8.0,
+/// from which it comes, keeps `invalid` without a word, which for a sign-in means that the password never ends.
+/// This is 2038-01-19T00:00:00Z.
+const BEYOND: i64 = 2_147_472_000;
+/// The same before 1902-01-01T00:00:00Z.
+const EARLIEST: i64 = -2_145_916_800;
+
 impl ConnectionLimit {
     /// The limit of so many sessions; -1, as in PostgreSQL's catalogue, is none.
     pub fn of(number: i64) -> ConnectionLimit {
@@ -53,7 +60,7 @@ impl ConnectionLimit {
 }
 
 impl ValidUntil {
-    /// Reads RFC 3339 or `infinity`. Parts of a second do not count: Redshift keeps none.
+    /// Reads RFC 3339 or `infinity`. Parts of a second do not count: Redshift keeps none. A time that it would lose is refused.
     pub fn parse(text: &str) -> Result<ValidUntil, String> {
         if text == "infinity" {
             return Ok(ValidUntil::Infinity);
@@ -61,13 +68,19 @@ impl ValidUntil {
         let instant = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
             format!("\"{text}\" is neither a time like 2027-01-31T12:00:00Z (RFC 3339) nor \"infinity\".")
         })?;
+        if !(EARLIEST..BEYOND).contains(&instant.unix_timestamp()) {
+            return Err(format!(
+                "Redshift keeps this time as seconds in 32 bits, and would lose \"{text}\" without a word. Write a time from 1902 to 2038-01-18T23:59:59Z, or \"infinity\" for a password that does not end."
+            ));
+        }
         Ok(ValidUntil::At(to_second(instant)))
     }
 
-    /// Reads what `pg_user` says: `infinity`, or a time such as `2027-01-31 12:00:00+00`.
+    /// Reads what `pg_user` says: `infinity`, or a time such as `2027-01-31 12:00:00+00`. What was lost shows as `invalid`,
+    /// and ends nothing.
     pub fn from_server(text: &str) -> Option<ValidUntil> {
         let text = text.trim();
-        if text.eq_ignore_ascii_case("infinity") {
+        if text.eq_ignore_ascii_case("infinity") || text.eq_ignore_ascii_case("invalid") {
             return Some(ValidUntil::Infinity);
         }
         let (day, clock) = text.split_once(' ')?;
@@ -146,6 +159,17 @@ mod tests {
         assert_eq!(ValidUntil::parse("infinity"), Ok(ValidUntil::Infinity));
         assert_eq!(same.map(ValidUntil::text).as_deref(), Some("2027-01-31T12:00:00Z"));
         assert_eq!(ValidUntil::Infinity.sql().to_string(), "VALID UNTIL 'infinity'");
+        for (text, is_kept) in [
+            ("2038-01-18T23:59:59Z", true),
+            ("2038-01-19T00:00:00Z", false),
+            ("2038-01-19T01:59:59+02:00", true),
+            ("2050-01-01T00:00:00Z", false),
+            ("1902-01-01T00:00:00Z", true),
+            ("1901-12-31T23:59:59Z", false),
+        ] {
+            assert_eq!(ValidUntil::parse(text).is_ok(), is_kept, "{text}");
+        }
+        assert_eq!(at("invalid"), Some(ValidUntil::Infinity));
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub(super) const TOLD: &str = "told";
 /// That the schema was seen to be external, for the script.
 pub(super) const EXTERNAL: &str = "external";
 
+/// That the login was refused where no connection says so.
+pub(super) const REFUSED: &str = "refused";
+
 /// The ids of schema and grantee, and the role's first owner.
 const IDS: &str = "ids";
 

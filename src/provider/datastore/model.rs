@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::super::place;
 use crate::engine::datastore::script;
-use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Through, Wanted};
+use crate::engine::datastore::{FutureTables, Grantee, GranteeKind, Selection, Through, Wanted};
 use crate::engine::rights::{Privilege, Rights};
 
 /// How old a catalogue may become where no interval is written.
@@ -22,6 +22,7 @@ pub struct Model {
     pub(super) trigger_catalog: bool,
     catalog_refresh: Option<CatalogRefresh>,
     datasets: Option<BTreeSet<String>>,
+    pub(super) enrichment_datastore_id: Option<String>,
     service_user: Option<ServiceUser>,
     pub(super) endpoint: Option<String>,
     pub(super) namespace: Option<String>,
@@ -52,6 +53,7 @@ pub(super) struct ServiceUser {
     pub(super) future_tables: String,
     pub(super) default_privileges_for: Option<BTreeSet<String>>,
     table_privileges: Option<BTreeSet<String>>,
+    tables: Option<BTreeSet<String>>,
 }
 
 /// What a script is made of.
@@ -71,6 +73,11 @@ impl ServiceUser {
     /// The rights on tables beside the usual ones.
     fn extra(&self) -> Rights {
         self.table_privileges.iter().flatten().filter_map(|name| Privilege::from_name(name)).collect()
+    }
+
+    /// The tables that the rights are about, where not all.
+    fn selection(&self) -> Option<Selection> {
+        self.tables.as_ref().map(|patterns| patterns.iter().cloned().collect::<Vec<_>>().into())
     }
 
     /// Whether the rights go through a role where nothing is written and nothing was found: a group cannot have one.
@@ -110,6 +117,11 @@ impl Model {
         place::Made { endpoint: self.endpoint.as_deref(), ..prior.made() }
     }
 
+    /// Who gets the rights.
+    pub(super) fn grantee(&self) -> Option<Grantee> {
+        self.service_user.as_ref().map(ServiceUser::grantee)
+    }
+
     /// The rights as state has them.
     pub(super) fn rights(&self) -> Wanted {
         let through = self.grant_role.clone().map_or(Through::Direct, Through::Role);
@@ -146,13 +158,14 @@ impl Model {
             database: self.database.clone(),
             schema: self.schema.clone(),
             write: self.enrichment_only,
-            grantee: self.service_user.as_ref().map(ServiceUser::grantee),
+            grantee: self.grantee(),
             through,
             future: self
                 .service_user
                 .as_ref()
                 .map_or(FutureTables::None, |user| user.future(self.default_privileges_owners.as_deref())),
             extra: self.service_user.as_ref().map(ServiceUser::extra).unwrap_or_default(),
+            tables: self.service_user.as_ref().and_then(ServiceUser::selection),
         }
     }
 
@@ -197,6 +210,7 @@ impl Scripted {
             through: if role { Through::Role(script::ROLE.to_owned()) } else { Through::Direct },
             future: user.map_or(FutureTables::None, |user| user.future(None)),
             extra: user.map(ServiceUser::extra).unwrap_or_default(),
+            tables: user.and_then(ServiceUser::selection),
             database: self.database.clone(),
             schema: self.schema.clone(),
         }

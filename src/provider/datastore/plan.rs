@@ -110,15 +110,33 @@ async fn look(
     }
 }
 
-/// A service user that is made anew holds nothing, whatever was read before: the datastore is updated after it.
+/// A service user that is made anew holds nothing, whatever was read before: the datastore is updated after it. The apply
+/// plans once more, and may know of the user what the plan did not: an update that comes anyway looks itself then.
 pub(super) fn give_back(data: &Configured, plan: &mut Plan<'_>) {
-    let text = |name: &str| plan.planned().at(name).as_str();
-    let is_user = text("service_user.type") == Some("user");
-    if let (false, true, Some(endpoint), Some(name)) =
-        (plan.is_create(), is_user, text("endpoint"), text("service_user.name"))
-        && data.makes_user(endpoint, name)
-    {
+    let is_listed = |name: &str| matches!(plan.prior().at(name), Value::List(lines) if !lines.is_empty());
+    let comes_anyway = plan.settings_changed() || is_listed("missing") || is_listed("surplus");
+    let planned = data.makes_a_plan() || !comes_anyway;
+    if !plan.is_create() && planned && is_user_made(data, plan.planned()) {
         plan.set("missing", Value::Unknown);
+    }
+}
+
+/// Whether the service user is made in the same process.
+pub(super) fn is_user_made(data: &Configured, planned: &Value) -> bool {
+    let text = |name: &str| planned.at(name).as_str();
+    let is_user = text("service_user.type") == Some("user");
+    let (Some(endpoint), Some(name), true) = (text("endpoint"), text("service_user.name"), is_user) else {
+        return false;
+    };
+    data.makes_user(endpoint, name)
+}
+
+/// A datastore whose login was refused is planned to try again, so that nobody is told "No changes". With a connection, the
+/// connection is.
+pub(super) fn sign_in_again(plan: &mut Plan<'_>) {
+    let own_login = plan.planned().at("connection_id").is_null();
+    if !plan.is_create() && own_login && plan.private(kept::REFUSED).is_some() {
+        plan.set("connected", true);
     }
 }
 

@@ -48,11 +48,14 @@ pub(super) fn schema() -> Schema<Configured> {
         )
         .setting(
             "datasets",
-            set(string()).check(globs).doc("Patterns of table names, such as `orders_*`, that belong to the catalogue. Default: all. They never narrow the rights."),
+            set(string()).check(globs).doc("Patterns of table names, such as `orders_*`, that belong to the catalogue. Default: all. They never narrow the rights: `service_user.tables` does."),
         )
         .setting(
             "enrichment_datastore_id",
-            string().check(enrichment).doc("`id` of the enrichment store that findings about this source go to."),
+            string().check(enrichment).doc(
+                "`id` of the enrichment store that findings about this source go to. Kept in state only; a refresh warns where the \
+                 store is not there, is in another warehouse, or does not let this source's service user write.",
+            ),
         )
         .block(
             "service_user",
@@ -80,6 +83,14 @@ pub(super) fn schema() -> Schema<Configured> {
                     set(string()).check(owners).doc(
                         "Users whose future tables are covered. Default: the schema's owner and the present owners of its tables, as \
                          they are found at creation. Redshift applies default privileges by who creates the table.",
+                    ),
+                ),
+                (
+                    "tables",
+                    set(string()).check(tables).doc(
+                        "Names of tables, or patterns such as `orders_*`: a source gives SELECT on the tables and views that match, \
+                         and on no others. Write `future_tables = \"none\"` with it: a table that comes later and matches shows in \
+                         `missing`, and the next apply grants it. Default: all tables.",
                     ),
                 ),
                 (
@@ -159,6 +170,16 @@ fn owners(value: &Value) -> Result<(), String> {
     known.into_iter().try_for_each(|owner| name("service_user.default_privileges_for", owner))
 }
 
+fn tables(value: &Value) -> Result<(), String> {
+    if matches!(value, Value::List(patterns) if patterns.is_empty()) {
+        return Err(
+            "An empty list would let nothing be read. Name a table or a pattern, or leave `tables` out for all."
+                .to_owned(),
+        );
+    }
+    globs(value)
+}
+
 fn interval(value: &Value) -> Result<(), String> {
     let text = value.as_str().unwrap_or_default();
     humantime::parse_duration(text)
@@ -201,6 +222,7 @@ pub(super) fn check_service_user(config: &Value, d: &mut Diagnostics) {
             Diagnostic::error("table_privileges are for enrichment stores", detail).at("service_user.table_privileges"),
         );
     }
+    check_tables(config, d);
     let names_owners = !config.at("service_user.default_privileges_for").is_null();
     if let (true, Some("schema" | "none")) = (names_owners, text("future_tables").as_deref()) {
         let detail = "`default_privileges_for` names the owners that `future_tables = \"owners\"` covers. Leave one of the two out.";
@@ -208,6 +230,24 @@ pub(super) fn check_service_user(config: &Value, d: &mut Diagnostics) {
             Diagnostic::error("default_privileges_for does not go with this future_tables", detail)
                 .at("service_user.default_privileges_for"),
         );
+    }
+}
+
+fn check_tables(config: &Value, d: &mut Diagnostics) {
+    if config.at("service_user.tables").is_null() {
+        return;
+    }
+    if config.at("enrichment_only").as_bool() == Some(true) {
+        let detail = "A tool writes its findings into any table of an enrichment store. `tables` narrows what is read of a source: \
+                      leave it out here.";
+        d.push(Diagnostic::error("tables are for sources", detail).at("service_user.tables"));
+    }
+    let future = config.at("service_user.future_tables");
+    if !future.is_unknown() && future.as_str() != Some("none") {
+        let detail = "Rights on tables to come cannot be narrowed to some of them: Redshift gives them for every table that is made. Write \
+                      future_tables = \"none\" in service_user. A table that comes later and matches shows in `missing`, and the next \
+                      apply grants it.";
+        d.push(Diagnostic::error("tables takes future_tables = \"none\"", detail).at("service_user.future_tables"));
     }
 }
 

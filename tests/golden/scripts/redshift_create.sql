@@ -8,7 +8,7 @@ CREATE SCHEMA immuta_system;
 CREATE SCHEMA immuta_lock;
 CREATE TABLE immuta_lock.integration_lock (unused integer) DISTSTYLE ALL;
 CREATE TABLE immuta_system.integration (id varchar(64) NOT NULL, type varchar(32) NOT NULL, mode varchar(16) NOT NULL, status varchar(32) NOT NULL, format integer NOT NULL, generation bigint NOT NULL, run_id varchar(64), config_digest varchar(64) NOT NULL, made varchar(4096) NOT NULL, message varchar(4096), created_at timestamp NOT NULL, updated_at timestamp NOT NULL) DISTSTYLE ALL;
-INSERT INTO immuta_system.integration SELECT md5('governed' || getdate()::varchar || pg_backend_pid()::varchar), 'Redshift', 'manual', 'enabled', 1, 1, NULL, '764f53d0c15a031625fa6b08402283b41278a33d6cf7a6c4da90dd339341e3fc', '{"database":true,"user":true,"system_user":"immuta_system_user","temp_to_public":false,"owners":"system"}', NULL, getdate(), getdate();
+INSERT INTO immuta_system.integration SELECT md5('governed' || getdate()::varchar || (random() * 1000000000)::bigint::varchar), 'Redshift', 'manual', 'enabled', 1, 1, NULL, '764f53d0c15a031625fa6b08402283b41278a33d6cf7a6c4da90dd339341e3fc', '{"database":true,"user":true,"system_user":"immuta_system_user","temp_to_public":false,"owners":"system"}', NULL, getdate(), getdate();
 CREATE USER immuta_system_user PASSWORD DISABLE NOCREATEDB NOCREATEUSER;
 GRANT CREATE, TEMP ON DATABASE governed TO immuta_system_user;
 REVOKE ALL ON DATABASE governed FROM PUBLIC;

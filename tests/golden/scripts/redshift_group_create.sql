@@ -8,7 +8,7 @@ CREATE SCHEMA immuta_system;
 CREATE SCHEMA immuta_lock;
 CREATE TABLE immuta_lock.integration_lock (unused integer) DISTSTYLE ALL;
 CREATE TABLE immuta_system.integration (id varchar(64) NOT NULL, type varchar(32) NOT NULL, mode varchar(16) NOT NULL, status varchar(32) NOT NULL, format integer NOT NULL, generation bigint NOT NULL, run_id varchar(64), config_digest varchar(64) NOT NULL, made varchar(4096) NOT NULL, message varchar(4096), created_at timestamp NOT NULL, updated_at timestamp NOT NULL) DISTSTYLE ALL;
-INSERT INTO immuta_system.integration SELECT md5('governed' || getdate()::varchar || pg_backend_pid()::varchar), 'Redshift', 'manual', 'enabled', 1, 1, NULL, '28282f356106f08eb425f1712780693bc4d9629ec1a597c70bb476399a52bf72', '{"database":true,"user":true,"system_user":"immuta_system_user","actors":{"name":"immuta_impersonator_role","type":"group"},"temp_to_public":false,"owners":"system"}', NULL, getdate(), getdate();
+INSERT INTO immuta_system.integration SELECT md5('governed' || getdate()::varchar || (random() * 1000000000)::bigint::varchar), 'Redshift', 'manual', 'enabled', 1, 1, NULL, '28282f356106f08eb425f1712780693bc4d9629ec1a597c70bb476399a52bf72', '{"database":true,"user":true,"system_user":"immuta_system_user","actors":{"name":"immuta_impersonator_role","type":"group"},"temp_to_public":false,"owners":"system"}', NULL, getdate(), getdate();
 CREATE USER immuta_system_user PASSWORD DISABLE NOCREATEDB NOCREATEUSER;
 CREATE GROUP immuta_impersonator_role;
 GRANT CREATE, TEMP ON DATABASE governed TO immuta_system_user;

@@ -8,7 +8,7 @@ CREATE SCHEMA gov_system;
 CREATE SCHEMA gov_lock;
 CREATE TABLE gov_lock.integration_lock (unused integer) DISTSTYLE ALL;
 CREATE TABLE gov_system.integration (id varchar(64) NOT NULL, type varchar(32) NOT NULL, mode varchar(16) NOT NULL, status varchar(32) NOT NULL, format integer NOT NULL, generation bigint NOT NULL, run_id varchar(64), config_digest varchar(64) NOT NULL, made varchar(4096) NOT NULL, message varchar(4096), created_at timestamp NOT NULL, updated_at timestamp NOT NULL) DISTSTYLE ALL;
-INSERT INTO gov_system.integration SELECT md5('governed' || getdate()::varchar || pg_backend_pid()::varchar), 'Redshift', 'manual', 'enabled', 1, 1, NULL, 'a06b3a869050b50b9d613a77538cac9e357e25a7a039f59e4130a382381b6328', '{"database":true,"user":true,"system_user":"tool","actors":{"name":"actors","type":"role"},"temp_to_public":false,"owners":"system"}', NULL, getdate(), getdate();
+INSERT INTO gov_system.integration SELECT md5('governed' || getdate()::varchar || (random() * 1000000000)::bigint::varchar), 'Redshift', 'manual', 'enabled', 1, 1, NULL, 'a06b3a869050b50b9d613a77538cac9e357e25a7a039f59e4130a382381b6328', '{"database":true,"user":true,"system_user":"tool","actors":{"name":"actors","type":"role"},"temp_to_public":false,"owners":"system"}', NULL, getdate(), getdate();
 CREATE USER tool PASSWORD DISABLE NOCREATEDB NOCREATEUSER;
 CREATE ROLE actors;
 GRANT CREATE, TEMP ON DATABASE governed TO tool;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use redshift_standin::{Account, Client, Counters, SUPERUSER, Standin, StandinOptions, Tls};
+use redshift_standin::{Account, Client, Counters, SUPERUSER, Standin, StandinOptions, Tls, WarehouseKind};
 
 /// Host names that the certificate is also for, in Redshift's shapes.
 pub const CLUSTER_HOST: &str = "examplecluster.abc123xyz789.eu-west-1.redshift.amazonaws.com";
@@ -31,7 +31,11 @@ impl Warehouse {
         Self::with(StandinOptions { tls: Tls::Off, ..StandinOptions::default() })
     }
 
-    pub fn with(options: StandinOptions) -> Self {
+    /// Of the kind that `STANDIN_KIND` names (`make kinds`), where the test asks for no other than the usual one.
+    pub fn with(mut options: StandinOptions) -> Self {
+        if let (Ok(name), WarehouseKind::Provisioned) = (std::env::var("STANDIN_KIND"), options.kind) {
+            options.kind = WarehouseKind::named(&name).unwrap_or_else(|| panic!("STANDIN_KIND={name} is no kind"));
+        }
         Warehouse(Standin::start(options).expect("the stand-in starts"))
     }
 

@@ -85,6 +85,8 @@ pub struct StandinOptions {
     pub case_sensitive: bool,
     /// Which kind of warehouse it is.
     pub kind: WarehouseKind,
+    /// What is to be the other way than it is taken to be.
+    pub switches: Vec<Switch>,
     /// The AWS account.
     pub aws: AwsOptions,
     /// Entries of the list to take out, by id: see `ALLOWED.md`; `relation:`, `function:`, `type:`, `setting:`,
@@ -105,11 +107,58 @@ pub enum WarehouseKind {
 }
 
 impl WarehouseKind {
+    /// The kinds, with their names on a command line.
+    pub const ALL: [(&'static str, WarehouseKind); 3] = [
+        ("provisioned", WarehouseKind::Provisioned),
+        ("multi-az", WarehouseKind::MultiAz),
+        ("serverless", WarehouseKind::Serverless),
+    ];
+
+    /// The kind of that name.
+    pub fn named(name: &str) -> Option<WarehouseKind> {
+        WarehouseKind::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, kind)| kind)
+    }
+
     /// Whether it shows a system relation: STL, STV, SVL and SVCS are of clusters in one zone only (AWS: Monitoring
     /// queries and workloads with Amazon Redshift Serverless; Multi-AZ clusters behave as such in this).
     pub fn shows(self, relation: &str) -> bool {
         let of_clusters = ["stl_", "stv_", "svl_", "svcs_"];
         self == WarehouseKind::Provisioned || !of_clusters.iter().any(|prefix| relation.starts_with(prefix))
+    }
+}
+
+/// Something that no public text says of Redshift: the way in which it may be beside the one that is the rule here. A
+/// provider has to live with both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// The entry of a group in the text of an ACL stands in double quotes as a whole, as in AWS's example (r_PG_DEFAULT_ACL).
+    QuotedGroups,
+    /// UPDATE of a table counts the copies that DISTSTYLE ALL makes.
+    CountsCopies,
+    /// `has_table_privilege` and `has_schema_privilege` do not see what comes by a role or a scoped grant.
+    PrivilegesWithoutRoles,
+    /// SET SESSION AUTHORIZATION knows nobody who was made in the same transaction.
+    NoNewAuthorization,
+}
+
+impl Switch {
+    /// All of them.
+    pub const ALL: [Switch; 4] =
+        [Switch::QuotedGroups, Switch::CountsCopies, Switch::PrivilegesWithoutRoles, Switch::NoNewAuthorization];
+
+    /// The switch of that name.
+    pub fn named(name: &str) -> Option<Switch> {
+        Switch::ALL.into_iter().find(|switch| switch.name() == name)
+    }
+
+    /// Its name on the command line, and in the shims.
+    pub fn name(self) -> &'static str {
+        match self {
+            Switch::QuotedGroups => "quoted-groups",
+            Switch::CountsCopies => "counts-copies",
+            Switch::PrivilegesWithoutRoles => "privileges-without-roles",
+            Switch::NoNewAuthorization => "no-new-authorization",
+        }
     }
 }
 
@@ -181,6 +230,7 @@ impl Standin {
         shared.auth = options.auth;
         shared.case_sensitive = options.case_sensitive;
         shared.kind = options.kind;
+        shared.switches = options.switches;
         shared.namespace = match options.namespace {
             Namespace::Random => Some(guid()),
             Namespace::Set(guid) => Some(guid),
@@ -412,6 +462,8 @@ impl Shared {
             namespace: None,
             case_sensitive: false,
             kind: WarehouseKind::default(),
+            switches: Vec::new(),
+            failed_sign_ins: std::sync::Mutex::default(),
             admin: tokio::sync::Mutex::new(None),
         }
     }

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use redshift_standin::{SUPERUSER, Standin, StandinOptions};
+use redshift_standin::{SUPERUSER, Standin, StandinOptions, Switch, WarehouseKind};
 
-const USAGE: &str = "usage: redshift-standin [--provider-dir FOLDER] [--host NAME]...\n       redshift-standin --allowed\n\n\
+const USAGE: &str = "usage: redshift-standin [--kind KIND] [--switch NAME]... [--provider-dir FOLDER] [--host NAME]...\n       redshift-standin --allowed\n\n\
     A local Redshift for development. Prints `export NAME=value` lines, then `ready`, and runs until it is interrupted.\n\
+    --kind          provisioned (unless said otherwise), multi-az or serverless\n\
+    --switch        what nobody knows of Redshift is the other way (the README lists the names)\n\
     --provider-dir  a folder with terraform-provider-redshift: TF_CLI_CONFIG_FILE gets a development override for it\n\
     --host          a further name in the certificate\n\
     --allowed       prints the list of what is accepted (ALLOWED.md)";
@@ -23,6 +25,10 @@ fn main() -> ExitCode {
             }
             ("--provider-dir", Some(folder)) => provider = Some(PathBuf::from(folder)),
             ("--host", Some(host)) => options.hosts.push(host),
+            ("--kind", Some(name)) if WarehouseKind::named(&name).is_some() => {
+                options.kind = WarehouseKind::named(&name).unwrap_or_default();
+            }
+            ("--switch", Some(name)) if Switch::named(&name).is_some() => options.switches.extend(Switch::named(&name)),
             _ => {
                 eprintln!("{USAGE}");
                 return ExitCode::from(2);

@@ -18,6 +18,17 @@ const BEFORE_PARENTHESIS: &str = "in and or not exists on using as from where wh
 /// Prefixes of system relations: one that is not on the list is refused, not looked for among users' tables.
 const SYSTEM: [&str; 8] = ["pg_", "svv_", "stv_", "stl_", "svl_", "svcs_", "sys_", "rs_"];
 
+/// Values of which there is no text, by type: columns of the catalogue, words, and what was cast before.
+const NO_TEXT: [(&str, &str); 4] = [
+    ("aclitem[]", "relacl nspacl proacl datacl lanacl defaclacl"),
+    (
+        "boolean",
+        "true false usesuper usecreatedb usecatupd attnotnull attisdropped prosecdef datistemplate datallowconn",
+    ),
+    ("abstime", "valuntil"),
+    ("regprocedure", "regprocedure"),
+];
+
 /// Redshift's answer to leader-only things beside compute relations (AWS: c_join_PG, c_SQL_functions_leader_node).
 const MIXED: &str = "Specified types or functions (one per INFO message) not supported on Redshift tables.";
 
@@ -178,8 +189,22 @@ impl<'a> Checker<'a, '_> {
         if self.context.allowed.data_type(&name).is_some_and(|t| t.leader) {
             self.leader_only.push(format!("Type \"{name}\" not supported."));
         }
+        self.refuse_cast(&backing)?;
         self.out.push(backing);
         Ok(())
+    }
+
+    /// PostgreSQL 8.0 makes no text of what it has no cast for: later ones go by the text that a type is printed as.
+    fn refuse_cast(&self, backing: &str) -> Result<(), Refusal> {
+        let [.., value, mark] = &self.out[..] else { return Ok(()) };
+        let column = value.rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase();
+        let uncast = NO_TEXT.iter().find(|(_, names)| names.split(' ').any(|name| name == column));
+        match uncast {
+            Some((from, _)) if mark == "::" && (backing.starts_with("varchar") || backing.starts_with("char")) => {
+                Err(Refusal::new("42846", format!("cannot cast type {from} to character varying")))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn word(&mut self, word: &str) -> Result<(), Refusal> {
@@ -334,6 +359,9 @@ impl<'a> Checker<'a, '_> {
         }
         let parts = self.chain()?;
         self.frame().from = Some(false);
+        if parts == ["pg_get_session_roles"] && self.context.allowed.function(&parts[0]).is_some() {
+            return self.session_roles();
+        }
         if self.at.peek().is_some_and(|t| t.is_op("(")) {
             return Err(Refusal::unlisted(format!("the function {} in FROM", parts.join("."))));
         }
@@ -367,8 +395,26 @@ impl<'a> Checker<'a, '_> {
             return Ok(());
         }
         self.compute_relation = true;
+        self.user_relation(&parts)
+    }
+
+    /// `pg_get_session_roles() AS name(name name, roleid integer)`, as its page has it; the columns' types are given there.
+    fn session_roles(&mut self) -> Result<(), Refusal> {
+        const REST: [&str; 10] = ["(", ")", "as", "sess_roles", "(", "name", "name", ",", "roleid", "integer"];
+        let is = |token: &Token, text: &str| token.is_word(text) || token.is_op(text);
+        let rest = self.at.take_many(REST.len() + 1);
+        let fits = rest.len() == REST.len() + 1 && rest.iter().zip(REST).all(|(token, text)| is(token, text));
+        if !fits || !rest[REST.len()].is_op(")") {
+            return Err(Refusal::unlisted("another form of pg_get_session_roles"));
+        }
+        self.leader_relation = true;
+        self.out.push("pg_catalog.rs_session_roles() AS sess_roles".into());
+        Ok(())
+    }
+
+    fn user_relation(&mut self, parts: &[String]) -> Result<(), Refusal> {
         let mut written = Vec::new();
-        for part in &parts {
+        for part in parts {
             written.push(ident(&self.context.names.postgres(Kind::Object, part)?));
         }
         self.out.push(written.join("."));

@@ -43,6 +43,10 @@ pub fn column(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Strin
         };
     };
     let mut sql = format!("{} {data_type}", ident(&column));
+    // AWS, character types: a length is of bytes. PostgreSQL counts characters.
+    if let Some(bytes) = data_type.strip_prefix("varchar(").and_then(|rest| rest.strip_suffix(')')) {
+        sql.push_str(&format!(" CHECK (pg_catalog.rs_fits({}, {bytes}))", ident(&column)));
+    }
     loop {
         if at.word("not") {
             if !at.word("null") {

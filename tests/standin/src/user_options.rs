@@ -16,6 +16,14 @@ pub fn read(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Value>,
     while at.peek().is_some() {
         if at.word("password") {
             options.insert("password".into(), password(at)?);
+        } else if at.word("nologin") {
+            options.insert("locked".into(), json!(true));
+        } else if at.word("login") {
+            if !at.word("password") {
+                return Ok(None);
+            }
+            options.insert("locked".into(), Json::Null);
+            options.insert("password".into(), password(at)?);
         } else if at.word("createdb") {
             options.insert("createdb".into(), json!(true));
         } else if at.word("nocreatedb") {

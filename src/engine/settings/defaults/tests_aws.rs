@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use super::*;
 use crate::engine::settings::access::Iam;
 use crate::engine::settings::logins::Credential;
-use crate::engine::settings::needs::{ParameterValue, Role};
+use crate::engine::settings::needs::{Located, Network, ParameterValue, Role};
 
 const CLUSTER: &str = "main.abc123.eu-west-1.redshift.amazonaws.com";
 const WORKGROUP: &str = "wg1.123456789012.eu-west-1.redshift-serverless.amazonaws.com";
@@ -202,7 +202,10 @@ fn a_name_alone_has_to_be_looked_up_by_whoever_asks_for_credentials() {
         }
     );
     let found = Findings::default();
-    found.put(need, Finding::Endpoint(Endpoint { host: "h".into(), port: 5444 }));
+    found.put(
+        need,
+        Finding::Endpoint(Located { endpoint: Endpoint { host: "h".into(), port: 5444 }, network: Network::default() }),
+    );
     let access = team(Settings::default()).access(&own, &found).expect("settings").known().expect("known");
     assert_eq!(access.endpoint.to_string(), "h:5444");
     assert_eq!(access.iam.map(|iam| iam.target), Some(Target::Cluster("main".into())));

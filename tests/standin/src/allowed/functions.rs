@@ -52,14 +52,15 @@ pub const FUNCTIONS: &[Function] = &[
     other("version", "rs_version", false, "r_VERSION"),
     other("getdate", "rs_getdate", false, "r_GETDATE"),
     leader("array_to_string", "r_PG_DEFAULT_ACL (its example)"),
-    leader("has_table_privilege", "r_HAS_TABLE_PRIVILEGE"),
-    leader("has_schema_privilege", "r_HAS_SCHEMA_PRIVILEGE"),
+    other("has_table_privilege", "rs_has_table_privilege", true, "r_HAS_TABLE_PRIVILEGE"),
+    other("has_schema_privilege", "rs_has_schema_privilege", true, "r_HAS_SCHEMA_PRIVILEGE"),
     leader("has_database_privilege", "r_HAS_DATABASE_PRIVILEGE"),
     other("pg_get_userbyid", "rs_userbyid", true, "r_PG_DEFAULT_ACL (its example)"),
     leader("pg_terminate_backend", "PG_TERMINATE_BACKEND"),
     leader("format_type", "awslabs/amazon-redshift-utils v_generate_tbl_ddl.sql"),
     other("pg_get_viewdef", "rs_viewdef", true, "awslabs/amazon-redshift-utils v_generate_view_ddl.sql"),
     leader("textin", "awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
+    other("pg_get_session_roles", "rs_session_roles", true, "PG_GET_SESSION_ROLES"),
     leader("regprocedureout", "awslabs/amazon-redshift-utils v_generate_user_grant_revoke_ddl.sql"),
 ];
 
@@ -127,6 +128,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("statement_timeout", "statement_timeout"),
     ("application_name", "application_name"),
     ("search_path", "search_path"),
+    ("datestyle", "DateStyle"),
     ("enable_case_sensitive_identifier", "standin.enable_case_sensitive_identifier"),
 ];
 

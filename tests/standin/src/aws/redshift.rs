@@ -64,6 +64,8 @@ fn describe(context: &Context<'_>) -> Result<Reply, Failure> {
             + &endpoint
             + &element("NumberOfNodes", "2")
             + &element("PubliclyAccessible", "false")
+            + "<VpcSecurityGroups><VpcSecurityGroup><VpcSecurityGroupId>sg-0a1b2c3d</VpcSecurityGroupId>\
+               <Status>active</Status></VpcSecurityGroup></VpcSecurityGroups>"
             + &element("Encrypted", "true");
         format!("<Cluster>{fields}</Cluster>")
     };

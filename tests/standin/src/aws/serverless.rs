@@ -64,6 +64,7 @@ fn workgroup(context: &Context<'_>) -> Result<Reply, Failure> {
         "status": workgroup.status,
         "baseCapacity": 8,
         "publiclyAccessible": false,
+        "securityGroupIds": ["sg-4e5f6a7b"],
         "enhancedVpcRouting": false,
         "creationDate": clock::extended(context.account.shared.logins.clock.now()),
     });

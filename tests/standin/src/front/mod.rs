@@ -7,6 +7,7 @@ mod session;
 mod startup;
 pub mod tls;
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -21,7 +22,7 @@ use crate::aws::logins::Logins;
 use crate::client::Client;
 use crate::faults::Record;
 use crate::names::Names;
-use crate::{Error, WarehouseKind};
+use crate::{Error, Switch, WarehouseKind};
 
 /// Whether the line is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,6 +60,10 @@ pub struct Shared {
     pub case_sensitive: bool,
     /// Which kind of warehouse it is.
     pub kind: WarehouseKind,
+    /// What is the other way than it is taken to be.
+    pub switches: Vec<Switch>,
+    /// How often in a row each user's password was wrong.
+    pub failed_sign_ins: std::sync::Mutex<HashMap<String, u32>>,
     /// For looking up passwords; not before the cluster is made.
     pub admin: tokio::sync::Mutex<Option<Client>>,
 }

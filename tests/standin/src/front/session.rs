@@ -13,6 +13,7 @@ use super::Shared;
 use super::across;
 use super::relay::{self, ERROR};
 use super::startup::{Opening, Trust};
+use crate::Switch;
 use crate::client::{Frame, Stream, read_frame};
 use crate::faults::{Action, Logged};
 use crate::refusal::Refusal;
@@ -36,6 +37,8 @@ pub struct Session {
 struct Expected {
     shown: bool,
     tag: &'static str,
+    /// Rows are counted twice.
+    twice: bool,
     /// The setting of letter case once this is done.
     case_sensitive: Option<bool>,
 }
@@ -176,7 +179,8 @@ impl Session {
             let last = plan.sql.len().saturating_sub(1);
             for (at, text) in plan.sql.into_iter().enumerate() {
                 let case_sensitive = (plan.id == "set-case-sensitive").then(|| text.ends_with("on"));
-                expected.push_back(Expected { shown: at == last, tag: plan.tag, case_sensitive });
+                let twice = plan.id == "update" && self.shared.switches.contains(&Switch::CountsCopies);
+                expected.push_back(Expected { shown: at == last, tag: plan.tag, twice, case_sensitive });
                 texts.push(text);
             }
         }
@@ -225,6 +229,7 @@ impl Session {
                         self.case_sensitive = done.case_sensitive.unwrap_or(self.case_sensitive);
                         match (done.shown, done.tag) {
                             (false, _) => {}
+                            (true, "") if done.twice => twice(&frame).write(&mut out),
                             (true, "") => frame.write(&mut out),
                             (true, tag) => complete(tag).write(&mut out),
                         }
@@ -253,6 +258,12 @@ impl Session {
             }
         }
     }
+}
+
+fn twice(done: &Frame) -> Frame {
+    let text = String::from_utf8_lossy(done.body.strip_suffix(&[0]).unwrap_or(&done.body)).into_owned();
+    let (verb, count) = text.rsplit_once(' ').unwrap_or((&text, "0"));
+    complete(&format!("{verb} {}", 2 * count.parse::<u64>().unwrap_or_default()))
 }
 
 fn complete(tag: &str) -> Frame {

@@ -43,6 +43,8 @@ pub struct Opening {
     pub database: String,
     /// `application_name`.
     pub application: String,
+    /// `DateStyle`: what is said here goes before what the user has as his own.
+    date_style: Option<String>,
     /// `-c name=value` of `options`.
     settings: Vec<(String, String)>,
 }
@@ -174,7 +176,9 @@ impl Opening {
         let user = found.remove("user").filter(|u| !u.is_empty());
         let user = user.ok_or_else(|| Refusal::new("28000", "no PostgreSQL user name specified in startup packet"))?;
         let database = found.remove("database").filter(|d| !d.is_empty()).unwrap_or_else(|| user.clone());
-        Ok(Opening { user, database, application: found.remove("application_name").unwrap_or_default(), settings })
+        let application = found.remove("application_name").unwrap_or_default();
+        let date_style = found.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("datestyle")).map(|(_, v)| v);
+        Ok(Opening { user, database, application, date_style, settings })
     }
 }
 
@@ -203,8 +207,13 @@ async fn authenticate(
     let Some(answer) = read_frame(stream, buffer).await? else {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     };
+    let by_password = stored.is_some();
     if stored.is_some_and(|stored| challenge.verify(&user, &stored, answer.tag, &answer.body)) {
+        lock(&shared.failed_sign_ins).remove(&user);
         return Ok(Ok(()));
+    }
+    if by_password && let Err(refusal) = count_failure(shared, &user).await {
+        return Ok(Err(refusal));
     }
     let fits = |login: &Login| challenge.verify(&user, &md5_stored(&user, &login.password), answer.tag, &answer.body);
     // Redshift says the same of a wrong password, of another database, of credentials past their time, of a line without
@@ -226,12 +235,43 @@ async fn authenticate(
     Ok(Err(Refusal::new("28000", format!("password authentication failed for user \"{user}\""))))
 }
 
-/// What the warehouse keeps as this user's password; `None` for who is unknown, disabled or past his time.
+/// AWS, max_failed_login_attempts: after so many wrong passwords in a row the user is locked, until somebody unlocks him
+/// (ALTER USER, LOGIN PASSWORD). The administrator never is (AWS: user lockout for database users).
+const MAX_FAILED: u32 = 5;
+
+async fn count_failure(shared: &Shared, user: &str) -> Result<(), Refusal> {
+    let failed = {
+        let mut all = lock(&shared.failed_sign_ins);
+        let failed = all.entry(user.to_owned()).or_default();
+        *failed += 1;
+        *failed
+    };
+    if failed < MAX_FAILED || user == crate::SUPERUSER {
+        return Ok(());
+    }
+    lock(&shared.failed_sign_ins).remove(user);
+    let name = shared.names.postgres(Kind::User, user)?;
+    // No shim is there where passwords are looked up.
+    let sql = format!(
+        "DO $lock$ BEGIN EXECUTE (SELECT format('COMMENT ON ROLE %I IS %L', rolname, \
+         coalesce(shobj_description(oid, 'pg_authid'), '{{}}')::jsonb || '{{\"locked\": true}}') FROM pg_authid WHERE rolname = {}); \
+         END $lock$",
+        literal(&name)
+    );
+    look_up(shared, &sql).await.map(drop)
+}
+
+fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// What the warehouse keeps as this user's password; `None` for who is unknown, disabled, locked or past his time.
 async fn stored_password(shared: &Shared, user: &str) -> Result<Option<String>, Refusal> {
     let name = shared.names.postgres(Kind::User, user)?;
     let sql = format!(
         "SELECT shobj_description(oid, 'pg_authid')::json->>'password' FROM pg_authid \
-         WHERE rolname = {} AND rolcanlogin AND coalesce(rolvaliduntil > now(), true)",
+         WHERE rolname = {} AND rolcanlogin AND coalesce(rolvaliduntil > now(), true) \
+         AND NOT coalesce(shobj_description(oid, 'pg_authid'), '{{}}')::jsonb ? 'locked'",
         literal(&name)
     );
     look_up(shared, &sql).await
@@ -271,6 +311,8 @@ async fn connect(
         };
         options.push_str(&format!(" -c {setting}={value}"));
     }
+    let switches: Vec<&str> = shared.switches.iter().map(|switch| switch.name()).collect();
+    options.push_str(&format!(" -c standin.switches={}", switches.join(",")));
     let names =
         (shared.names.postgres(Kind::User, &opening.user), shared.names.postgres(Kind::Object, &opening.database));
     let (user, database) = match names {
@@ -280,13 +322,14 @@ async fn connect(
             return Ok(Err(out));
         }
     };
-    let parameters = [
+    let mut parameters = vec![
         ("user", user.as_str()),
         ("database", &database),
         ("client_encoding", "UTF8"),
         ("application_name", &opening.application),
         ("options", &options),
     ];
+    parameters.extend(opening.date_style.as_deref().map(|style| ("DateStyle", style)));
     let mut hello = BytesMut::new();
     frontend::startup_message(parameters, &mut hello)?;
     let mut backend = UnixStream::connect(&shared.socket).await?;

@@ -36,7 +36,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ),
     ("set-variable", "SET p_session.who TO 'a'", "SET rs_variable.p_session.who TO 'a'"),
     ("reset-variable", "RESET p_session.who", "RESET rs_variable.p_session.who"),
-    ("set-session-authorization", r"SET SESSION AUTHORIZATION 'O\'Hara'", "SET SESSION AUTHORIZATION \"O'Hara\""),
+    (
+        "set-session-authorization",
+        r"SET SESSION AUTHORIZATION 'O\'Hara'",
+        "SELECT pg_catalog.rs_may_authorize('O''Hara')~SET SESSION AUTHORIZATION \"O'Hara\"",
+    ),
     ("default-session-authorization", "SET SESSION AUTHORIZATION DEFAULT", "SET SESSION AUTHORIZATION DEFAULT"),
     (
         "create-user",
@@ -155,7 +159,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "grant-all-tables",
         "GRANT SELECT ON ALL TABLES IN SCHEMA s TO a WITH GRANT OPTION",
-        "SELECT pg_catalog.rs_on_all_tables('GRANT ', 'SELECT', ARRAY['s']::text[], ' TO ', '\"a\"', 'WITH GRANT OPTION')",
+        "SELECT pg_catalog.rs_no_column_rights(ARRAY['s']::text[], NULL, 'SELECT', ARRAY['a']::text[])~SELECT pg_catalog.rs_on_all_tables('GRANT ', 'SELECT', ARRAY['s']::text[], ' TO ', '\"a\"', 'WITH GRANT OPTION')",
     ),
     (
         "revoke-all-tables",
@@ -184,7 +188,11 @@ const CASES: &[(&str, &str, &str)] = &[
     ("revoke-language", "REVOKE ALL ON LANGUAGE plpgsql FROM a", "REVOKE ALL ON LANGUAGE \"plpgsql\" FROM \"a\""),
     ("grant-columns", "GRANT SELECT (a, b) ON s.t TO u", "GRANT SELECT (\"a\", \"b\") ON TABLE \"s\".\"t\" TO \"u\""),
     ("revoke-columns", "REVOKE SELECT (a) ON TABLE t FROM u", "REVOKE SELECT (\"a\") ON TABLE \"t\" FROM \"u\""),
-    ("grant-table", "GRANT SELECT ON TABLE s.t, u TO a", "GRANT SELECT ON TABLE \"s\".\"t\", \"u\" TO \"a\""),
+    (
+        "grant-table",
+        "GRANT SELECT ON TABLE s.t, u TO a",
+        "SELECT pg_catalog.rs_no_column_rights(NULL, ARRAY['\"s\".\"t\"', '\"u\"']::text[], 'SELECT', ARRAY['a']::text[])~GRANT SELECT ON TABLE \"s\".\"t\", \"u\" TO \"a\"",
+    ),
     (
         "revoke-table",
         "REVOKE SELECT, TRUNCATE, ALTER, DROP ON t FROM a",
@@ -229,7 +237,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "own-database",
         "ALTER DATABASE d OWNER TO a",
-        "SELECT pg_catalog.rs_superuser('change the owner of a database')~ALTER DATABASE \"d\" OWNER TO \"a\"",
+        "SELECT pg_catalog.rs_superuser('change owner')~ALTER DATABASE \"d\" OWNER TO \"a\"",
     ),
     ("rename-database", "ALTER DATABASE d RENAME TO e", "ALTER DATABASE \"d\" RENAME TO \"e\""),
     (
@@ -241,7 +249,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "own-schema",
         "ALTER SCHEMA s OWNER TO a",
-        "SELECT pg_catalog.rs_superuser('change the owner of a schema')~ALTER SCHEMA \"s\" OWNER TO \"a\"",
+        "SELECT pg_catalog.rs_superuser('change owner')~ALTER SCHEMA \"s\" OWNER TO \"a\"",
     ),
     ("rename-schema", "ALTER SCHEMA s RENAME TO t", "ALTER SCHEMA \"s\" RENAME TO \"t\""),
     (
@@ -254,7 +262,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "create-table",
         "CREATE TABLE t (a varchar(max) ENCODE lzo NOT NULL, b char, c decimal(4,2) DEFAULT 1, PRIMARY KEY (a)) DISTKEY (a) COMPOUND SORTKEY (a, b)",
-        "CREATE TABLE  \"t\" (\"a\" varchar(65535) NOT NULL, \"b\" char, \"c\" numeric(4, 2) DEFAULT 1)",
+        "CREATE TABLE  \"t\" (\"a\" varchar(65535) CHECK (pg_catalog.rs_fits(\"a\", 65535)) NOT NULL, \"b\" char, \"c\" numeric(4, 2) DEFAULT 1)",
     ),
     (
         "create-late-view",
@@ -271,11 +279,35 @@ const CASES: &[(&str, &str, &str)] = &[
         "DROP TABLE IF EXISTS s.t",
         "SELECT pg_catalog.rs_owning(ARRAY['\"s\".\"t\"']::text[], concat('DROP TABLE ', 'IF EXISTS', ' ', '\"s\".\"t\"', ' ', ''))",
     ),
-    ("drop-view", "DROP VIEW v CASCADE", "DROP VIEW  \"v\" CASCADE"),
+    (
+        "drop-view",
+        "DROP VIEW v CASCADE",
+        "SELECT pg_catalog.rs_plain_views(ARRAY['\"v\"']::text[])~DROP VIEW  \"v\" CASCADE",
+    ),
+    (
+        "create-materialized-view",
+        "CREATE MATERIALIZED VIEW s.m AS SELECT a FROM t",
+        "SELECT pg_catalog.rs_materialize(ARRAY['\"s\".\"m\"']::text[], 'SELECT a FROM \"t\"')",
+    ),
+    (
+        "drop-materialized-view",
+        "DROP MATERIALIZED VIEW IF EXISTS m CASCADE",
+        "SELECT pg_catalog.rs_drop_materialized(ARRAY['\"m\"']::text[], 'IF EXISTS', 'CASCADE')",
+    ),
+    (
+        "set-user-datestyle",
+        "ALTER USER a SET datestyle TO 'SQL, DMY'",
+        "SELECT pg_catalog.rs_set_for_user('a', 'DateStyle', '''SQL, DMY''')",
+    ),
+    (
+        "set-user-search-path",
+        "ALTER USER a SET search_path TO s, '$user'",
+        "SELECT pg_catalog.rs_set_for_user('a', 'search_path', '\"s\", ''$user''')",
+    ),
     (
         "own-table",
         "ALTER TABLE t OWNER TO a",
-        "SELECT pg_catalog.rs_superuser('change the owner of a table')~ALTER TABLE \"t\" OWNER TO \"a\"",
+        "SELECT pg_catalog.rs_superuser('change owner')~SELECT pg_catalog.rs_own_materialized(ARRAY['\"t\"']::text[])~ALTER TABLE \"t\" OWNER TO \"a\"",
     ),
     ("rename-table", "ALTER TABLE t RENAME TO u", "ALTER TABLE \"t\" RENAME TO \"u\""),
     (
@@ -311,7 +343,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "own-routine",
         "ALTER FUNCTION f() OWNER TO a",
-        "SELECT pg_catalog.rs_superuser('change the owner of a routine')~ALTER FUNCTION \"f\"() OWNER TO \"a\"",
+        "SELECT pg_catalog.rs_superuser('change owner')~ALTER FUNCTION \"f\"() OWNER TO \"a\"",
     ),
     ("drop-routine", "DROP PROCEDURE p(int)", "DROP PROCEDURE \"p\"(int4)"),
 ];

@@ -35,8 +35,36 @@ BEGIN
   EXECUTE format('COMMENT ON ROLE %I IS %L', n, meta::text);
 END $$;
 
+-- Something that nobody knows of Redshift: whether it is the other way (StandinOptions::switches).
+CREATE FUNCTION rs_switch(n text) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT n = ANY (string_to_array(coalesce(current_setting('standin.switches', true), ''), ',')) $$;
+
+-- Who holds sys:superuser is one here too (AWS, system-defined roles: "the same permissions as" one), but no usesuper.
 CREATE FUNCTION rs_superuser() RETURNS boolean LANGUAGE sql STABLE AS
 $$ SELECT rolsuper FROM pg_roles WHERE rolname = session_user $$;
+CREATE FUNCTION rs_usesuper(o oid) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT rolsuper AND NOT rs_meta(o) ? 'by_role' FROM pg_roles WHERE oid = o $$;
+
+-- PostgreSQL's SUPERUSER follows the role, directly or through other roles.
+CREATE FUNCTION rs_follow_superusers() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE u record;
+BEGIN
+  FOR u IN
+    WITH RECURSIVE held(oid) AS (
+      SELECT oid FROM pg_roles WHERE rolname = chr(2) || 'sys:superuser'
+      UNION SELECT m.member FROM pg_auth_members m JOIN held h ON m.roleid = h.oid)
+    SELECT r.oid, r.rolname, r.rolsuper, EXISTS (SELECT 1 FROM held h WHERE h.oid = r.oid) AS holds FROM pg_roles r
+    WHERE r.rolcanlogin AND rs_kind(r.rolname) = 'user'
+  LOOP
+    IF u.holds AND NOT u.rolsuper THEN
+      EXECUTE format('ALTER ROLE %I SUPERUSER', u.rolname);
+      PERFORM rs_set_meta(u.rolname, rs_meta(u.oid) || '{"by_role": true}');
+    ELSIF NOT u.holds AND rs_meta(u.oid) ? 'by_role' THEN
+      EXECUTE format('ALTER ROLE %I NOSUPERUSER', u.rolname);
+      PERFORM rs_set_meta(u.rolname, rs_meta(u.oid) - 'by_role');
+    END IF;
+  END LOOP;
+END $$;
 
 -- Whether the session's user is a superuser or holds a system permission through a role, nested ones included.
 CREATE FUNCTION rs_has(permission text) RETURNS boolean LANGUAGE sql STABLE AS $$
@@ -63,13 +91,34 @@ BEGIN
   RETURN found;
 END $$;
 
+-- AWS, PG_USER_INFO: valuntil is an abstime, seconds in 32 bits. PostgreSQL 8.0 keeps what is beyond as `invalid`, which
+-- ends nothing: the last day that PostgreSQL knows stands for it.
+CREATE FUNCTION rs_abstime(t text) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN isfinite(t::timestamptz) AND (t::timestamptz >= '2038-01-19 00:00:00+00' OR t::timestamptz < '1901-12-14 00:00:00+00')
+         THEN '290000-01-01 00:00:00+00' ELSE t END
+$$;
+
 CREATE FUNCTION rs_options(o jsonb) RETURNS text LANGUAGE sql AS $$
   SELECT concat_ws(' ',
     CASE (o->>'superuser')::boolean WHEN true THEN 'SUPERUSER' WHEN false THEN 'NOSUPERUSER' END,
     CASE (o->>'createdb')::boolean WHEN true THEN 'CREATEDB' WHEN false THEN 'NOCREATEDB' END,
     'CONNECTION LIMIT ' || (o->>'connection_limit'),
-    'VALID UNTIL ' || quote_literal(o->>'valid_until'))
+    'VALID UNTIL ' || quote_literal(rs_abstime(o->>'valid_until')))
 $$;
+
+-- What is kept of the options beside what PostgreSQL keeps.
+CREATE FUNCTION rs_kept(old jsonb, o jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+  SELECT jsonb_strip_nulls(CASE WHEN NOT o ? 'password' THEN old WHEN o->'password' = 'null' THEN old || '{"disabled": true}' ELSE old - 'disabled' END
+    || (o - ARRAY['superuser', 'createdb', 'connection_limit', 'valid_until', 'groups']))
+$$;
+
+-- AWS, ALTER USER: SET parameter. Of oneself, or of others by whoever may alter them.
+CREATE FUNCTION rs_set_for_user(n text, setting text, value text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM rs_find(n);
+  IF n <> session_user THEN PERFORM rs_require('ALTER USER', 'permission denied'); END IF;
+  EXECUTE format('ALTER ROLE %I SET %s TO %s', n, setting, value);
+END $$;
 
 CREATE FUNCTION rs_create_user(n text, options text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
@@ -78,6 +127,8 @@ DECLARE
 BEGIN
   PERFORM rs_require('CREATE USER', 'must be superuser to create users');
   IF (o->>'superuser')::boolean THEN PERFORM rs_superuser('create superusers'); END IF;
+  -- AWS, ALTER USER: "Only a superuser can enable or disable passwords".
+  IF o->'password' = 'null' THEN PERFORM rs_superuser('disable passwords'); END IF;
   IF NOT o ? 'password' THEN PERFORM rs_fail('42601', 'password is required'); END IF;
   IF lower(n) = 'public' THEN PERFORM rs_fail('42939', format('user name "%s" is reserved', n)); END IF;
   IF (o->>'superuser')::boolean AND o->>'password' IS NULL THEN PERFORM rs_fail('42601', 'password of a superuser cannot be disabled'); END IF;
@@ -85,7 +136,7 @@ BEGIN
     PERFORM rs_fail('42710', format('role "%s" already exists', chr(2) || n));
   END IF;
   EXECUTE format('CREATE ROLE %I LOGIN INHERIT %s', n, rs_options(o));
-  PERFORM rs_set_meta(n, jsonb_strip_nulls(o - ARRAY['superuser', 'createdb', 'connection_limit', 'valid_until', 'groups']));
+  PERFORM rs_set_meta(n, rs_kept('{}', o));
   FOR g IN SELECT jsonb_array_elements_text(o->'groups') LOOP
     PERFORM rs_superuser('alter groups');
     PERFORM rs_find(g);
@@ -97,16 +148,17 @@ CREATE FUNCTION rs_alter_user(n text, options text) RETURNS void LANGUAGE plpgsq
 DECLARE
   o jsonb := options::jsonb;
   target oid := rs_find(n);
-  was_super boolean := (SELECT rolsuper FROM pg_roles WHERE oid = target);
+  was_super boolean := rs_usesuper(target);
 BEGIN
   -- A user may change his own password.
   IF NOT (n = session_user AND o - 'password' = '{}') THEN PERFORM rs_require('ALTER USER', 'permission denied'); END IF;
   IF was_super OR o ? 'superuser' THEN PERFORM rs_superuser('alter superusers'); END IF;
+  IF o ? 'password' AND (o->'password' = 'null' OR rs_meta(target) ? 'disabled') THEN PERFORM rs_superuser('enable or disable passwords'); END IF;
   IF o ? 'password' AND o->>'password' IS NULL AND was_super THEN
     PERFORM rs_fail('42601', 'password of a superuser cannot be disabled');
   END IF;
   IF rs_options(o) <> '' THEN EXECUTE format('ALTER ROLE %I %s', n, rs_options(o)); END IF;
-  PERFORM rs_set_meta(n, jsonb_strip_nulls(rs_meta(target) || (o - ARRAY['superuser', 'createdb', 'connection_limit', 'valid_until', 'groups'])));
+  PERFORM rs_set_meta(n, rs_kept(rs_meta(target), o));
 END $$;
 
 CREATE FUNCTION rs_rename_user(n text, new text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -273,6 +325,7 @@ BEGIN
   END IF;
   IF blocker IS NOT NULL THEN PERFORM rs_fail('55006', blocker); END IF;
   PERFORM rs_forget(target, n);
+  PERFORM rs_follow_superusers();
 END $$;
 
 CREATE FUNCTION rs_grant_roles(roles text[], members text[], admin text) RETURNS void
@@ -287,6 +340,7 @@ BEGIN
       EXECUTE format('GRANT %I TO %I %s', r, m, admin);
     END LOOP;
   END LOOP;
+  PERFORM rs_follow_superusers();
 END $$;
 
 CREATE FUNCTION rs_revoke_roles(roles text[], members text[], admin text) RETURNS void
@@ -300,6 +354,7 @@ BEGIN
       EXECUTE format('REVOKE %s %I FROM %I', admin, r, m);
     END LOOP;
   END LOOP;
+  PERFORM rs_follow_superusers();
 END $$;
 
 CREATE FUNCTION rs_system_rights(granting boolean, rights text[], roles text[]) RETURNS void

@@ -120,6 +120,77 @@ BEGIN
   END LOOP;
 END $$;
 
+-- AWS, GRANT, usage notes: "If a user has a column-level privilege, then granting the same privilege at the table level
+-- returns an error." Which one is not said.
+CREATE FUNCTION rs_no_column_rights(schemas text[], relations text[], rights text, grantees text[]) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE held record;
+BEGIN
+  SELECT c.relname, g.rolname INTO held FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL aclexplode(t.attacl) a JOIN pg_roles g ON g.oid = a.grantee
+    WHERE (n.nspname = ANY (schemas) OR c.oid IN (SELECT to_regclass(r)::oid FROM unnest(relations) r))
+      AND g.rolname = ANY (grantees) AND (rights = 'ALL' OR a.privilege_type = ANY (string_to_array(rights, ', '))) LIMIT 1;
+  IF held IS NOT NULL THEN
+    PERFORM rs_fail('0LP01', format('role "%s" has a column-level privilege on relation %s', held.rolname, held.relname));
+  END IF;
+END $$;
+
+-- AWS: SET SESSION AUTHORIZATION is for superusers; that a role makes one is nowhere said. Whether it knows a user who was
+-- made in the same transaction is not said either.
+CREATE FUNCTION rs_may_authorize(u text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE signed_in oid := (SELECT usesysid FROM pg_stat_activity WHERE pid = pg_backend_pid());
+BEGIN
+  IF (SELECT rolname FROM pg_roles WHERE oid = signed_in) <> u AND NOT rs_usesuper(signed_in) THEN
+    PERFORM rs_fail('42501', 'permission denied to set session authorization');
+  END IF;
+  IF rs_switch('no-new-authorization') AND EXISTS (
+    SELECT 1 FROM pg_authid WHERE rolname = u AND xmin::text = (txid_current_if_assigned() % (2::bigint ^ 32)::bigint)::text) THEN
+    PERFORM rs_fail('42704', format('user "%s" does not exist', u));
+  END IF;
+END $$;
+
+-- A materialized view is a view, and a table behind it (dbt-redshift, catalog.sql).
+CREATE FUNCTION rs_behind(relation text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE cardinality(p) WHEN 2 THEN quote_ident(p[1]) || '.' ELSE '' END || quote_ident('mv_tbl__' || p[cardinality(p)] || '__0')
+  FROM (SELECT parse_ident(relation) AS p) x
+$$;
+CREATE FUNCTION rs_is_materialized(relation text) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT coalesce(obj_description(to_regclass(relation)::oid, 'pg_class') LIKE 'create materialized view %', false) $$;
+
+CREATE FUNCTION rs_materialize(relations text[], query text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE n text := relations[1];
+BEGIN
+  EXECUTE concat('CREATE TABLE ', rs_behind(n), ' AS ', query);
+  EXECUTE concat('CREATE VIEW ', n, ' AS SELECT * FROM ', rs_behind(n));
+  EXECUTE format('COMMENT ON VIEW %s IS %L', n, concat('create materialized view ', n, ' as ', query));
+END $$;
+
+CREATE FUNCTION rs_drop_materialized(relations text[], if_exists text, mode text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE n text;
+BEGIN
+  FOREACH n IN ARRAY relations LOOP
+    CONTINUE WHEN to_regclass(n) IS NULL AND if_exists IS NOT NULL;
+    IF NOT rs_is_materialized(n) THEN PERFORM rs_fail('42809', format('"%s" is not a materialized view', n)); END IF;
+    EXECUTE concat('DROP VIEW ', n, ' ', mode);
+    EXECUTE concat('DROP TABLE ', rs_behind(n));
+  END LOOP;
+END $$;
+
+-- A plain DROP VIEW of one is taken to be refused: no public text shows it.
+CREATE FUNCTION rs_plain_views(relations text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE n text;
+BEGIN
+  FOREACH n IN ARRAY relations LOOP
+    IF rs_is_materialized(n) THEN PERFORM rs_fail('42809', format('"%s" is a materialized view', n)); END IF;
+  END LOOP;
+END $$;
+
+-- That a materialized view can get another owner is shown nowhere (AWS, ALTER MATERIALIZED VIEW, has no OWNER).
+CREATE FUNCTION rs_own_materialized(relations text[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF rs_is_materialized(relations[1]) THEN PERFORM rs_fail('0A000', 'ALTER TABLE ... OWNER TO is not supported for materialized views'); END IF;
+END $$;
+
 -- A table is altered and dropped by its owner, and by whoever has been given the right to (AWS, GRANT: ALTER, DROP), for
 -- which TRIGGER stands here.
 CREATE FUNCTION rs_as_owner(relations text[], statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER

@@ -11,6 +11,15 @@ CREATE FUNCTION rs_db_collation() RETURNS varchar LANGUAGE sql STABLE AS $$
   SELECT CASE datconnlimit WHEN 262142 THEN 'case_insensitive' ELSE 'case_sensitive' END FROM pg_database WHERE datname = current_database()
 $$;
 
+-- AWS, character types: the length of a VARCHAR is of bytes.
+CREATE FUNCTION rs_fits(value text, bytes int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF octet_length(value) > bytes THEN
+    PERFORM rs_fail('22001', format('value too long for type character varying(%s)', bytes));
+  END IF;
+  RETURN true;
+END $$;
+
 -- AWS, GETDATE: the start of the statement, also inside a transaction.
 CREATE FUNCTION rs_getdate() RETURNS timestamp LANGUAGE sql STABLE AS $$ SELECT date_trunc('second', statement_timestamp() AT TIME ZONE 'UTC') $$;
 
@@ -67,12 +76,13 @@ CREATE FUNCTION rs_table_rights(privilege text) RETURNS SETOF text LANGUAGE sql 
   SELECT unnest(CASE privilege WHEN 'TRIGGER' THEN ARRAY['ALTER', 'DROP'] WHEN 'MAINTAIN' THEN '{}' ELSE ARRAY[privilege] END)
 $$;
 
-CREATE FUNCTION rs_acl_of(acl text, kind text) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
+CREATE FUNCTION rs_acl_of(acl text, kind text) RETURNS text[] LANGUAGE plpgsql STABLE AS $$
 DECLARE
   item text;
   part text[];
   letters text;
   who text;
+  quotes boolean := rs_switch('quoted-groups');
   result text[] := '{}';
 BEGIN
   FOREACH item IN ARRAY acl::text[] LOOP
@@ -80,7 +90,9 @@ BEGIN
     who := rs_acl_name(part[1]);
     letters := rs_acl_letters(part[2], kind);
     CONTINUE WHEN who IS NULL OR letters = '';
-    result := result || concat(who, '=', letters, '/', rs_acl_name(part[3]));
+    item := concat(who, '=', letters, '/', rs_acl_name(part[3]));
+    IF quotes AND left(who, 6) = 'group ' THEN item := concat('"', replace(replace(item, chr(92), repeat(chr(92), 2)), '"', chr(92) || '"'), '"'); END IF;
+    result := result || item;
   END LOOP;
   RETURN result;
 END $$;
@@ -89,8 +101,8 @@ CREATE FUNCTION rs_acl(acl aclitem[], kind text) RETURNS text[] LANGUAGE sql STA
 $$ SELECT CASE WHEN acl IS NOT NULL THEN rs_acl_of(acl::text, kind) END $$;
 
 CREATE VIEW rs_user AS
-SELECT name::name AS usename, id AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper, oid = 10 AS usecatupd,
-       '********'::text AS passwd, rolvaliduntil AS valuntil, NULL::text[] AS useconfig
+SELECT name::name AS usename, id AS usesysid, rolcreatedb AS usecreatedb, rs_usesuper(oid) AS usesuper, oid = 10 AS usecatupd,
+       '********'::text AS passwd, CASE rolvaliduntil WHEN '290000-01-01 00:00:00+00' THEN 'invalid' ELSE rolvaliduntil::text END AS valuntil, NULL::text[] AS useconfig
 FROM rs_identity WHERE kind = 'user';
 
 CREATE VIEW rs_user_info AS
@@ -126,10 +138,38 @@ SELECT oid AS prooid, proname, pronamespace, rs_id(proowner) AS proowner, prokin
 
 CREATE VIEW rs_language AS SELECT oid, lanname, lanispl, lanpltrusted, rs_acl(lanacl, 'language') AS lanacl FROM pg_language;
 
--- The text of a view in its catalogue's words; of a late-binding one the whole statement (awslabs,
--- v_generate_view_ddl.sql). Names have their schemas whatever the reader's search_path.
-CREATE FUNCTION rs_viewdef(view oid, pretty boolean DEFAULT false) RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-  SELECT CASE WHEN obj_description(view, 'pg_class') = 'late-binding' THEN
+-- Whether somebody has a right otherwise than by a role or a scoped grant, where that is what counts.
+CREATE FUNCTION rs_by_itself(acl aclitem[], owner oid, privilege text) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT NOT rs_switch('privileges-without-roles') OR rs_superuser() OR pg_has_role(owner, 'MEMBER')
+    OR EXISTS (SELECT 1 FROM aclexplode(acl) a LEFT JOIN pg_roles r ON r.oid = a.grantee
+               WHERE a.privilege_type = upper(privilege) AND (a.grantee = 0 OR rs_kind(r.rolname) IN ('user', 'group') AND pg_has_role(a.grantee, 'MEMBER')))
+$$;
+
+-- PostgreSQL 8.0 has an error where PostgreSQL answers null: who reads the catalogue while tables are dropped meets it.
+CREATE FUNCTION rs_has_table_privilege(o oid, privilege text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE held boolean := has_table_privilege(o, privilege);
+BEGIN
+  IF held IS NULL THEN PERFORM rs_fail('42P01', format('relation with OID %s does not exist', o)); END IF;
+  RETURN held AND rs_by_itself((SELECT relacl FROM pg_class WHERE oid = o), (SELECT relowner FROM pg_class WHERE oid = o), privilege);
+END $$;
+CREATE FUNCTION rs_has_table_privilege(n text, privilege text) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT rs_has_table_privilege(n::regclass::oid, privilege) $$;
+CREATE FUNCTION rs_has_table_privilege(u name, n text, privilege text) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT has_table_privilege(u, n, privilege) $$;
+
+CREATE FUNCTION rs_has_schema_privilege(n text, privilege text) RETURNS boolean LANGUAGE sql STABLE AS $$
+  SELECT has_schema_privilege(n, privilege)
+    AND rs_by_itself((SELECT nspacl FROM pg_namespace WHERE nspname = n), (SELECT nspowner FROM pg_namespace WHERE nspname = n), privilege)
+$$;
+CREATE FUNCTION rs_has_schema_privilege(u name, n text, privilege text) RETURNS boolean LANGUAGE sql STABLE AS
+$$ SELECT has_schema_privilege(u, n, privilege) $$;
+
+-- The text of a view in its catalogue's words; of a late-binding or materialized one the whole statement (awslabs,
+-- v_generate_view_ddl.sql; dbt-redshift, catalog.sql). Names that the reader's search_path finds have no schema, as on
+-- PostgreSQL 8.0.
+CREATE FUNCTION rs_viewdef(view oid, pretty boolean DEFAULT false) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN obj_description(view, 'pg_class') LIKE 'create materialized view %' THEN obj_description(view, 'pg_class')
+              WHEN obj_description(view, 'pg_class') = 'late-binding' THEN
     (SELECT format('create view %I.%I as ', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = view)
       || rtrim(d, ';') || ' with no schema binding;' ELSE d END
   FROM replace(regexp_replace(pg_get_viewdef(view, pretty), '\\mrs_(getdate|sha2|current_setting|version)\\(', '\\1(', 'g'), '''rs_variable.', '''') d

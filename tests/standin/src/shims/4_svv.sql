@@ -6,6 +6,7 @@ SELECT datname::text AS database_name, datdba AS database_owner, 'local'::text A
        'Snapshot Isolation'::text AS database_isolation_level FROM rs_database
 UNION ALL SELECT 'template0', 1, 'local', NULL, '', 'Snapshot Isolation'
 UNION ALL SELECT 'sys:internal', 1, 'local', NULL, '', 'Snapshot Isolation'
+UNION ALL SELECT 'lake@catalog', 1, 'local', NULL, '', 'Snapshot Isolation'
 UNION ALL SELECT 'awsdatacatalog', 1, 'auto mounted catalog', NULL, '', 'Snapshot Isolation';
 
 CREATE VIEW svv_roles AS
@@ -15,7 +16,18 @@ FROM rs_identity WHERE kind = 'role' AND visible;
 CREATE VIEW svv_user_grants AS
 SELECT u.id AS user_id, u.name AS user_name, r.id AS role_id, r.name AS role_name, m.admin_option
 FROM pg_auth_members m JOIN rs_identity u ON u.oid = m.member AND u.kind = 'user' JOIN rs_identity r ON r.oid = m.roleid AND r.kind = 'role'
-WHERE u.visible;
+WHERE u.visible AND NOT coalesce(rs_meta(u.oid)->'session_roles' ? r.name, false);
+
+-- AWS, PG_GET_SESSION_ROLES: what an identity provider gave for this session, which is in no SVV view. Here somebody has
+-- them for all his sessions: SELECT pg_catalog.rs_session_role(user, role), behind.
+CREATE FUNCTION rs_session_role(u text, r text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM rs_grant_roles(ARRAY[chr(2) || r], ARRAY[u], NULL);
+  PERFORM rs_set_meta(u, rs_meta(rs_find(u)) || jsonb_build_object('session_roles', coalesce(rs_meta(rs_find(u))->'session_roles', '[]') || to_jsonb(r)));
+END $$;
+CREATE FUNCTION rs_session_roles() RETURNS TABLE (name name, roleid int) LANGUAGE sql STABLE AS $$
+  SELECT x::name, rs_id(rs_find(chr(2) || x)) FROM jsonb_array_elements_text(coalesce(rs_meta(rs_find(session_user))->'session_roles', '[]')) x
+$$;
 
 -- AWS's sample: GRANT ROLE role1 TO ROLE role2 gives role_name role2, granted_role_name role1.
 CREATE VIEW svv_role_grants AS
@@ -85,6 +97,15 @@ CREATE VIEW svv_system_privileges AS
 SELECT s.privilege AS system_privilege, i.id AS identity_id, i.name AS identity_name, i.kind AS identity_type
 FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(rs_meta(i.oid)->'system', '[]')) s(privilege) WHERE i.visible;
 
+-- AWS, SVV_RLS_ATTACHED_POLICY, SVV_ATTACHED_MASKING_POLICY: for superusers and holders of sys:secadmin.
+CREATE FUNCTION rs_guard(relation text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  IF NOT rs_superuser() AND NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = chr(2) || 'sys:secadmin' AND pg_has_role(session_user, oid, 'MEMBER')) THEN
+    PERFORM rs_fail('42501', 'permission denied for relation ' || relation);
+  END IF;
+  RETURN false;
+END $$;
+
 CREATE VIEW svv_iam_privileges AS
 SELECT s.x->>'arn' AS iam_arn, s.x->>'command' AS command_type, i.id AS identity_id, i.name AS identity_name, i.kind AS identity_type
 FROM rs_identity i CROSS JOIN LATERAL jsonb_array_elements(coalesce(rs_meta(i.oid)->'assumerole', '[]')) s(x) WHERE i.visible;
@@ -103,10 +124,10 @@ SELECT ''::varchar AS namespace_name, ''::varchar AS model_name, 0 AS model_vers
        ''::varchar AS identity_type, false AS admin_option WHERE false;
 CREATE VIEW svv_rls_attached_policy AS
 SELECT ''::text AS relschema, ''::text AS relname, ''::text AS relkind, ''::text AS polname, ''::text AS grantor, ''::text AS grantee,
-       ''::text AS granteekind, false AS is_pol_on, false AS is_rls_on WHERE false;
+       ''::text AS granteekind, false AS is_pol_on, false AS is_rls_on FROM rs_guard('svv_rls_attached_policy') g WHERE g;
 CREATE VIEW svv_attached_masking_policy AS
 SELECT ''::text AS policy_name, ''::text AS schema_name, ''::text AS table_name, ''::text AS table_type, ''::text AS grantor, ''::text AS grantee,
-       ''::text AS grantee_type, 0 AS priority, ''::text AS input_columns, ''::text AS output_columns WHERE false;
+       ''::text AS grantee_type, 0 AS priority, ''::text AS input_columns, ''::text AS output_columns FROM rs_guard('svv_attached_masking_policy') g WHERE g;
 
 CREATE VIEW svv_external_schemas AS
 SELECT n.oid AS esoid, 1::smallint AS eskind, n.nspname AS schemaname, rs_id(n.nspowner) AS esowner, e.databasename, e.options AS esoptions

@@ -67,7 +67,7 @@ fn every_query_of_the_provider_runs_for_superusers_and_others() {
         "SELECT datashare_name FROM svv_datashare_privileges WHERE identity_name = 'plain'",
         "SELECT polname FROM svv_rls_attached_policy WHERE grantee = 'plain'",
         "SELECT policy_name FROM svv_attached_masking_policy WHERE grantee = 'plain'",
-        "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog')",
+        "SELECT database_name FROM svv_redshift_databases WHERE database_type = 'local' AND database_name NOT IN ('padb_harvest','template0','template1','sys:internal','awsdatacatalog') AND database_name NOT LIKE '%@%'",
         "SELECT usesuper, usecreatedb FROM pg_user u WHERE u.usename = current_user",
         "SELECT table_name FROM svv_tables WHERE table_schema = 'finance'",
         "SELECT trim_me.user_name FROM stv_sessions trim_me",

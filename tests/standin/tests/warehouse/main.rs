@@ -7,8 +7,10 @@ mod inventory;
 mod line;
 mod names;
 mod procedures;
+mod realism;
 mod rights;
 mod stalls;
+mod strict;
 mod users;
 
 use std::sync::OnceLock;

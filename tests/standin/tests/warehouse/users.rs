@@ -30,12 +30,12 @@ fn passwords_of_every_form() {
 fn options_and_renaming() {
     let standin = start();
     user(&standin, "ann");
-    ok(&standin, "ALTER USER ann CONNECTION LIMIT 3 VALID UNTIL '2040-05-01'");
+    ok(&standin, "ALTER USER ann CONNECTION LIMIT 3 VALID UNTIL '2036-05-01'");
     let rows = ok(
         &standin,
         "SELECT i.useconnlimit, u.valuntil FROM pg_user_info i JOIN pg_user u ON u.usesysid = i.usesysid WHERE u.usename = 'ann'",
     );
-    assert_eq!(cells(&rows), ["3|2040-05-01 00:00:00+00"]);
+    assert_eq!(cells(&rows), ["3|2036-05-01 00:00:00+00"]);
     ok(&standin, "ALTER USER ann CONNECTION LIMIT UNLIMITED");
     assert_eq!(cells(&ok(&standin, "SELECT useconnlimit FROM pg_user_info WHERE usename = 'ann'")), ["UNLIMITED"]);
     ok(&standin, "ALTER USER ann VALID UNTIL '2020-01-01'");
@@ -129,7 +129,7 @@ fn who_may_what() {
         ok(&standin, sql);
     }
     for sql in [
-        "CREATE USER x PASSWORD DISABLE",
+        "CREATE USER x PASSWORD 'Abcdefg12'",
         "ALTER USER x CONNECTION LIMIT 2",
         "CREATE ROLE mine",
         "GRANT ROLE mine TO x",
