@@ -2,6 +2,7 @@
 
 use super::configured::Configured;
 use crate::engine::error::{Error, Hints};
+use crate::engine::governance::Problem;
 use crate::engine::settings::Settings;
 use crate::engine::settings::defaults::Settled;
 use crate::engine::settings::id::{ConnectionId, example_of_datastore, example_of_user, is_no_id};
@@ -48,6 +49,13 @@ pub(super) fn of_setting(error: &Error, prefix: &str) -> Diagnostic {
         Some(setting) if !MAY_HOLD_A_SECRET.contains(&setting) => diagnostic.at(path(prefix, setting)),
         _ => diagnostic,
     }
+}
+
+/// What is wrong with a rule of a policy, on its setting below `above`, which is the rule.
+pub(super) fn of_rule(problem: &Problem, above: &str) -> Diagnostic {
+    let at = problem.clone().below(above).at;
+    let diagnostic = Diagnostic::error(problem.summary.clone(), problem.detail.clone());
+    if at.is_empty() { diagnostic } else { diagnostic.at(at) }
 }
 
 /// An error of the engine on the attribute it is about, if that is written: a setting of the resource or of its

@@ -5,13 +5,16 @@ mod catalog;
 mod configured;
 mod connection;
 mod connection_test;
+mod data_policy;
 mod datastore;
 mod errors;
 mod iam_policy_document;
 mod integration;
 mod link;
 mod place;
+mod policy_simulation;
 mod rotation;
+mod rules;
 mod schemas;
 mod settings;
 mod tests_result;
@@ -25,12 +28,14 @@ pub use catalog::Catalog;
 pub use configured::Configured;
 pub use connection::Connection;
 pub use connection_test::ConnectionTest;
+pub use data_policy::DataPolicy;
 pub use datastore::Datastore;
 pub use datastore::listed::Datastores;
 pub use iam_policy_document::IamPolicyDocument;
 pub use integration::Integration;
 pub use integration::listed::Integrations;
 pub use integration::scripts::IntegrationScripts;
+pub use policy_simulation::PolicySimulation;
 pub use schemas::Schemas;
 pub use user::User;
 
@@ -75,5 +80,7 @@ impl Provider for Redshift {
             .data_source::<Datastores>()
             .data_source::<Integrations>()
             .data_source::<IntegrationScripts>()
+            .data_source::<DataPolicy>()
+            .data_source::<PolicySimulation>()
     }
 }

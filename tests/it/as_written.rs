@@ -21,10 +21,11 @@ fn nulls(block: &Value, indent: &str, count: &mut usize) -> String {
         }
     }
     for (name, inner) in block["block_types"].as_object().into_iter().flatten() {
-        hcl.push_str(&format!(
-            "{indent}{name} {{\n{}{indent}}}\n",
-            nulls(&inner["block"], &format!("{indent}  "), count)
-        ));
+        let before = *count;
+        let inside = nulls(&inner["block"], &format!("{indent}  "), count);
+        if *count > before {
+            hcl.push_str(&format!("{indent}{name} {{\n{inside}{indent}}}\n"));
+        }
     }
     hcl
 }

@@ -12,6 +12,7 @@ mod cancel;
 mod clean;
 mod codec_differential;
 mod connections;
+mod data_policy;
 mod data_sources;
 mod datastore;
 mod datastore_killed;

@@ -67,12 +67,12 @@ impl Condition {
         if *self == Self::default() {
             found.push(Problem::of("", "An empty condition", EMPTY));
         }
-        for (setting, values) in [("groups", &self.groups), ("users", &self.users), ("purposes", &self.purposes)] {
+        for (setting, values) in [("groups", &self.groups), ("purposes", &self.purposes)] {
             let wrong = values.iter().find_map(|value| check_value(value).err());
             found.extend(wrong.map(|why| Problem::of(setting, format!("Bad {setting}"), why)));
         }
         if let Some(why) = self.users.iter().find_map(|user| check_name(user).err()) {
-            found.push(Problem::of("users", "Bad users", format!("A user's name is not possible: {why}.")));
+            found.push(Problem::of("users", "Bad users", format!("A user with this name is not possible: {why}.")));
         }
         for (key, values) in &self.attributes {
             let texts = std::iter::once(key).chain(values);

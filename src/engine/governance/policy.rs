@@ -300,7 +300,7 @@ impl FilterRule {
         found.extend(wrong.map(|why| Problem::of("tables", "Bad tables", why)));
         match Kind::read(self) {
             Ok(Kind::Hidden) if self.concerns() == Concerns::Everybody => {
-                found.push(Problem::of("", "A row filter that hides everything", NOTHING_LEFT));
+                found.push(Problem::of("unless", "A row filter that hides everything", NOTHING_LEFT));
             }
             Ok(_) => {}
             Err(problem) => found.push(problem),
