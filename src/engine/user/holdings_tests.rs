@@ -102,9 +102,10 @@ fn holding(random: &mut StdRng, name: &str, database: &str, n: usize) -> Holding
             by("awsuser", "REVOKE USAGE ON SCHEMA area FROM hr".into()),
         ]),
         8 => Holding::by_admin([
-            format!("GRANT SELECT (a), UPDATE (b) ON area.t TO {user}").replace("(a), UPDATE (b)", "(a, b)")
+            // Of a table of their own: rights on columns stand in the way of those on the table.
+            format!("GRANT SELECT (a, b) ON area.columns TO {user}"),
         ]),
-        9 => Holding::by_admin([format!("GRANT UPDATE (b) ON area.t TO {user}")]),
+        9 => Holding::by_admin([format!("GRANT UPDATE (b) ON area.columns TO {user}")]),
         10 => Holding::of(vec![
             by("awsuser", format!("GRANT USAGE, CREATE ON SCHEMA area TO {user} WITH GRANT OPTION")),
             by(name, "GRANT USAGE ON SCHEMA area TO ROLE readers".into()),
@@ -192,6 +193,7 @@ async fn prepare(trial: &Trial) {
         for sql in [
             "CREATE SCHEMA area",
             "CREATE TABLE area.t (a integer, b integer)",
+            "CREATE TABLE area.columns (a integer, b integer)",
             "CREATE FUNCTION area.f(integer) RETURNS integer IMMUTABLE AS $$ SELECT 1 $$ LANGUAGE sql",
             "CREATE PROCEDURE area.p(integer) AS $$ BEGIN END; $$ LANGUAGE plpgsql",
             "GRANT USAGE ON SCHEMA area TO friend",
