@@ -16,6 +16,7 @@ mod data_policy;
 mod data_sources;
 mod datastore;
 mod datastore_killed;
+mod datastore_links;
 mod datastore_login;
 mod datastore_roles;
 mod datastore_tables;
