@@ -448,16 +448,16 @@ p.prosecdef FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p
     rows.iter().map(routine).collect()
 }
 
+/// The text of the view as the warehouse prints it. A reader who has the schema in his search_path is shown its relations
+/// without it (PostgreSQL 8.0), which a relation of the same name elsewhere would be too: that text tells nothing.
 async fn view(session: &mut Session, system: &str) -> Result<Option<String>, Error> {
-    let query =
-        sql!("SELECT definition FROM pg_views WHERE schemaname = {} AND viewname = 'user_profile'", literal(system));
+    let query = sql!(
+        "SELECT definition, current_setting('search_path') FROM pg_views \
+         WHERE schemaname = {} AND viewname = 'user_profile'",
+        literal(system)
+    );
     let rows = session.query(&query).await?;
-    let query = rows.first().and_then(|row| row.get(0));
-    Ok(query.map(|query| without_schema(query, system)))
-}
-
-/// A reader who has the schema in his search_path is shown its relations without it (PostgreSQL 8.0), so that the text, and
-/// a digest of it, would depend on who reads.
-fn without_schema(query: &str, schema: &str) -> String {
-    query.replace(&format!("{schema}."), "")
+    let is_told = |path: &str| !path.contains(system) && session.facts().user != system;
+    let told = rows.first().filter(|row| row.get(1).is_some_and(is_told));
+    Ok(told.and_then(|row| row.get(0)).map(str::to_owned))
 }
