@@ -20,11 +20,11 @@ data "redshift_data_policy" "pii" {
     }
   }
 
-  # Support reads the first letter, and everybody without a profile does.
+  # Support sees only that there is a name, and so does everybody without a profile.
   mask {
     columns     = ["surname"]
     using       = "regex"
-    pattern     = "^(.).*$"
+    pattern     = "^.+$"
     replacement = "…"
     only_for {
       groups = ["support"]
