@@ -13,6 +13,7 @@ pub mod roles;
 pub mod schemas;
 pub mod snapshot;
 pub mod sync;
+pub mod users;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

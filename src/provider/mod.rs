@@ -19,6 +19,7 @@ mod schemas;
 mod settings;
 mod tests_result;
 mod user;
+mod users;
 mod versions;
 
 use crate::engine::settings::may_hold_login;
@@ -38,6 +39,7 @@ pub use integration::scripts::IntegrationScripts;
 pub use policy_simulation::PolicySimulation;
 pub use schemas::Schemas;
 pub use user::User;
+pub use users::Users;
 
 /// The provider's address in a registry, less the registry's host.
 pub const ADDRESS: &str = "terraform-redshift/redshift";
@@ -75,6 +77,7 @@ impl Provider for Redshift {
             .resource::<Integration>()
             .data_source::<ConnectionTest>()
             .data_source::<Schemas>()
+            .data_source::<Users>()
             .data_source::<Catalog>()
             .data_source::<IamPolicyDocument>()
             .data_source::<Datastores>()

@@ -55,10 +55,7 @@ impl DataSource for Schemas {
     async fn read(data: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let explain = |error: Error| errors::on_attribute(&error, &data.hints(), cx.config());
         let warehouse = data.warehouse(&link::known(cx.config())?, cx.cancelled()).await.map_err(explain)?;
-        let names = Names {
-            like: wanted.like.map(|one| vec![one]).or(wanted.like_any.map(|several| several.into_iter().collect())),
-            not_like: wanted.not_like.into_iter().flatten().collect(),
-        };
+        let names = Names::new(wanted.like, wanted.like_any, wanted.not_like);
         let found = schemas(&warehouse, &wanted.database, &names, cx.cancelled()).await.map_err(explain)?;
         let row = |schema: &SchemaInfo| {
             Value::object([

@@ -1,4 +1,4 @@
-//! `redshift_schemas` and `redshift_catalog`.
+//! `redshift_schemas`, `redshift_users` and `redshift_catalog`.
 
 use serde_json::json;
 
@@ -240,4 +240,31 @@ fn datastores_are_listed_and_imported_by_what_is_listed() {
     again.apply();
     again.plan().assert_empty();
     assert_eq!(warehouse.dump_all(), before, "an import changes nothing");
+}
+
+#[test]
+fn users_are_listed_with_their_groups() {
+    let warehouse = Warehouse::start();
+    for statement in [
+        "CREATE USER tool_a PASSWORD DISABLE CREATEDB",
+        "CREATE USER \"Tool B\" PASSWORD 'Tool-secret-1' CREATEUSER",
+        "CREATE USER tool_old PASSWORD DISABLE",
+        "CREATE GROUP readers WITH USER tool_a",
+        "CREATE GROUP writers WITH USER tool_a, tool_old",
+    ] {
+        warehouse.sql("dev", statement);
+    }
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(
+        "provider \"redshift\" {}\ndata \"redshift_users\" \"tools\" {\n  like_any = [\"tool%\", \"Tool%\"]\n  not_like = [\"%_old\", \"tool_user\"]\n}\ndata \"redshift_users\" \"all\" {}\noutput \"tools\" {\n  value = data.redshift_users.tools.users\n}\noutput \"all\" {\n  value = data.redshift_users.all.names\n}\n",
+    );
+    workspace.apply();
+    let tool = |name: &str, superuser: bool, createdb: bool, groups: &[&str]| json!({ "name": name, "superuser": superuser, "create_database": createdb, "groups": groups });
+    assert_eq!(
+        workspace.output("tools"),
+        json!([tool("Tool B", true, false, &[]), tool("tool_a", false, true, &["readers", "writers"])])
+    );
+    let all = workspace.output("all").to_string();
+    assert!(all.contains("tool_old") && all.contains(warehouse.superuser()) && !all.contains("rdsdb"), "{all}");
+    workspace.plan().assert_empty();
 }

@@ -1,5 +1,7 @@
 //! The schemas of a database, without the system's.
 
+use std::collections::BTreeSet;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
@@ -27,7 +29,14 @@ pub struct Names {
 }
 
 impl Names {
-    fn include(&self, name: &str, case_sensitive: bool) -> bool {
+    /// From one pattern, or several; and without some.
+    pub fn new(like: Option<String>, like_any: Option<BTreeSet<String>>, not_like: Option<BTreeSet<String>>) -> Self {
+        let several = || like_any.map(|several| several.into_iter().collect());
+        Names { like: like.map(|one| vec![one]).or_else(several), not_like: not_like.into_iter().flatten().collect() }
+    }
+
+    /// Whether a name is among them; without `case_sensitive` ASCII letters are folded.
+    pub fn include(&self, name: &str, case_sensitive: bool) -> bool {
         let matches = |pattern: &String| is_like(name, pattern, case_sensitive);
         self.like.as_ref().is_none_or(|like| like.iter().any(matches)) && !self.not_like.iter().any(matches)
     }
