@@ -264,6 +264,19 @@ impl Configured {
         self.defaults.network(settings, self.engine.aws().found())
     }
 
+    /// Where settings lead, from what is written alone.
+    pub(super) fn endpoint_as_written(&self, settings: &Settings) -> Result<Settled<Endpoint>, Error> {
+        self.defaults.endpoint(settings, &Findings::default())
+    }
+
+    /// What `resolved` says, from what is written alone.
+    pub(super) fn resolved_as_written(
+        &self,
+        settings: &Settings,
+    ) -> Option<crate::engine::settings::defaults::Resolved> {
+        self.defaults.resolve(settings, &Findings::default()).ok().and_then(Settled::known)
+    }
+
     /// Whether more will be known of `resolved` later: something is unknown yet, or has to be asked for.
     pub(super) fn is_unresolved(&self, settings: &Settings) -> bool {
         let resolved = self.defaults.resolve(settings, self.engine.aws().found());

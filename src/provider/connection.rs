@@ -113,11 +113,14 @@ impl Resource for Connection {
         }
         plan_to_sign_in(plan);
         let is_new = plan.is_create() || plan.planned().at("id") != plan.prior().at("id");
-        if is_new && link.enabled && data.is_unresolved(&link.settings) {
-            // The apply asks once more, as it knows nothing of what is found here, and must plan the same. Without an
-            // answer it stays unknown.
-            let _ = data.look_up(&link.settings, plan.cancelled()).await;
-            plan.derive_anew();
+        if is_new {
+            // What a refresh found is not known to the apply, which plans once more and must come to the same.
+            let as_written = data.resolved_as_written(&link.settings).map(|to| place_values(&to));
+            for name in OF_PLACE {
+                let values = as_written.iter().flatten();
+                let value = values.clone().find(|(known, _)| *known == name);
+                plan.set(name, value.map_or(Value::Unknown, |(_, value)| value.clone()));
+            }
         }
         // What is inherited may lead elsewhere by now. That is another connection, as if its own host had changed.
         let now = data.resolved(&link.settings).and_then(|to| to.endpoint).map(|endpoint| endpoint.to_string());

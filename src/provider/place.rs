@@ -71,12 +71,14 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>)
     if changes {
         data.require_login(&link).map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
     }
+    if plan.is_create() {
+        return plan_new(data, &link, plan);
+    }
     // Whatever is updated now may find out only then where it leads.
     let has_drifted = |name: &str| matches!(plan.prior().at(name), Value::List(lines) if !lines.is_empty());
     let updates = changes || has_drifted("missing") || has_drifted("surplus");
     let configured = match data.endpoint(&link.settings) {
-        // Where a name leads is asked anew, so that a cluster that was moved is noticed. The apply asks once more, as it knows
-        // nothing of what was found here, and must plan the same.
+        // Where a name leads is asked anew, so that a cluster that was moved is noticed.
         Ok(Settled::LookUp(_)) if link.enabled => {
             match data.look_up(&link.settings, plan.cancelled()).await {
                 Ok(endpoint) => {
@@ -85,7 +87,7 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>)
                     }
                     Some(endpoint)
                 }
-                Err(_) if plan.is_create() || (updates && data.makes_a_plan()) => None,
+                Err(_) if updates && data.makes_a_plan() => None,
                 // What is remembered stands until AWS can be asked.
                 Err(_) => return Ok(()),
             }
@@ -98,16 +100,12 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>)
         Err(_) => None,
     };
     let Some(configured) = configured else {
-        if updates && !plan.is_create() {
+        if updates {
             plan.set("endpoint", Value::Unknown);
             plan.set("namespace", Value::Unknown);
         }
         return Ok(());
     };
-    if plan.is_create() {
-        plan.set("endpoint", configured.to_string());
-        return Ok(());
-    }
     let Some(remembered) = remembered(plan.prior().at("endpoint").as_str())? else { return Ok(()) };
     if same(&configured, &remembered) || !link.enabled {
         return Ok(());
@@ -154,6 +152,22 @@ pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>)
                 format!("{what}\n\n{}: {}", seen.summary(), seen.detail()),
             ));
         }
+    }
+    Ok(())
+}
+
+/// Plans where something new will be, as far as what is written tells it. What a refresh found of a cluster that is named is
+/// not known to the apply, which plans once more and must come to the same.
+fn plan_new(data: &Configured, link: &Link, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+    match data.endpoint_as_written(&link.settings) {
+        Ok(Settled::Known(endpoint)) => plan.set("endpoint", endpoint.to_string()),
+        Ok(_) => {
+            let of_endpoint = ["jdbc_url", "config"].into_iter().chain(link.connection().is_none().then_some("id"));
+            for name in of_endpoint.filter(|name| !plan.planned().at(name).is_null()).collect::<Vec<_>>() {
+                plan.set(name, Value::Unknown);
+            }
+        }
+        Err(error) => return Err(errors::on_attribute(&error, &data.hints(), plan.config()).into()),
     }
     Ok(())
 }
