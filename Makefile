@@ -13,6 +13,8 @@ CARGO  := cargo
 XTASK  := $(CARGO) run --quiet $(LOCKED) --package xtask --bin xtask --
 # The version of cargo-mutants: another one words its mutants otherwise than tests/mutants.md.
 MUTANTS := 27.1.0
+# Tests wait as well: for locks, for what is asked of Terraform and the warehouse.
+export RUST_TEST_THREADS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 help: ## list the targets
 	@echo "terraform-provider-redshift: connect tools to Amazon Redshift as code"
@@ -35,7 +37,7 @@ test: need-build need-python ## everything that can be tested without AWS
 	$(CARGO) test $(LOCKED) --workspace
 
 campaign: need-build need-python ## all that make test samples: a fault at every step, 200 kills, 180 destroys and races (an hour or more)
-	CAMPAIGN=1 $(CARGO) test $(LOCKED) --workspace --lib --tests -- campaign at_every_step tamper holdings integration_cleanup integration_rights integration_checks --nocapture
+	CAMPAIGN=1 $(CARGO) test $(LOCKED) --workspace --no-fail-fast
 
 lint: need-build need-terraform ## formatting, clippy and the rules of the house
 	$(CARGO) fmt --all --check

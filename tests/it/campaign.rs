@@ -13,15 +13,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::support::{Warehouse, Workspace};
 
 /// How often: all of it in the campaign, else the sample, unless somebody says a number.
-fn count(all: usize, sample: usize) -> usize {
-    number("CAMPAIGN_COUNT").unwrap_or(if std::env::var_os("CAMPAIGN").is_some() { all } else { sample })
+pub(crate) fn count(all: usize, sample: usize) -> usize {
+    number("CAMPAIGN_COUNT").unwrap_or(if is_campaign() { all } else { sample })
+}
+
+fn is_campaign() -> bool {
+    std::env::var_os("CAMPAIGN").is_some()
 }
 
 /// All of them in the campaign, else some at random, in their order: a fair sample.
 pub(crate) fn sampled<T>(all: impl IntoIterator<Item = T>, some: usize) -> Vec<T> {
     let mut chosen: Vec<T> = all.into_iter().collect();
     let mut random = Random::start("a sample");
-    while std::env::var_os("CAMPAIGN").is_none() && chosen.len() > some {
+    while !is_campaign() && chosen.len() > some {
         let out = random.up_to(chosen.len() as u64) as usize - 1;
         chosen.remove(out);
     }
@@ -72,7 +76,11 @@ impl Parts {
     fn all() -> Parts {
         let named = std::env::var("CAMPAIGN_PARTS").ok();
         let has = |part: &str| named.as_ref().is_none_or(|named| named.split(',').any(|name| name.trim() == part));
-        let datastores = if has("datastores") { number("CAMPAIGN_DATASTORES").unwrap_or(30) } else { 0 };
+        let datastores = if has("datastores") {
+            number("CAMPAIGN_DATASTORES").unwrap_or(if is_campaign() { 30 } else { 9 })
+        } else {
+            0
+        };
         Parts { user: has("user"), connection: has("connection"), integration: has("integration"), datastores }
     }
 

@@ -175,7 +175,7 @@ data "redshift_iam_policy_document" "early" {
         document(&format!("{CLUSTER}  role_arn = terraform_data.role.output")),
     ));
     let plan = workspace.plan();
-    let early = &plan.json["planned_values"]["outputs"]["early"]["value"];
+    let early = &plan.json()["planned_values"]["outputs"]["early"]["value"];
     assert!(early.as_str().is_some_and(|text| text.contains("dbname:examplecluster/dev")), "{early}");
     workspace.apply();
     let json = workspace.output("json").to_string();

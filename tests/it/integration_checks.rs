@@ -534,7 +534,7 @@ fn no_password_and_no_key_is_written_anywhere() {
         let block = format!("  system_user {{\n    {source}\n  }}\n");
         workspace.write(&format!("{variable}{output}{}", integration(&format!("{block}{ACTS}"))));
         let plan = workspace.plan();
-        outputs.extend([plan.outcome.stdout.clone(), plan.outcome.stderr.clone(), plan.json.to_string()]);
+        outputs.extend([plan.outcome.stdout.clone(), plan.outcome.stderr.clone(), plan.json().to_string()]);
         let applied = workspace.apply();
         outputs.extend([applied.stdout, applied.stderr, workspace.state().to_string()]);
         let signed_in = warehouse.sql_as("immuta_system_user", &password, "governed", "SELECT 1");

@@ -92,7 +92,7 @@ output "all" {{
 "#
     ));
     let plan = workspace.plan();
-    let mut outputs = vec![plan.outcome.stdout.clone(), plan.outcome.stderr.clone(), plan.json.to_string()];
+    let mut outputs = vec![plan.outcome.stdout.clone(), plan.outcome.stderr.clone(), plan.json().to_string()];
     let applied = workspace.run(&["apply", "-no-color", "-input=false", "-auto-approve"]).succeeded();
     outputs.extend([applied.stdout, applied.stderr, workspace.state().to_string()]);
     warehouse

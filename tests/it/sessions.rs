@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use redshift_standin::Fault;
 
+use crate::campaign::count;
 use crate::datastore::{source, warehouse};
 use crate::support::{Warehouse, Workspace};
 
@@ -184,7 +185,7 @@ resource "redshift_datastore" "d" {{
 /// `max_sessions` counts the sessions with all databases, and a login that may have fewer is satisfied with those.
 #[test]
 fn sessions_with_all_databases_are_few_together() {
-    let (warehouse, hcl) = in_databases(50, "");
+    let (warehouse, hcl) = in_databases(count(50, 15), "");
     let mut workspace = Workspace::on(&warehouse);
     workspace.env("REDSHIFT_USER", "small").env("REDSHIFT_PASSWORD", "Small-secret-1");
     workspace.write(&hcl);

@@ -8,7 +8,7 @@ use crate::support::{Warehouse, Workspace};
 fn a_destroy_of_users_datastores_and_an_integration_never_fails() {
     let bench = Bench::new(&Parts::all());
     bench.write(false);
-    for round in 0..count(60, 3) {
+    for round in 0..count(60, 2) {
         bench.workspace.apply();
         let destroyed = bench.workspace.try_destroy();
         assert_eq!(destroyed.code, 0, "round {round}: {}", destroyed.text());
@@ -27,7 +27,7 @@ fn three_integrations_from_three_folders_come_and_go_at_once() {
             "provider \"redshift\" {{}}\nresource \"redshift_integration\" \"i\" {{\n  auto_bootstrap = true\n  database       = \"governed_{number}\"\n  prefix         = \"p{number}\"\n}}\nresource \"redshift_user\" \"u\" {{\n  count = 4\n  name  = \"tool_{number}_${{count.index}}\"\n}}\n"
         ));
     }
-    for round in 0..count(60, 3) {
+    for round in 0..count(60, 2) {
         for (command, together) in [("apply", false), ("destroy", true)] {
             let arguments = [command, "-auto-approve", "-input=false", "-no-color"];
             let start = |folder: &Workspace| folder.start(&arguments);

@@ -63,14 +63,20 @@ impl Outcome {
 #[derive(Debug)]
 pub struct Plan {
     pub outcome: Outcome,
-    /// `terraform show -json` of the plan. Null after an error.
-    pub json: Value,
+    /// `terraform show -json` of a plan with changes.
+    json: Option<Value>,
 }
 
 impl Plan {
+    /// `terraform show -json` of the plan. One that is empty is not asked for: each command takes its time.
+    #[track_caller]
+    pub fn json(&self) -> &Value {
+        self.json.as_ref().unwrap_or_else(|| panic!("no changes are planned:\n{}", self.outcome.stdout))
+    }
+
     /// The actions by address, without those that do nothing: `{"redshift_user.a": ["update"]}`.
     pub fn changes(&self) -> BTreeMap<String, Vec<String>> {
-        let changes = self.json["resource_changes"].as_array().into_iter().flatten();
+        let changes = self.json.iter().flat_map(|json| json["resource_changes"].as_array()).flatten();
         let each = changes.map(|change| {
             let actions = change["change"]["actions"].as_array().into_iter().flatten();
             let actions = actions.filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
@@ -80,8 +86,9 @@ impl Plan {
     }
 
     /// The planned values of a resource, `after_unknown` beside them.
+    #[track_caller]
     pub fn change(&self, address: &str) -> &Value {
-        let mut changes = self.json["resource_changes"].as_array().into_iter().flatten();
+        let mut changes = self.json()["resource_changes"].as_array().into_iter().flatten();
         changes.find(|change| change["address"] == address).map_or(&Value::Null, |change| &change["change"])
     }
 
@@ -89,7 +96,6 @@ impl Plan {
     #[track_caller]
     pub fn assert_empty(&self) {
         assert_eq!(self.outcome.code, 0, "not empty:\n{}\n{}", self.outcome.stdout, self.outcome.stderr);
-        assert_eq!(self.changes(), BTreeMap::new());
     }
 }
 
@@ -206,7 +212,8 @@ impl Workspace {
     pub fn start(&self, arguments: &[&str]) -> Running {
         let mut command = tools::clean(&self.terraform);
         command.args(arguments).current_dir(self.folder.path()).envs(&self.environment);
-        command.env("TF_IN_AUTOMATION", "1").process_group(0);
+        // Terraform lives for a moment: it need not clean its memory as often.
+        command.env("TF_IN_AUTOMATION", "1").env("GOGC", "400").process_group(0);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Running(command.spawn().expect("terraform starts"))
     }
@@ -239,10 +246,7 @@ impl Workspace {
 
     pub fn try_plan(&self) -> Plan {
         let outcome = self.run(&["plan", "-out=plan.bin", "-detailed-exitcode", "-input=false", "-no-color"]);
-        let json = match outcome.code {
-            0 | 2 => self.json(&["show", "-json", "plan.bin"]),
-            _ => Value::Null,
-        };
+        let json = (outcome.code == 2).then(|| self.json(&["show", "-json", "plan.bin"]));
         Plan { outcome, json }
     }
 
