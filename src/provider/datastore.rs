@@ -174,10 +174,7 @@ impl Resource for Datastore {
                 return Err(explain_rights(data, &error, &rights, cx).into());
             }
         }
-        if cx.planned().at("endpoint").is_unknown() {
-            cx.set("endpoint", warehouse.access().endpoint.to_string());
-            cx.set("namespace", facts.namespace.clone());
-        }
+        place::pin(&warehouse, cx).await.map_err(|error| explain(data, &error, cx))?;
         set_role(&rights, cx);
         cx.set("connected", true);
         cx.set_private(kept::REFUSED, serde_json::Value::Null);

@@ -127,6 +127,7 @@ impl Resource for Integration {
         };
         match looked {
             Ok((spec, looked)) => {
+                place::was_read(cx);
                 let keepsake = kept.map(|kept| kept.keepsake).unwrap_or_default();
                 let found = show(&state, &spec, &looked, &keepsake, cx);
                 if let Some(store) = state.store().filter(|_| found == Found::Here) {
@@ -135,8 +136,7 @@ impl Resource for Integration {
                 return Ok(found);
             }
             Err(error) => {
-                let warning = data.unread(&error)?;
-                cx.warn(warning);
+                place::unread(data, &link, &error, cx)?;
             }
         }
         Ok(Found::Here)
@@ -153,7 +153,8 @@ impl Resource for Integration {
         }
         let is_whole = prior.status.as_deref() == Some("enabled") && !prior.has_drifted();
         let same = |home: &str| prior.settings.spec(home).same_in_warehouse(&wanted.settings.spec(home));
-        if is_whole && keeps_password && same("") && prior.endpoint == wanted.endpoint && wanted.endpoint.is_some() {
+        let is_here = prior.endpoint == wanted.endpoint && wanted.endpoint.is_some();
+        if is_whole && keeps_password && same("") && is_here && !cx.planned().at("namespace").is_unknown() {
             return place::still_there(data, &link, wanted.endpoint.as_deref())
                 .map_err(|error| explain(&error, cx).into());
         }
@@ -162,11 +163,7 @@ impl Resource for Integration {
             .map_err(|error| explain(&error, cx))?;
         let spec = wanted.settings.spec(&warehouse.access().database);
         let kept = Kept::read(cx);
-        if cx.planned().at("endpoint").is_unknown() {
-            let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
-            cx.set("endpoint", warehouse.access().endpoint.to_string());
-            cx.set("namespace", facts.namespace.clone());
-        }
+        place::pin(&warehouse, cx).await.map_err(|error| explain(&error, cx))?;
         if !wanted.settings.auto_bootstrap {
             let mut known = prior.known(kept.as_ref());
             if !same(&warehouse.access().database) {

@@ -55,10 +55,50 @@ impl Mark<'_> {
     }
 }
 
+/// That the login was refused where no connection says so, in private state.
+const REFUSED: &str = "login_refused";
+
+/// What a read says that could not look: the state stays as it is. A login that was refused, of which no connection tells, is
+/// planned to be tried again, so that nobody is told "No changes".
+pub(super) fn unread(data: &Configured, link: &Link, error: &Error, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+    let warning = data.unread(error)?;
+    cx.warn(warning);
+    if error.is_refusal() && link.connection().is_none() {
+        cx.set_private(REFUSED, true);
+    }
+    Ok(())
+}
+
+/// Notes that the warehouse was read.
+pub(super) fn was_read(cx: &mut Change<'_>) {
+    cx.set_private(REFUSED, serde_json::Value::Null);
+}
+
+/// Sets where it is, as far as the plan left that open.
+pub(super) async fn pin(warehouse: &Warehouse, cx: &mut Change<'_>) -> Result<(), Error> {
+    let is_open = |name: &str| cx.planned().at(name).is_unknown();
+    if is_open("endpoint") || is_open("namespace") {
+        let facts = warehouse.facts(cx.cancelled()).await?;
+        cx.set("endpoint", warehouse.access().endpoint.to_string());
+        cx.set("namespace", facts.namespace.clone());
+        was_read(cx);
+    }
+    Ok(())
+}
+
+/// Plans where the thing is, as [`locate`] says, and to sign in again where that was refused.
+pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>) -> Result<(), Diagnostics> {
+    locate(data, plan, mark).await?;
+    if !plan.is_create() && plan.planned().at("connection_id").is_null() && plan.private(REFUSED).is_some() {
+        plan.set("namespace", Value::Unknown);
+    }
+    Ok(())
+}
+
 /// Plans where the thing is: known at creation if the configuration tells it; afterwards as it was, anew in place if the
 /// same warehouse goes by another name. If it is another warehouse, the thing is replaced; but an integration, with what
 /// a governance tool keeps in it, never: its update will fail. `mark` is looked for there.
-pub(super) async fn plan(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>) -> Result<(), Diagnostics> {
+async fn locate(data: &Configured, plan: &mut Plan<'_>, mark: Mark<'_>) -> Result<(), Diagnostics> {
     let Some(link) = Link::read(plan.planned())?.filter(|link| link.settings.pending.is_empty()) else {
         // It may turn out to be the same warehouse, the same by another name, or another.
         if !plan.is_create() {

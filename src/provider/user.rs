@@ -160,14 +160,14 @@ impl Resource for User {
         match found {
             Ok(None) => return Ok(Found::Gone),
             Ok(Some(found)) => {
+                place::was_read(cx);
                 state.show_drift(&found, cx);
                 if let Some(store) = state.store() {
                     rotation::look(data, &store, cx).await?;
                 }
             }
             Err(error) => {
-                let warning = data.unread(&error)?;
-                cx.warn(warning);
+                place::unread(data, &link, &error, cx)?;
             }
         }
         Ok(Found::Here)
@@ -200,7 +200,8 @@ impl Resource for User {
         let is_settled = version.is_some() || !matches!(password, Password::Keep);
         let nothing_to_do =
             matches!(password, Password::Keep) && prior.name == wanted.name && !prior.differs_in_limits(&wanted);
-        if !nothing_to_do || prior.endpoint != wanted.endpoint || wanted.endpoint.is_none() {
+        let is_elsewhere = prior.endpoint != wanted.endpoint || wanted.endpoint.is_none();
+        if !nothing_to_do || is_elsewhere || cx.planned().at("namespace").is_unknown() {
             let link = link::known(cx.planned())?;
             let warehouse = place::to_update(data, &link, wanted.made_before(&prior), cx.cancelled())
                 .await
@@ -212,11 +213,7 @@ impl Resource for User {
                     cx.warn(Diagnostic::warning(warning.summary, warning.detail));
                 }
             }
-            if cx.planned().at("endpoint").is_unknown() {
-                let facts = warehouse.facts(cx.cancelled()).await.map_err(|error| explain(&error, cx))?;
-                cx.set("endpoint", warehouse.access().endpoint.to_string());
-                cx.set("namespace", facts.namespace.clone());
-            }
+            place::pin(&warehouse, cx).await.map_err(|error| explain(&error, cx))?;
         } else {
             place::still_there(data, &link::known(cx.planned())?, wanted.endpoint.as_deref())
                 .map_err(|error| explain(&error, cx))?;
