@@ -9,6 +9,7 @@ pub mod acl;
 pub mod effective;
 pub mod narrow;
 pub mod principals;
+pub mod quotas;
 pub mod roles;
 pub mod schemas;
 pub mod snapshot;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::catalog::effective::Effective;
 use crate::engine::catalog::narrow::NarrowRights;
 use crate::engine::catalog::principals::Principals;
+use crate::engine::catalog::quotas::Quotas;
 use crate::engine::catalog::roles::{RoleRights, Roles, SystemRights, UserScopes};
 use crate::engine::catalog::snapshot::{Defaults, ExternalSchemas, Snapshot};
 use crate::engine::catalog::sync::Columns;
@@ -63,6 +65,7 @@ struct DatabaseCells {
     narrow: Cell<NarrowRights>,
     user_scopes: Cell<UserScopes>,
     external: Cell<ExternalSchemas>,
+    quotas: Cell<Quotas>,
     effective: Cell<Effective>,
     columns_asked: Mutex<Vec<ColumnsAsked>>,
     columns_gate: tokio::sync::Mutex<()>,
@@ -170,6 +173,13 @@ impl Catalog {
         let cells = self.database(at.database);
         let since = cells.changed().anything;
         cells.external.get(&self.clock, since, || at.with_session(snapshot::load_external)).await
+    }
+
+    /// The quotas of the database's schemas that the login sees.
+    pub async fn quotas(&self, at: At<'_>) -> Result<Arc<Quotas>, Error> {
+        let cells = self.database(at.database);
+        let since = cells.changed_since(None);
+        cells.quotas.get(&self.clock, since, || at.with_session(quotas::load)).await
     }
 
     /// Users and groups of the warehouse.

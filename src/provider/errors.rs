@@ -5,7 +5,7 @@ use crate::engine::error::{Error, Hints};
 use crate::engine::governance::Problem;
 use crate::engine::settings::Settings;
 use crate::engine::settings::defaults::Settled;
-use crate::engine::settings::id::{ConnectionId, example_of_datastore, example_of_user, is_no_id};
+use crate::engine::settings::id::{ConnectionId, example_of_datastore, example_of_schema, example_of_user, is_no_id};
 use crate::terraform::{Diagnostic, Value};
 
 /// Settings whose line in a configuration may show a password.
@@ -77,6 +77,7 @@ pub(super) fn on_attribute(error: &Error, hints: &Hints, written: &Value) -> Dia
 pub(super) enum Kind {
     Connection,
     Datastore,
+    Schema,
     User,
 }
 
@@ -96,6 +97,7 @@ pub(super) fn of_id(data: &Configured, error: &Error, written: &str, kind: Kind)
             ),
         ),
         Kind::Datastore => ("datastore", format!("Write it as\n\n  id = \"{here}{}\"", example_of_datastore(written))),
+        Kind::Schema => ("schema", format!("Write it as\n\n  id = \"{here}{}\"", example_of_schema(written))),
         Kind::User => ("user", format!("Write it as\n\n  id = \"{here}{}\"", example_of_user(written))),
     };
     Diagnostic::error(format!("This is not the id of a {noun}"), format!("{} {next}", is_no_id(written, noun, error)))

@@ -11,10 +11,12 @@ mod errors;
 mod iam_policy_document;
 mod integration;
 mod link;
+mod patterns;
 mod place;
 mod policy_simulation;
 mod rotation;
 mod rules;
+mod schema;
 mod schemas;
 mod settings;
 mod tests_result;
@@ -37,6 +39,7 @@ pub use integration::Integration;
 pub use integration::listed::Integrations;
 pub use integration::scripts::IntegrationScripts;
 pub use policy_simulation::PolicySimulation;
+pub use schema::SchemaResource;
 pub use schemas::Schemas;
 pub use user::User;
 pub use users::Users;
@@ -73,6 +76,7 @@ impl Provider for Redshift {
         Types::new()
             .resource::<Connection>()
             .resource::<User>()
+            .resource::<SchemaResource>()
             .resource::<Datastore>()
             .resource::<Integration>()
             .data_source::<ConnectionTest>()

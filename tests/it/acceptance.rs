@@ -1,7 +1,7 @@
 //! `make testacc`: the life of every type on a real warehouse, the one that `REDSHIFT_*` names. It costs a warehouse that is
 //! awake. The same code runs on the stand-in with every change, so that it is known to work.
 //!
-//! It makes a user, lets it read one schema, `REDSHIFT_TEST_SCHEMA` (`public` unless said otherwise) of the database
+//! It makes a user and a schema of its own, lets the user read one schema, `REDSHIFT_TEST_SCHEMA` (`public` unless said otherwise) of the database
 //! `REDSHIFT_DATABASE`, and makes an integration in a database of its own. All of it is taken away again, also after a step
 //! that failed. The login needs the right to do so; `REDSHIFT_TEST_INTEGRATION=no` leaves the integration out.
 
@@ -24,6 +24,12 @@ resource "redshift_user" "tool" {
   password_wo_version = var.limit
   connection_limit    = var.limit
   valid_until         = "2037-12-31T00:00:00Z"
+}
+resource "redshift_schema" "own" {
+  connection_id = redshift_connection.here.id
+  database      = var.database
+  name          = "${var.user}_schema"
+  quota         = "${var.limit} GB"
 }
 resource "redshift_datastore" "source" {
   name          = "acceptance"

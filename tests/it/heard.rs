@@ -4,6 +4,7 @@
 use redshift_standin::{Action, Fault, On};
 use serde_json::{Value, json};
 
+use crate::campaign::sampled;
 use crate::datastore::{source, tool, warehouse};
 use crate::support::{Warehouse, Workspace};
 
@@ -88,6 +89,38 @@ fn a_refused_login_of_a_datastore_without_a_connection_is_planned() {
     workspace.env("REDSHIFT_PASSWORD", warehouse.password());
     workspace.plan().assert_empty();
     workspace.destroy();
+}
+
+/// Nor have the others.
+#[test]
+fn a_refused_login_of_any_type_without_a_connection_is_planned() {
+    let warehouse = Warehouse::start();
+    let before = warehouse.dump_all();
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.write(
+        "provider \"redshift\" {}\nresource \"redshift_user\" \"u\" {\n  name = \"u\"\n}\nresource \"redshift_schema\" \"s\" {\n  database = \"dev\"\n  name = \"s\"\n}\nresource \"redshift_integration\" \"i\" {\n  auto_bootstrap = true\n  database = \"governed\"\n}\n",
+    );
+    workspace.apply();
+    let made = warehouse.dump_all();
+    workspace.env("REDSHIFT_PASSWORD", "Wrong-password-1");
+    let plan = workspace.plan();
+    let addresses = ["redshift_integration.i", "redshift_schema.s", "redshift_user.u"];
+    assert_eq!(plan.changes().into_keys().collect::<Vec<_>>(), addresses);
+    assert!(plan.outcome.text().contains("password authentication failed"), "{}", plan.outcome.text());
+    let failure = workspace.try_apply().failed().text();
+    assert!(failure.contains("password authentication failed"), "{failure}");
+
+    // Signed in again without a look before: that is all it does.
+    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
+    workspace.env("REDSHIFT_PASSWORD", warehouse.password());
+    workspace.run(&["apply", "-refresh=false", "-auto-approve", "-input=false"]).succeeded();
+    assert_eq!(warehouse.dump_all(), made);
+    for address in addresses {
+        assert!(workspace.values(address)["namespace"].is_string(), "{address}");
+    }
+    workspace.plan().assert_empty();
+    workspace.destroy();
+    assert_eq!(warehouse.dump_all(), before);
 }
 
 const CONNECTION: &str = "provider \"redshift\" {}\nresource \"redshift_connection\" \"c\" {\n  name = \"c\"\n}\n";
@@ -327,7 +360,7 @@ fn whatever_the_role_is_given_by_hand_shows_and_is_taken_back() {
     workspace.apply();
     let before = warehouse.dump("dev");
     let role = workspace.values("redshift_datastore.sales")["grant_role"].as_str().expect("a role").to_owned();
-    for (statement, line) in [
+    let given = [
         ("GRANT SELECT (a) ON TABLE other.t TO ROLE {}", "SELECT on column a of table other.t"),
         ("GRANT EXECUTE ON FUNCTION other.f(integer) TO ROLE {}", "EXECUTE on routine other.f"),
         ("GRANT EXECUTE ON PROCEDURE other.p() TO ROLE {}", "EXECUTE on routine other.p"),
@@ -342,7 +375,8 @@ fn whatever_the_role_is_given_by_hand_shows_and_is_taken_back() {
         ),
         ("GRANT CREATE USER TO ROLE {}", "system permission CREATE USER"),
         ("GRANT ROLE {} TO stranger", "role {} for user stranger"),
-    ] {
+    ];
+    for (statement, line) in sampled(given, 4) {
         warehouse.sql("dev", &statement.replace("{}", &role));
         let plan = workspace.plan();
         assert_eq!(plan.changes(), update("redshift_datastore.sales"), "{statement}");

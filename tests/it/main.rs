@@ -51,6 +51,7 @@ mod plugin;
 mod principal;
 mod proxies;
 mod schema;
+mod schemas;
 mod secrets;
 mod sessions;
 mod sign_in;

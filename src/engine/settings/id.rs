@@ -1,7 +1,7 @@
 //! Ids: URIs that say where a thing is, without secrets.
 //!
 //! `redshift://[user@][host[:port]|cluster:NAME|workgroup:NAME][/database][?name=value&…]` is a connection;
-//! `#database/schema?mode=source` after it a datastore, `#user/name` a user. Absent parts are inherited. All but the
+//! `#database/schema?mode=source` after it a datastore, `#user/name` a user, `#schema/database/name` a schema. Absent parts are inherited. All but the
 //! unreserved characters of RFC 3986 are percent-encoded in each part, and the parameters are sorted.
 
 use std::collections::BTreeMap;
@@ -339,6 +339,37 @@ impl FromStr for UserId {
     }
 }
 
+/// The id of a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaId {
+    /// How to get there.
+    pub connection: ConnectionId,
+    /// Its database.
+    pub database: String,
+    /// The schema's name.
+    pub name: String,
+}
+
+impl fmt::Display for SchemaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#schema/{}/{}", self.connection, encode(&self.database), encode(&self.name))
+    }
+}
+
+impl FromStr for SchemaId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (connection, rest) = fragment(text, "redshift://host:port#schema/database/name")?;
+        let (database, name) = rest
+            .strip_prefix("schema/")
+            .and_then(|rest| rest.split_once('/'))
+            .filter(|(_, name)| !name.contains(['/', '?']))
+            .ok_or_else(|| wrong("After the # must stand schema/, the database, / and the name of the schema."))?;
+        Ok(Self { connection, database: named(part(database, "database")?)?, name: named(part(name, "name")?)? })
+    }
+}
+
 fn fragment<'a>(text: &'a str, form: &str) -> Result<(ConnectionId, &'a str), Error> {
     let (connection, rest) = text.split_once('#').ok_or_else(|| wrong(&format!("It has no #: the form is {form}.")))?;
     Ok((connection.parse()?, rest))
@@ -402,6 +433,17 @@ pub fn example_of_datastore(text: &str) -> String {
         _ => ("DATABASE".to_owned(), "SCHEMA".to_owned()),
     };
     format!("#{database}/{schema}?mode=source&user=NAME")
+}
+
+/// The same of a schema, from `schema` or `database/schema`.
+pub fn example_of_schema(text: &str) -> String {
+    match text.split_once('/') {
+        Some((database, schema)) if is_bare(database) && is_bare(schema) => {
+            format!("#schema/{}/{}", encode(database), encode(schema))
+        }
+        None if is_bare(text) => format!("#schema/DATABASE/{}", encode(text)),
+        _ => "#schema/DATABASE/NAME".to_owned(),
+    }
 }
 
 /// Whether a text is a name and nothing that was meant as an id.

@@ -67,6 +67,7 @@ pub const RELATIONS: &[Relation] = &[
     svv("svv_attached_masking_policy", "r_SVV_ATTACHED_MASKING_POLICY"),
     svv("svv_external_schemas", "r_SVV_EXTERNAL_SCHEMAS"),
     svv("svv_redshift_schemas", "r_SVV_REDSHIFT_SCHEMAS"),
+    svv("svv_redshift_schema_quota", "r_SVV_REDSHIFT_SCHEMA_QUOTA"),
     svv("svv_columns", "r_SVV_COLUMNS"),
     svv("svv_tables", "r_SVV_TABLES"),
     svv("stv_sessions", "r_STV_SESSIONS"),

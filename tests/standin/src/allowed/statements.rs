@@ -103,8 +103,10 @@ pub const STATEMENTS: &[Form] = &[
     form("own-database", "ALTER DATABASE <name> OWNER TO <user>", "SELECT pg_catalog.rs_superuser('change owner') ;; ALTER DATABASE {name} OWNER TO {user}", "ALTER DATABASE", "r_ALTER_DATABASE"),
     form("rename-database", "ALTER DATABASE <user_database:name> RENAME TO <name:new>", "ALTER DATABASE {name} RENAME TO {new}", "ALTER DATABASE", "r_ALTER_DATABASE"),
     form("create-schema", "CREATE SCHEMA [if:IF NOT EXISTS] <name> [AUTHORIZATION <user:owner>]", "CREATE SCHEMA {if} {name} {owner?AUTHORIZATION}", "CREATE SCHEMA", "r_CREATE_SCHEMA"),
+    form("create-schema-quota", "CREATE SCHEMA <name> [AUTHORIZATION <user:owner>] QUOTA {<number:size> [unit:MB|GB|TB]|UNLIMITED}", "CREATE SCHEMA {name} {owner?AUTHORIZATION} ;; SELECT pg_catalog.rs_quota({name!}, {size!}, {unit!})", "CREATE SCHEMA", "r_CREATE_SCHEMA"),
     form("drop-schema", "DROP SCHEMA [if:IF EXISTS] <names> [mode:CASCADE|RESTRICT]", "DROP SCHEMA {if} {names} {mode}", "DROP SCHEMA", "r_DROP_SCHEMA"),
     form("own-schema", "ALTER SCHEMA <name> OWNER TO <user>", "SELECT pg_catalog.rs_superuser('change owner') ;; ALTER SCHEMA {name} OWNER TO {user}", "ALTER SCHEMA", "r_ALTER_SCHEMA"),
+    form("quota-schema", "ALTER SCHEMA <name> QUOTA {<number:size> [unit:MB|GB|TB]|UNLIMITED}", "SELECT pg_catalog.rs_superuser('change a quota') ;; SELECT pg_catalog.rs_quota({name!}, {size!}, {unit!})", "ALTER SCHEMA", "r_ALTER_SCHEMA, r_CREATE_SCHEMA"),
     form("rename-schema", "ALTER SCHEMA <name> RENAME TO <name:new>", "ALTER SCHEMA {name} RENAME TO {new}", "ALTER SCHEMA", "r_ALTER_SCHEMA"),
     form("create-external-schema", "CREATE EXTERNAL SCHEMA <name> FROM DATA CATALOG DATABASE <string:database> [REGION <string:region>] IAM_ROLE {<string:arn>|DEFAULT}", "SELECT pg_catalog.rs_alone('CREATE EXTERNAL SCHEMA', {in_transaction}) ;; CREATE SCHEMA {name} ;; SELECT pg_catalog.rs_external({name!}, {database!}, {region!}, {arn!})", "CREATE SCHEMA", "r_CREATE_EXTERNAL_SCHEMA"),
 

@@ -6,6 +6,8 @@ SET search_path = pg_catalog;
 CREATE TABLE rs_scoped (nsp oid, grantee oid, privilege text, PRIMARY KEY (nsp, grantee, privilege));
 -- External schemas of this database.
 CREATE TABLE rs_external_schemas (nsp oid PRIMARY KEY, databasename text, options text);
+-- Quotas of schemas of this database, in MB.
+CREATE TABLE rs_schema_quotas (nsp oid PRIMARY KEY, mb integer NOT NULL);
 
 CREATE FUNCTION rs_schema(n text) RETURNS oid LANGUAGE plpgsql STABLE AS $$
 DECLARE found oid;
@@ -19,6 +21,15 @@ CREATE FUNCTION rs_external(n text, databasename text, region text, arn text) RE
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
   INSERT INTO rs_external_schemas VALUES (rs_schema(n), databasename,
     jsonb_strip_nulls(jsonb_build_object('REGION', region, 'IAM_ROLE', coalesce(arn, 'default')))::text)
+$$;
+
+-- AWS, CREATE SCHEMA: a number without a unit is GB; kept in MB. None: unlimited.
+CREATE FUNCTION rs_quota(n text, size text, unit text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS $$
+  DELETE FROM rs_schema_quotas WHERE nsp = rs_schema(n);
+  INSERT INTO rs_schema_quotas
+  SELECT rs_schema(n), size::integer * CASE upper(coalesce(unit, 'GB')) WHEN 'MB' THEN 1 WHEN 'GB' THEN 1024 ELSE 1048576 END
+  WHERE size IS NOT NULL
 $$;
 
 CREATE FUNCTION rs_alone(statement text, in_transaction boolean) RETURNS void LANGUAGE plpgsql AS $$

@@ -155,6 +155,14 @@ FROM (
 ) s
 WHERE (SELECT rs_sees_all()) OR session_user = ANY (s.users);
 
+-- AWS, SVV_REDSHIFT_SCHEMA_QUOTA: names padded to 128, sizes in MB; superusers see all rows, others their own schemas'.
+-- Of a schema without a quota AWS shows no example.
+CREATE VIEW svv_redshift_schema_quota AS
+SELECT current_database()::character(128) AS database_name, n.nspname::character(128) AS schema_name, rs_id(n.nspowner) AS schema_owner,
+       q.mb AS quota, 0 AS disk_usage
+FROM rs_schema_quotas q JOIN pg_namespace n ON n.oid = q.nsp
+WHERE (SELECT rs_sees_all()) OR n.nspowner = (SELECT oid FROM pg_roles WHERE rolname = session_user);
+
 CREATE VIEW svv_tables AS
 SELECT current_database()::text AS table_catalog, n.nspname::text AS table_schema, c.relname::text AS table_name,
        CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'VIEW' ELSE 'BASE TABLE' END::text AS table_type, NULL::text AS remarks
