@@ -1,16 +1,15 @@
 //! The data source `redshift_schemas`: the schemas of a database, without the system's own.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 
 use super::configured::Configured;
 use super::errors;
 use super::link;
+use super::patterns;
 use super::settings::Place;
-use crate::engine::catalog::schemas::{Names, SchemaInfo, schemas};
+use crate::engine::catalog::schemas::{SchemaInfo, schemas};
 use crate::engine::error::Error;
-use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, list, list_of, set, string};
+use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, list, list_of, string};
 
 /// The data source `redshift_schemas`.
 pub struct Schemas;
@@ -19,9 +18,6 @@ pub struct Schemas;
 #[derive(Deserialize)]
 pub struct Model {
     database: String,
-    like: Option<String>,
-    like_any: Option<BTreeSet<String>>,
-    not_like: Option<BTreeSet<String>>,
 }
 
 impl DataSource for Schemas {
@@ -31,21 +27,17 @@ impl DataSource for Schemas {
 
     fn schema() -> Schema<Configured> {
         let schema = Schema::new("The schemas of a database, without the system's own.");
-        link::attributes(schema, Place::DataBlock)
-            .setting("database", string().required().doc("Database to look in."))
-            .setting("like", string().doc("Pattern of names, as SQL's LIKE has it: `%` is any text, `_` any character, `\\` takes the next one as it is."))
-            .setting("like_any", set(string()).conflicts_with(&["like"]).doc("Several such patterns: a name has to match one of them."))
-            .setting("not_like", set(string()).doc("Patterns of names that are left out."))
-            .computed("names", list(string()).doc("Names, in order."))
-            .computed(
-                "schemas",
-                list_of([
-                    ("name", string().doc("Name of the schema.")),
-                    ("owner", string().doc("Its owner.")),
-                    ("type", string().doc("`local` or `external`.")),
-                ])
-                .doc("The schemas, in order of their names."),
-            )
+        let schema = link::attributes(schema, Place::DataBlock)
+            .setting("database", string().required().doc("Database to look in."));
+        patterns::attributes(schema, "").computed("names", list(string()).doc("Names, in order.")).computed(
+            "schemas",
+            list_of([
+                ("name", string().doc("Name of the schema.")),
+                ("owner", string().doc("Its owner.")),
+                ("type", string().doc("`local` or `external`.")),
+            ])
+            .doc("The schemas, in order of their names."),
+        )
     }
 
     fn check(config: &Value, d: &mut Diagnostics) {
@@ -55,7 +47,7 @@ impl DataSource for Schemas {
     async fn read(data: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let explain = |error: Error| errors::on_attribute(&error, &data.hints(), cx.config());
         let warehouse = data.warehouse(&link::known(cx.config())?, cx.cancelled()).await.map_err(explain)?;
-        let names = Names::new(wanted.like, wanted.like_any, wanted.not_like);
+        let names = patterns::read(cx.config())?;
         let found = schemas(&warehouse, &wanted.database, &names, cx.cancelled()).await.map_err(explain)?;
         let row = |schema: &SchemaInfo| {
             Value::object([

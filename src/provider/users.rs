@@ -1,28 +1,22 @@
 //! The data source `redshift_users`: the users of a warehouse, without its own.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 
 use super::configured::Configured;
 use super::errors;
 use super::link;
+use super::patterns;
 use super::settings::Place;
-use crate::engine::catalog::schemas::Names;
 use crate::engine::catalog::users::{UserInfo, users};
 use crate::engine::error::Error;
-use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, boolean, list, list_of, set, string};
+use crate::terraform::{DataSource, Diagnostics, Read, Schema, Value, boolean, list, list_of, string};
 
 /// The data source `redshift_users`.
 pub struct Users;
 
-/// What is asked for.
+/// Nothing but names and where to ask, which others read.
 #[derive(Deserialize)]
-pub struct Model {
-    like: Option<String>,
-    like_any: Option<BTreeSet<String>>,
-    not_like: Option<BTreeSet<String>>,
-}
+pub struct Model {}
 
 impl DataSource for Users {
     type Data = Configured;
@@ -31,10 +25,7 @@ impl DataSource for Users {
 
     fn schema() -> Schema<Configured> {
         let schema = Schema::new("The database users of a warehouse, without its own.");
-        link::attributes(schema, Place::DataBlock)
-            .setting("like", string().doc("Pattern of names, as SQL's LIKE has it: `%` is any text, `_` any character, `\\` takes the next one as it is. Redshift keeps the case of user names."))
-            .setting("like_any", set(string()).conflicts_with(&["like"]).doc("Several such patterns: a name has to match one of them."))
-            .setting("not_like", set(string()).doc("Patterns of names that are left out."))
+        patterns::attributes(link::attributes(schema, Place::DataBlock), "Redshift keeps the case of user names.")
             .computed("names", list(string()).doc("Names, in order."))
             .computed(
                 "users",
@@ -52,10 +43,10 @@ impl DataSource for Users {
         link::check(config, d);
     }
 
-    async fn read(data: &Configured, wanted: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
+    async fn read(data: &Configured, _: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
         let explain = |error: Error| errors::on_attribute(&error, &data.hints(), cx.config());
         let warehouse = data.warehouse(&link::known(cx.config())?, cx.cancelled()).await.map_err(explain)?;
-        let names = Names::new(wanted.like, wanted.like_any, wanted.not_like);
+        let names = patterns::read(cx.config())?;
         let found = users(&warehouse, &names, cx.cancelled()).await.map_err(explain)?;
         let row = |user: &UserInfo| {
             Value::object([
