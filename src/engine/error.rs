@@ -94,6 +94,11 @@ pub enum Error {
         /// The setting that names it.
         about: &'static str,
     },
+    /// Something of the name is there already, and was left as it is.
+    Exists {
+        /// Its kind and name: `User "ann"`.
+        title: String,
+    },
     /// A refusal of our own, before or after asking the warehouse.
     Refused {
         /// One line.
@@ -368,6 +373,7 @@ impl Error {
                 _ => format!("The {what} is {status}"),
             },
             Self::NoPassword { user, endpoint, .. } => format!("No password for \"{user}\" at {endpoint}"),
+            Self::Exists { title } => format!("{title} exists already"),
             Self::Refused { summary, .. } => summary.clone(),
         }
     }
@@ -417,6 +423,9 @@ impl Error {
             Self::Aws(error) => error.detail(),
             Self::Away { status, .. } => {
                 one_line(format!("Its status is \"{status}\", says AWS, so nothing was asked of the warehouse."))
+            }
+            Self::Exists { .. } => {
+                "Nothing was changed about it. To manage the one that is there, import it.".to_owned()
             }
             Self::NoPassword { detail, .. } | Self::Refused { detail, .. } => detail.clone(),
         }

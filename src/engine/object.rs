@@ -25,9 +25,6 @@ pub trait Object: Sync {
     /// The database in which its statements run.
     fn database(&self) -> &str;
 
-    /// What is wrong with it before anybody is asked.
-    fn check(&self) -> Result<(), Error>;
-
     /// Makes what the catalogue knows of it out of date.
     fn forget(&self, warehouse: &Warehouse);
 
@@ -44,35 +41,48 @@ pub struct NotCreated {
     pub error: Error,
     /// Whether it is there and ours, as far as is known: then it must be kept, so that it can be dropped.
     pub made: bool,
-    /// Whether something of its name was there before.
-    pub taken: bool,
 }
 
-/// Makes it. What has its name already is refused, and left as it is.
+impl From<NotCreated> for Error {
+    fn from(failed: NotCreated) -> Error {
+        failed.error
+    }
+}
+
+impl From<Error> for NotCreated {
+    fn from(error: Error) -> NotCreated {
+        NotCreated { error, made: false }
+    }
+}
+
+/// What earlier attempts to make something came to.
+#[derive(Default)]
+struct Attempts {
+    /// The CREATE took effect, or may have: what is found now is ours.
+    sent: bool,
+    /// It was not seen to be missing since.
+    made: bool,
+}
+
+/// Makes it. What has its name already is refused ([`Error::Exists`]), and left as it is.
 pub async fn create<O: Object>(
     warehouse: &Warehouse,
     wanted: &O,
     cancel: &CancellationToken,
 ) -> Result<O::Found, NotCreated> {
-    let not = |error| NotCreated { error, made: false, taken: false };
-    wanted.check().map_err(not)?;
     let mut retry = Retry::default();
-    // Whether a CREATE took effect, or may have: what is found from then on is ours.
-    let mut sent = false;
+    let mut attempts = Attempts::default();
     loop {
-        let failed = match create_once(warehouse, wanted, sent, cancel).await {
+        let error = match create_once(warehouse, wanted, &mut attempts, cancel).await {
             Ok(found) => return Ok(found),
-            Err(failed) => failed,
+            Err(error) => error,
         };
         wanted.forget(warehouse);
-        sent |= failed.made;
-        if failed.taken {
-            return Err(failed);
-        }
-        let may_retry = failed.error.is_retryable() || failed.error.is_lost() || lost_race(&failed.error);
-        if let Err(error) = retry.after_if(may_retry, failed.error, cancel).await {
-            let error = if failed.made { not_read_back(wanted, &error) } else { error };
-            return Err(NotCreated { error, made: failed.made, taken: false });
+        let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);
+        if let Err(error) = retry.after_if(may_retry, error, cancel).await {
+            let error = if lost_race(&error) { exists(wanted) } else { error };
+            let made = attempts.made;
+            return Err(NotCreated { error: if made { not_read_back(wanted, &error) } else { error }, made });
         }
     }
 }
@@ -80,48 +90,50 @@ pub async fn create<O: Object>(
 async fn create_once<O: Object>(
     warehouse: &Warehouse,
     wanted: &O,
-    sent: bool,
+    attempts: &mut Attempts,
     cancel: &CancellationToken,
-) -> Result<O::Found, NotCreated> {
-    let not = |error| NotCreated { error, made: false, taken: false };
+) -> Result<O::Found, Error> {
     let at = At::new(warehouse, wanted.database(), cancel);
     // What was begun is looked at to its end, whoever stops meanwhile.
     let never = CancellationToken::new();
     let to_the_end = At { cancel: &never, ..at };
     let steps = wanted.create();
-    let mut turns = run::turn(warehouse, wanted.database(), cancel).await.map_err(not)?;
-    turns.with_shared(warehouse, &steps, cancel).await.map_err(not)?;
+    let mut turns = run::turn(warehouse, wanted.database(), cancel).await?;
+    turns.with_shared(warehouse, &steps, cancel).await?;
+    // Another login may have made or dropped it since the catalogue was read.
     wanted.forget(warehouse);
-    match wanted.find(at).await.map_err(|error| NotCreated { error, made: sent, taken: false })? {
-        Some(ours) if sent => return Ok(ours),
-        Some(_) => return Err(taken(wanted)),
-        None => {}
+    match wanted.find(at).await? {
+        Some(ours) if attempts.sent => return Ok(ours),
+        Some(_) => return Err(exists(wanted)),
+        None => attempts.made = false,
     }
     let ran = run::run(warehouse, wanted.database(), &steps, cancel).await;
     wanted.forget(warehouse);
     match ran {
         Err(stopped) if !stopped.nothing_done => {
-            // The answer was lost. It was not there a moment ago: if it is now, it is ours.
-            let there = wanted.find(to_the_end).await;
-            let made = !matches!(there, Ok(None));
-            there.ok().flatten().ok_or(NotCreated { error: stopped.error, made, taken: false })
+            // The answer to COMMIT was lost. It was not there a moment ago: if it is now, it is ours.
+            *attempts = Attempts { sent: true, made: true };
+            let there = wanted.find(to_the_end).await?;
+            attempts.made = there.is_some();
+            return there.ok_or(stopped.error);
         }
-        Err(stopped) if lost_race(&stopped.error) || stopped.error.sqlstate() == Some("XX000") => {
-            match wanted.find(to_the_end).await.map_err(not)? {
-                Some(ours) if sent => Ok(ours),
-                Some(_) => Err(taken(wanted)),
-                None => Err(not(stopped.error)),
-            }
+        Err(stopped) if may_be_taken(&stopped.error) => {
+            return match wanted.find(to_the_end).await? {
+                // A COMMIT of ours whose answer was lost took effect only now.
+                Some(ours) if attempts.sent => {
+                    attempts.made = true;
+                    Ok(ours)
+                }
+                Some(_) => Err(exists(wanted)),
+                None => Err(stopped.error),
+            };
         }
-        Err(stopped) => Err(not(stopped.error)),
-        Ok(()) => {
-            drop(turns);
-            let unlisted =
-                || Error::refused(format!("{} is not listed", wanted.title()), "The catalogue does not show it.");
-            let made = |error| NotCreated { error, made: true, taken: false };
-            wanted.find(to_the_end).await.map_err(made)?.ok_or_else(unlisted).map_err(made)
-        }
+        Err(stopped) => return Err(stopped.error),
+        Ok(()) => *attempts = Attempts { sent: true, made: true },
     }
+    drop(turns);
+    let made = wanted.find(to_the_end).await?;
+    made.ok_or_else(|| Error::refused(format!("{} is not listed", wanted.title()), "The catalogue does not show it."))
 }
 
 /// Alters or drops it: runs what `steps` finds to do, in the turn of its database. Nothing to do is fine.
@@ -149,28 +161,30 @@ where
         let ran = once.await;
         of.forget(warehouse);
         let Err(error) = ran else { return Ok(()) };
-        retry.after_if(error.is_retryable() || error.is_lost(), error, cancel).await?;
+        let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);
+        retry.after_if(may_retry, error, cancel).await?;
     }
 }
 
-/// Whether the index of names said it, or the warehouse in its own words: somebody was faster, whom nobody may see yet.
-fn lost_race(error: &Error) -> bool {
-    matches!(error.sqlstate(), Some("23505" | "42710" | "42P06"))
+/// Whether the name may be taken: the warehouse says so, or that there was a conflict, which Redshift also says.
+pub fn may_be_taken(error: &Error) -> bool {
+    matches!(error.sqlstate(), Some("42710" | "42P06" | "XX000")) || lost_race(error)
 }
 
-fn taken(wanted: &impl Object) -> NotCreated {
-    let error = Error::refused(
-        format!("{} exists already", wanted.title()),
-        "Nothing was changed about it. To manage the one that is there, import it.",
-    );
-    NotCreated { error, made: false, taken: true }
+/// Whether an index of names said it: somebody was faster, whom nobody may see yet.
+pub fn lost_race(error: &Error) -> bool {
+    error.sqlstate() == Some("23505")
+}
+
+fn exists(wanted: &impl Object) -> Error {
+    Error::Exists { title: wanted.title() }
 }
 
 fn not_read_back(wanted: &impl Object, error: &Error) -> Error {
     Error::refused(
         format!("{} was made, but not read back", wanted.title()),
         format!(
-            "It was sent and took effect, as far as is known. Looking at it then failed: {}\n{}",
+            "The statement was sent and took effect, as far as is known. Looking at it then failed: {}\n{}",
             error.summary(),
             error.detail()
         ),

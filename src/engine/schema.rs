@@ -104,6 +104,19 @@ impl fmt::Display for Quota {
     }
 }
 
+impl SchemaWanted {
+    /// What is wrong with it before anybody is asked.
+    fn check(&self) -> Result<(), Error> {
+        let of_names = [("database", Some(&self.database)), ("name", Some(&self.name)), ("owner", self.owner.as_ref())];
+        for (setting, name) in of_names {
+            if let Some(problem) = name.and_then(|name| check_name(name).err()) {
+                return Err(Error::setting(setting, format!("In {setting}: {problem}.")));
+            }
+        }
+        check_own(&self.name).map_err(|problem| Error::setting("name", problem))
+    }
+}
+
 impl Object for SchemaWanted {
     type Found = SchemaFound;
 
@@ -113,16 +126,6 @@ impl Object for SchemaWanted {
 
     fn database(&self) -> &str {
         &self.database
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let of_names = [("database", Some(&self.database)), ("name", Some(&self.name)), ("owner", self.owner.as_ref())];
-        for (setting, name) in of_names {
-            if let Some(problem) = name.and_then(|name| check_name(name).err()) {
-                return Err(Error::setting(setting, format!("In {setting}: {problem}.")));
-            }
-        }
-        check_own(&self.name).map_err(|problem| Error::setting("name", problem))
     }
 
     fn forget(&self, warehouse: &Warehouse) {
@@ -192,6 +195,7 @@ pub async fn create(
     wanted: &SchemaWanted,
     cancel: &CancellationToken,
 ) -> Result<SchemaFound, NotCreated> {
+    wanted.check()?;
     object::create(warehouse, wanted, cancel).await
 }
 

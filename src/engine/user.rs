@@ -30,8 +30,9 @@ use crate::engine::catalog::At;
 use crate::engine::datastore::owners::Warning;
 use crate::engine::error::Error;
 use crate::engine::names::check_name;
+pub use crate::engine::object::NotCreated;
+use crate::engine::object::{self, Object};
 use crate::engine::password;
-use crate::engine::run::{self, Retry};
 use crate::engine::session::Session;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, ident, secret, sql};
@@ -137,27 +138,34 @@ pub(in crate::engine) fn table(schema: &str, table: &str) -> Sql {
     sql!("{}.{}", ident(schema), ident(table))
 }
 
-/// A user that was not made, or was not read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotCreated {
-    pub error: Error,
-    /// Whether the user is there and ours, as far as is known: it must be kept, so that it can be dropped.
-    pub made: bool,
+/// A user, and the database in which its statements run.
+struct InDatabase<'a> {
+    user: &'a UserWanted,
+    database: &'a str,
 }
 
-impl From<NotCreated> for Error {
-    fn from(failed: NotCreated) -> Error {
-        failed.error
+impl Object for InDatabase<'_> {
+    type Found = UserFound;
+
+    fn title(&self) -> String {
+        format!("User {}", ident(&self.user.name))
     }
-}
 
-/// What earlier attempts to make a user came to.
-#[derive(Default)]
-struct Attempts {
-    /// CREATE USER took effect, or may have: a user who is found now is ours.
-    sent: bool,
-    /// The user was not seen to be missing since.
-    made: bool,
+    fn database(&self) -> &str {
+        self.database
+    }
+
+    fn forget(&self, warehouse: &Warehouse) {
+        warehouse.catalog().forget_principals();
+    }
+
+    async fn find(&self, at: At<'_>) -> Result<Option<UserFound>, Error> {
+        find(at.warehouse, &self.user.name, false, at.cancel).await
+    }
+
+    fn create(&self) -> Vec<Step> {
+        vec![Step::shared(self.database, create_sql(self.user), "a user")]
+    }
 }
 
 /// Makes the user. One who exists already is refused, and nothing is changed about him.
@@ -166,104 +174,9 @@ pub async fn create(
     wanted: &UserWanted,
     cancel: &CancellationToken,
 ) -> Result<UserFound, NotCreated> {
-    check(wanted).map_err(|error| NotCreated { error, made: false })?;
-    let wanted =
-        &no_password(warehouse, wanted, true, cancel).await.map_err(|error| NotCreated { error, made: false })?;
-    let database = warehouse.access().database.clone();
-    let step = Step::shared(&database, create_sql(wanted), "a user");
-    let mut retry = Retry::default();
-    let mut attempts = Attempts::default();
-    loop {
-        let error = match create_once(warehouse, wanted, &step, &mut attempts, cancel).await {
-            Ok(user) => return Ok(user),
-            Err(error) => error,
-        };
-        warehouse.catalog().forget_principals();
-        let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);
-        if let Err(error) = retry.after_if(may_retry, error, cancel).await {
-            let error = if lost_race(&error) { exists(&wanted.name) } else { error };
-            let made = attempts.made;
-            return Err(NotCreated { error: if made { not_read_back(&wanted.name, &error) } else { error }, made });
-        }
-    }
-}
-
-async fn create_once(
-    warehouse: &Warehouse,
-    wanted: &UserWanted,
-    step: &Step,
-    attempts: &mut Attempts,
-    cancel: &CancellationToken,
-) -> Result<UserFound, Error> {
-    let mut turns = run::turn(warehouse, &step.database, cancel).await?;
-    turns.with_shared(warehouse, std::slice::from_ref(step), cancel).await?;
-    // Another login may have made or dropped him since the users were read.
-    warehouse.catalog().forget_principals();
-    match find(warehouse, &wanted.name, false, cancel).await? {
-        Some(ours) if attempts.sent => return Ok(ours),
-        Some(_) => return Err(exists(&wanted.name)),
-        None => attempts.made = false,
-    }
-    let ran = run::run(warehouse, &step.database, std::slice::from_ref(step), cancel).await;
-    warehouse.catalog().forget_principals();
-    match ran {
-        Err(stopped) if !stopped.nothing_done => {
-            // The answer to COMMIT was lost. He was not there a moment ago: if he is now, he is ours.
-            *attempts = Attempts { sent: true, made: true };
-            let there = find(warehouse, &wanted.name, false, &CancellationToken::new()).await?;
-            attempts.made = there.is_some();
-            return there.ok_or(stopped.error);
-        }
-        Err(stopped) if may_be_taken(&stopped.error) => {
-            return match find(warehouse, &wanted.name, false, &CancellationToken::new()).await? {
-                // A COMMIT of ours whose answer was lost took effect only now.
-                Some(ours) if attempts.sent => {
-                    attempts.made = true;
-                    Ok(ours)
-                }
-                Some(_) => Err(exists(&wanted.name)),
-                None => Err(stopped.error),
-            };
-        }
-        Err(stopped) => return Err(stopped.error),
-        Ok(()) => *attempts = Attempts { sent: true, made: true },
-    }
-    drop(turns);
-    let made = find(warehouse, &wanted.name, false, &CancellationToken::new()).await?;
-    made.ok_or_else(|| Error::refused("The user is not listed", "pg_user does not show the user."))
-}
-
-/// Whether the name may be taken: the warehouse says so, or that there was a conflict, which Redshift also says.
-fn may_be_taken(error: &Error) -> bool {
-    matches!(error.sqlstate(), Some("42710" | "XX000")) || lost_race(error)
-}
-
-/// Whether the index of users' names said it: somebody was faster, whom nobody may see yet.
-fn lost_race(error: &Error) -> bool {
-    error.sqlstate() == Some("23505")
-}
-
-fn not_read_back(name: &str, error: &Error) -> Error {
-    Error::refused(
-        format!("User {} was made, but not read back", ident(name)),
-        format!(
-            "CREATE USER was sent and took effect, as far as is known. Looking at the user then failed: {}\n{}",
-            error.summary(),
-            error.detail()
-        ),
-    )
-}
-
-fn exists(name: &str) -> Error {
-    Error::refused(
-        format!("User {} exists already", ident(name)),
-        "Nothing was changed about this user. To manage the one who is there, import it.",
-    )
-}
-
-/// Whether [`create`] was refused because there is a user of that name.
-pub fn is_taken(error: &Error, name: &str) -> bool {
-    *error == exists(name)
+    check(wanted)?;
+    let user = &no_password(warehouse, wanted, true, cancel).await?;
+    object::create(warehouse, &InDatabase { user, database: &warehouse.access().database }, cancel).await
 }
 
 /// Alters the user from what was found to what is wanted. Nothing is sent if nothing differs; a password is always
@@ -276,58 +189,39 @@ pub async fn alter(
 ) -> Result<Vec<Warning>, Error> {
     check(wanted)?;
     let wanted = &no_password(warehouse, wanted, false, cancel).await?;
-    let database = warehouse.access().database.clone();
-    let (steps, warnings) = alter_steps(&database, found, wanted);
+    let database = &warehouse.access().database;
+    let of = InDatabase { user: wanted, database };
+    let (steps, warnings) = alter_steps(database, found, wanted);
     if steps.is_empty() {
         return Ok(warnings);
     }
-    let mut retry = Retry::default();
-    loop {
-        let ran = alter_once(warehouse, found, wanted, &steps, cancel).await;
-        warehouse.catalog().forget_principals();
-        let Err(error) = ran else { return Ok(warnings) };
-        let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);
-        let again = retry.after_if(may_retry, error, cancel).await;
-        again.map_err(|error| if lost_race(&error) { exists(&wanted.name) } else { error })?;
-    }
-}
-
-async fn alter_once(
-    warehouse: &Warehouse,
-    found: &UserFound,
-    wanted: &UserWanted,
-    steps: &[Step],
-    cancel: &CancellationToken,
-) -> Result<(), Error> {
-    let database = &warehouse.access().database;
-    let mut turns = run::turn(warehouse, database, cancel).await?;
-    turns.with_shared(warehouse, steps, cancel).await?;
-    let is_rename = found.name != wanted.name;
-    warehouse.catalog().forget_principals();
-    let there = find(warehouse, &found.name, false, cancel).await?.is_some();
-    if is_rename && let Some(other) = find(warehouse, &wanted.name, false, cancel).await? {
-        // After a lost answer the rename may be done: the rest follows under the new name.
-        if !there && other.id == found.id {
-            let (rest, _) = alter_steps(database, &UserFound { name: wanted.name.clone(), ..found.clone() }, wanted);
-            return run::run(warehouse, database, &rest, cancel).await.map_err(|stopped| stopped.error);
-        }
-        return Err(exists(&wanted.name));
-    }
-    if !there {
-        return Err(Error::refused(
-            format!("User {} does not exist", ident(&found.name)),
-            "Somebody dropped or renamed the user. User names keep their case.",
-        ));
-    }
-    match run::run(warehouse, database, steps, cancel).await {
-        Err(stopped) if is_rename && may_be_taken(&stopped.error) => {
-            warehouse.catalog().forget_principals();
-            match find(warehouse, &wanted.name, false, &CancellationToken::new()).await? {
-                Some(other) if other.id != found.id => Err(exists(&wanted.name)),
-                _ => Err(stopped.error),
+    let other = |cancel| async move {
+        let other = find(warehouse, &wanted.name, false, cancel).await?;
+        Ok::<_, Error>(other.filter(|_| found.name != wanted.name))
+    };
+    let still_to_do = || async {
+        let there = find(warehouse, &found.name, false, cancel).await?.is_some();
+        match other(cancel).await? {
+            // After a lost answer the rename may be done: the rest follows under the new name.
+            Some(renamed) if !there && renamed.id == found.id => {
+                let renamed = UserFound { name: wanted.name.clone(), ..found.clone() };
+                Ok(alter_steps(database, &renamed, wanted).0)
             }
+            Some(_) => Err(Error::Exists { title: of.title() }),
+            None if there => Ok(steps.clone()),
+            None => Err(Error::refused(
+                format!("User {} does not exist", ident(&found.name)),
+                "Somebody dropped or renamed the user. User names keep their case.",
+            )),
         }
-        other => other.map_err(|stopped| stopped.error),
+    };
+    match object::change(warehouse, &of, still_to_do, cancel).await {
+        Err(error) if found.name != wanted.name && object::may_be_taken(&error) => {
+            let is_taken = object::lost_race(&error)
+                || other(&CancellationToken::new()).await?.is_some_and(|other| other.id != found.id);
+            Err(if is_taken { Error::Exists { title: of.title() } } else { error })
+        }
+        changed => changed.map(|()| warnings),
     }
 }
 

@@ -89,7 +89,8 @@ impl Resource for SchemaResource {
                     cx.created();
                 }
                 let diagnostic = explain(&failed.error, cx);
-                Err(if failed.taken { shows_import(&diagnostic, cx) } else { diagnostic }.into())
+                let is_taken = matches!(failed.error, Error::Exists { .. });
+                Err(if is_taken { shows_import(&diagnostic, cx) } else { diagnostic }.into())
             }
         }
     }

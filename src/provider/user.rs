@@ -136,7 +136,7 @@ impl Resource for User {
                 }
                 let error = failed.error;
                 let diagnostic = explain(&error, cx);
-                return Err(if user::is_taken(&error, &wanted.name) {
+                return Err(if matches!(error, Error::Exists { .. }) {
                     shows_import(&diagnostic, cx)
                 } else {
                     diagnostic

@@ -42,7 +42,7 @@ impl Error {
             ),
             Self::Aws(error) => error.advice(),
             Self::Away { advice, .. } => Some(advice.clone()),
-            Self::Cancelled | Self::Setting { .. } | Self::NoPassword { .. } | Self::Refused { .. } => None,
+            Self::Cancelled | Self::Setting { .. } | Self::NoPassword { .. } | Self::Exists { .. } | Self::Refused { .. } => None,
         }
     }
 }
