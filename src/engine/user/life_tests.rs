@@ -20,10 +20,6 @@ fn wanted(name: &str) -> UserWanted {
 }
 
 /// Proves: F5
-fn is_taken(error: &Error) -> bool {
-    matches!(error, Error::Exists { title } if title == "User \"svc\"")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_is_made_altered_renamed_and_dropped() {
     let trial = Trial::start();
@@ -616,4 +612,8 @@ async fn a_materialized_view_stands_in_the_way_by_its_name() {
     let error = drop_user(&trial.warehouse(), "svc", true, &[], &trial.never).await.expect_err("it stands in the way");
     let text = error.to_string();
     assert!(text.contains("materialized view \"quality\".\"mine\"") && !text.contains("mv_tbl__"), "{text}");
+}
+
+fn is_taken(error: &Error) -> bool {
+    matches!(error, Error::Exists { title } if title == "User \"svc\"")
 }
