@@ -205,3 +205,24 @@ fn columns_are_shown_to_who_could_bind_them() {
     ok(standin, "DROP TABLE late_columns_source.people");
     assert!(ok(standin, sql).is_empty());
 }
+
+#[test]
+fn what_a_bound_view_reads_is_not_dropped() {
+    let standin = shared();
+    for sql in [
+        "CREATE SCHEMA late_bound",
+        "CREATE TABLE late_bound.t (a integer, b integer)",
+        "CREATE VIEW late_bound.v AS SELECT a FROM late_bound.t",
+        "CREATE VIEW late_bound.late AS SELECT a FROM late_bound.t WITH NO SCHEMA BINDING",
+    ] {
+        ok(standin, sql);
+    }
+    for sql in ["DROP TABLE late_bound.t", "DROP TABLE late_bound.t RESTRICT", "ALTER TABLE late_bound.t DROP COLUMN a"]
+    {
+        assert_eq!(err(standin, sql).sqlstate, "2BP01", "{sql}");
+    }
+    ok(standin, "ALTER TABLE late_bound.t DROP COLUMN b");
+    ok(standin, "DROP TABLE late_bound.t CASCADE");
+    assert_eq!(err(standin, "SELECT a FROM late_bound.v").message, "relation \"late_bound.v\" does not exist");
+    assert_eq!(err(standin, "SELECT a FROM late_bound.late").message, "relation \"late_bound.t\" does not exist");
+}
