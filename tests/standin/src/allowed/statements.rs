@@ -30,6 +30,7 @@ const fn form(
 pub const STATEMENTS: &[Form] = &[
     // Sessions and transactions.
     form("select", "<query>", "{query}", "", "r_SELECT_synopsis"),
+    form("explain", "EXPLAIN [verbose:VERBOSE] <query>", "EXPLAIN {verbose} {query}", "", "r_EXPLAIN"),
     form("begin", "BEGIN [WORK|TRANSACTION]", "BEGIN", "", "r_BEGIN"),
     form("start-transaction", "START TRANSACTION", "START TRANSACTION", "", "r_BEGIN"),
     form("commit", "{COMMIT|END} [WORK|TRANSACTION]", "COMMIT", "", "r_COMMIT"),

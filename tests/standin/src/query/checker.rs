@@ -181,6 +181,7 @@ impl<'a> Checker<'a, '_> {
         match word {
             "select" => *self.frame() = Frame { select: true, list: true, from: None, cast: false },
             "from" if self.frame().select => *self.frame() = Frame { list: false, from: Some(true), ..*self.frame() },
+            "is" if self.frame().list => self.refuse_truth()?,
             "join" => self.frame().from = Some(true),
             "where" | "group" | "order" | "having" | "union" | "except" | "intersect" | "limit" | "offset" => {
                 let frame = self.frame();
@@ -230,6 +231,19 @@ impl<'a> Checker<'a, '_> {
             return self.function(word);
         }
         self.column()
+    }
+
+    /// AWS, Boolean type: IS TRUE and the like are predicates of WHERE; in a SELECT's list they are "Not implemented".
+    fn refuse_truth(&self) -> Result<(), Refusal> {
+        let mut after = self.at;
+        after.take();
+        after.word("not");
+        match after.peek() {
+            Some(Token::Word(word)) if ["true", "false", "unknown"].contains(&word.as_str()) => {
+                Err(Refusal::new("0A000", "Not implemented"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What follows AS: a type inside CAST, else a name.

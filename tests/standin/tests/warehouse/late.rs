@@ -226,3 +226,76 @@ fn what_a_bound_view_reads_is_not_dropped() {
     assert_eq!(err(standin, "SELECT a FROM late_bound.v").message, "relation \"late_bound.v\" does not exist");
     assert_eq!(err(standin, "SELECT a FROM late_bound.late").message, "relation \"late_bound.t\" does not exist");
 }
+
+#[test]
+fn functions_answer_as_their_pages_say() {
+    let standin = shared();
+    for (sql, expected) in [
+        ("SELECT pg_catalog.strpos('dogfish', 'fish'), strpos('dogfish', 'b')", "4|0"),
+        ("SELECT pg_catalog.substring('caterpillar', 6, 4), substring('caterpillar', 6)", "pill|pillar"),
+        ("SELECT pg_catalog.rtrim('ab  ') || '.', rtrim('baseball', 'al')", "ab.|baseb"),
+        ("SELECT pg_catalog.mod(-7, 2), mod(7.5, 2)", "-1|1.5"),
+        ("SELECT pg_catalog.trunc(110.278, 1), trunc('2011-07-21 10:32:38'::timestamp)", "110.2|2011-07-21"),
+        ("SELECT pg_catalog.abs(-10)", "10"),
+        ("SELECT pg_catalog.date_trunc('month', '2008-09-17'::date)", "2008-09-01 00:00:00"),
+        ("SELECT pg_catalog.strtol('0xf', 16), strtol('abcd1234', 16), strtol('-110', 2)", "15|2882343476|-6"),
+        ("SELECT pg_catalog.strtol(substring(sha2('a', 256), 1, 15), 16)", "912392414677810140"),
+        (
+            "SELECT fnv_hash(1::smallint), pg_catalog.fnv_hash(1), fnv_hash(1::bigint)",
+            "589727492704079044|-5968735742475085980|-8517097267634966620",
+        ),
+        (
+            "SELECT fnv_hash('Amazon Redshift'), fnv_hash('Amazon Redshift', fnv_hash(1))",
+            "7783490368944507294|-2202602717770968555",
+        ),
+        ("SELECT pg_catalog.regexp_replace('the fox', 'FOX', 'quick brown fox', 1, 'i')", "the quick brown fox"),
+        (
+            "SELECT regexp_replace('a-b-c', '-', '+', 3), regexp_replace('a-b-c', '-'), regexp_replace('a', 'a', '\\\\1')",
+            "a-b+c|abc|\\1",
+        ),
+        (
+            "SELECT regexp_replace('plain A1234 a1234', '(?=[^ ]*[a-z])(?=[^ ]*[0-9])[^ ]+', '[hidden]', 1, 'p')",
+            "plain A1234 [hidden]",
+        ),
+        ("SELECT pg_catalog.regexp_count('abcdefghijklmnopqrstuvwxyz', '[a-z]{3}')", "8"),
+        ("SELECT regexp_count('the fox', 'FOX', 1, 'i'), regexp_count('the fox', 'FOX')", "1|0"),
+        ("SELECT count(*) FROM quality.runs WHERE passed IS TRUE", "1"),
+    ] {
+        assert_eq!(cells(&ok(standin, sql)), [expected], "{sql}");
+    }
+    assert_eq!(ok(standin, "SELECT 1 FROM quality.runs WHERE CURRENT_DATE > '2020-01-01'").len(), 2);
+    for sql in
+        ["SELECT strtol('xyz', 16)", "SELECT regexp_count('a', '(?=a)')", "SELECT regexp_count('a', 'a', 1, 'x')"]
+    {
+        assert!(standin.sql_blocking("dev", sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn a_truth_is_asked_in_conditions_only() {
+    let standin = shared();
+    for sql in [
+        "SELECT passed IS TRUE FROM quality.runs",
+        "SELECT count(CASE WHEN passed IS NOT FALSE THEN 1 END) FROM quality.runs",
+    ] {
+        assert_eq!(
+            (err(standin, sql).sqlstate.as_str(), err(standin, sql).message.as_str()),
+            ("0A000", "Not implemented")
+        );
+    }
+    ok(standin, "SELECT run_id IS NULL, (SELECT count(*) FROM quality.runs WHERE passed IS TRUE) FROM quality.runs");
+}
+
+#[test]
+fn explain_binds_and_does_not_run() {
+    let standin = shared();
+    let (owner, reader) = governed(standin, "late_explain");
+    ok(standin, &format!("GRANT USAGE ON SCHEMA late_explain_source TO {reader}"));
+    let explain = || as_user(standin, &reader, "EXPLAIN SELECT * FROM late_explain_views.people");
+    assert!(!explain().expect("explains").is_empty());
+    ok(standin, &format!("REVOKE SELECT ON late_explain_source.people FROM {owner}"));
+    assert_eq!(refused(explain()).sqlstate, "42501");
+    ok(standin, "DROP TABLE late_explain_source.people");
+    assert_eq!(refused(explain()).sqlstate, "42P01");
+    assert_eq!(err(standin, "EXPLAIN DELETE FROM quality.runs").sqlstate, "0A000");
+}
