@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use crate::query;
 use crate::refusal::Refusal;
@@ -40,7 +41,7 @@ pub struct Reads {
 impl Reads {
     /// The schemas that are named.
     fn named_schemas(&self) -> BTreeSet<&str> {
-        let of_relations = self.relations.iter().filter(|name| name.len() > 1).map(|name| name[0].as_str());
+        let of_relations = self.relations.iter().filter(|name| name.len() == 2).map(|name| name[0].as_str());
         of_relations.chain(self.schemas.iter().map(String::as_str)).collect()
     }
 }
@@ -55,6 +56,10 @@ pub struct Binding {
     pub late: bool,
     /// Late-binding views, and what is read in their place.
     pub views: HashMap<Name, String>,
+    /// The database of the session.
+    pub database: String,
+    /// Who reads relations of other databases; `None`: nobody may here.
+    pub reader: Option<String>,
     /// Users' functions that the search_path finds before those of pg_catalog, with their schemas.
     pub first: HashMap<String, String>,
     /// Users' functions that it finds at all.
@@ -68,6 +73,8 @@ pub struct View {
     pub name: Name,
     /// Its id.
     pub view: u32,
+    /// Its owner.
+    pub owner: String,
     /// Its statement.
     pub text: String,
 }
@@ -75,6 +82,8 @@ pub struct View {
 /// What the warehouse says of names.
 #[derive(Debug, Default, Deserialize)]
 pub struct Told {
+    /// Who asks.
+    pub user: String,
     /// Which are late-binding views.
     pub views: Vec<View>,
     /// See [`Binding::first`].
@@ -89,10 +98,17 @@ pub struct Known {
     asked: BTreeSet<Name>,
     functions: BTreeSet<String>,
     views: BTreeMap<Name, View>,
+    user: String,
     binding: Binding,
 }
 
 impl Known {
+    /// Nothing yet, in a session of this database.
+    pub fn of(database: &str) -> Self {
+        let binding = Binding { database: database.to_owned(), ..Binding::default() };
+        Known { binding, ..Known::default() }
+    }
+
     /// What is still to be asked, as JSON; `None`: nothing.
     pub fn question(&mut self, reads: &Reads, context: &Context<'_>) -> Option<String> {
         let mut wanted = reads.clone();
@@ -115,6 +131,7 @@ impl Known {
 
     /// Takes an answer.
     pub fn learn(&mut self, told: Told) {
+        self.user = told.user;
         self.views.extend(told.views.into_iter().map(|view| (view.name.clone(), view)));
         self.binding.first.extend(told.first);
         self.binding.known.extend(told.known);
@@ -123,14 +140,14 @@ impl Known {
     /// What the names of a statement stand for.
     pub fn binding(&self) -> Binding {
         let views = self.views.iter().map(|(name, view)| (name.clone(), view.place())).collect();
-        Binding { views, ..self.binding.clone() }
+        Binding { views, reader: Some(self.user.clone()), ..self.binding.clone() }
     }
 
     /// The views that have to be made for what is read, the innermost first.
     pub fn steps(&self, reads: &Reads, context: &Context<'_>) -> Result<Steps, Refusal> {
         let mut steps = Steps::default();
         for name in &reads.relations {
-            self.add(name, 0, &mut Vec::new(), &mut steps, context)?;
+            self.add(name, (0, &self.user), &mut Vec::new(), &mut steps, context)?;
         }
         Ok(steps)
     }
@@ -138,40 +155,45 @@ impl Known {
     /// The same for the columns of every view; one that cannot be read is left out.
     pub fn all_steps(&self, context: &Context<'_>) -> Vec<Steps> {
         let one = |name: &Name| self.steps(&Reads { relations: [name.clone()].into(), ..Reads::default() }, context);
-        self.views.keys().filter_map(|name| one(name).ok()).collect()
+        // Of a view that reads another database none are shown (redash#5473).
+        self.views.keys().filter_map(|name| one(name).ok()).filter(|steps| steps.copies.is_empty()).collect()
     }
 
     fn add(
         &self,
         name: &Name,
-        reader: u32,
+        (reader, who): (u32, &str),
         within: &mut Vec<u32>,
         steps: &mut Steps,
         context: &Context<'_>,
     ) -> Result<(), Refusal> {
+        if name.len() == 3 {
+            steps.copies.insert((who.to_owned(), name.clone()));
+        }
         let Some(view) = self.views.get(name) else { return Ok(()) };
         if within.contains(&view.view) {
             let name = name.last().map(String::as_str).unwrap_or_default();
             return Err(Refusal::new("42P17", format!("infinite recursion detected in rules for relation \"{name}\"")));
         }
-        if let Some(made) = steps.0.iter_mut().find(|step| step.view == view.view) {
+        if let Some(made) = steps.views.iter_mut().find(|step| step.view == view.view) {
             made.readers.insert(reader);
             return Ok(());
         }
         within.push(view.view);
         let (sql, reads) = self.translated(view, context)?;
         for name in &reads.relations {
-            self.add(name, view.view, within, steps, context)?;
+            self.add(name, (view.view, &view.owner), within, steps, context)?;
         }
         within.pop();
         let schemas = reads.named_schemas().into_iter().map(str::to_owned).collect();
-        steps.0.push(Step { view: view.view, readers: [reader].into(), schemas, sql });
+        steps.views.push(Step { view: view.view, readers: [reader].into(), schemas, sql });
         Ok(())
     }
 
     /// A view's query for PostgreSQL, and what it reads.
     fn translated(&self, view: &View, context: &Context<'_>) -> Result<(String, Reads), Refusal> {
-        let binding = Binding { open: true, late: true, ..self.binding() };
+        let reader = Some(view.owner.clone());
+        let binding = Binding { open: true, late: true, reader, ..self.binding() };
         let reads = RefCell::default();
         let inner = Context { binding: &binding, reads: &reads, ..*context };
         let tokens = statements(&view.text)?.into_iter().next().unwrap_or_default();
@@ -199,9 +221,24 @@ fn place(view: u32) -> String {
     format!("late_{view}")
 }
 
-/// Views to make.
+/// Where the rows of a relation of another database are put for a reader.
+pub fn elsewhere(who: &str, name: &Name) -> String {
+    format!("pg_temp.{}", elsewhere_place(who, name))
+}
+
+/// The same without its schema.
+pub fn elsewhere_place(who: &str, name: &Name) -> String {
+    let digest = Sha256::digest(format!("{who}\0{}", name.join("\0")));
+    format!("other_{}", digest.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>())
+}
+
+/// What has to be made before a statement.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Steps(Vec<Step>);
+pub struct Steps {
+    /// Relations of other databases, by who reads them.
+    pub copies: BTreeSet<(String, Name)>,
+    views: Vec<Step>,
+}
 
 #[derive(Debug, PartialEq, Eq)]
 struct Step {
@@ -216,13 +253,13 @@ struct Step {
 impl Steps {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.views.is_empty()
     }
 
     /// As the shims read them.
     pub fn json(&self) -> serde_json::Value {
         let one = |step: &Step| json!({"view": step.view, "place": place(step.view), "readers": step.readers, "schemas": step.schemas, "sql": step.sql});
-        serde_json::Value::from_iter(self.0.iter().map(one))
+        serde_json::Value::from_iter(self.views.iter().map(one))
     }
 }
 

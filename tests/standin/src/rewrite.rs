@@ -1,11 +1,12 @@
 //! From a statement of Redshift's to statements of PostgreSQL's, by the list.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use crate::WarehouseKind;
 use crate::allowed::Allowed;
 use crate::front::auth::md5_stored;
-use crate::late::{Binding, Reads};
+use crate::late::{Binding, Name, Reads};
 use crate::names::{GROUP, Names, ROLE};
 use crate::pattern::{Captures, Value, fill};
 use crate::refusal::Refusal;
@@ -47,12 +48,21 @@ pub struct Plan {
     pub tag: &'static str,
     /// What it reads by name.
     pub reads: Reads,
+    /// What is to be copied from other databases, by who reads it.
+    pub copies: BTreeSet<(String, Name)>,
 }
 
 impl Plan {
     /// What PostgreSQL is sent for a statement that is refused.
     pub fn refused(refusal: &Refusal) -> Self {
-        Plan { id: "refused", sql: vec![refusal.to_sql()], after: Vec::new(), tag: "", reads: Reads::default() }
+        Plan {
+            id: "refused",
+            sql: vec![refusal.to_sql()],
+            after: Vec::new(),
+            tag: "",
+            reads: Reads::default(),
+            copies: BTreeSet::new(),
+        }
     }
 }
 
@@ -77,6 +87,7 @@ pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
                 after: Vec::new(),
                 tag: form.tag,
                 reads,
+                copies: BTreeSet::new(),
             });
         }
     }
@@ -87,6 +98,11 @@ pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
 /// text shows a bound view on one; late-binding references are among the limitations of materialized ones.
 fn refuse_lasting(id: &str, reads: &Reads, binding: &Binding) -> Result<(), Refusal> {
     const LASTING: [&str; 4] = ["create-view", "create-materialized-view", "create-function", "create-procedure"];
+    // AWS, cross-database queries: of views only late-binding and materialized ones reach into other databases.
+    let other = reads.relations.iter().find(|name| name.len() == 3 && id != "create-materialized-view");
+    if let Some(name) = other.filter(|_| LASTING.contains(&id)) {
+        return Err(Refusal::unlisted(format!("{id} that reads another database ({})", name.join("."))));
+    }
     let late = reads.relations.iter().find(|name| binding.views.contains_key(*name));
     match late.filter(|_| LASTING.contains(&id)) {
         Some(name) => Err(Refusal::unlisted(format!("{id} that reads a late-binding view ({})", name.join(".")))),

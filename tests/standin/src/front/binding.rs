@@ -6,6 +6,7 @@ use bytes::BytesMut;
 use postgres_protocol::message::frontend;
 use tokio::io::AsyncWriteExt as _;
 
+use super::across;
 use super::relay;
 use super::session::Session;
 use crate::client::{fields, read_frame};
@@ -34,7 +35,8 @@ const MOVING: [&str; 10] = [
 impl Session {
     /// The plans of a query string, before anything is known of what it names.
     pub fn first_plans(&self, sql: &str) -> (Vec<Result<Plan, Refusal>>, Vec<String>) {
-        let binding = Binding { open: true, ..Binding::default() };
+        let database = self.opening.database.clone();
+        let binding = Binding { open: true, database, ..Binding::default() };
         match statements(sql) {
             Ok(all) => {
                 let openings = all.iter().map(|one| crate::rewrite::opening(one)).collect();
@@ -58,7 +60,7 @@ impl Session {
         if reads.relations.is_empty() && !own_functions && !reads.columns {
             return Ok(None);
         }
-        let mut known = Known::default();
+        let mut known = Known::of(&self.opening.database);
         // In a transaction that failed PostgreSQL answers nothing but that.
         while !self.failed {
             let question = self.with_context(sql, 1, &Binding::default(), |contexts| {
@@ -86,6 +88,11 @@ impl Session {
             // A refusal that a fault put there stays.
             if plan.is_ok() {
                 *plan = bound;
+            }
+            if let Ok(bound) = plan
+                && let Err(refusal) = across::copy(bound, &self.shared).await
+            {
+                *plan = Err(refusal);
             }
         }
         Ok(None)
@@ -153,6 +160,10 @@ fn plans(all: &[Vec<crate::token::Token>], contexts: &[Context<'_>]) -> Vec<Resu
 /// The plan, with what it reads made before it and dropped after it. `moved`: a statement before it in its query string
 /// may have changed what names stand for.
 fn with_views(mut plan: Plan, known: &Known, context: &Context<'_>, moved: bool) -> Result<Plan, Refusal> {
+    // What it reads need not be there.
+    if plan.id == "create-late-view" {
+        return Ok(plan);
+    }
     let steps = known.steps(&plan.reads, context)?;
     let mut before = Vec::new();
     if moved && !plan.reads.relations.is_empty() {
@@ -164,11 +175,12 @@ fn with_views(mut plan: Plan, known: &Known, context: &Context<'_>, moved: bool)
         let columns = format!("pg_catalog.rs_late_columns({PATH}, {all})");
         before.push(format!("SELECT pg_catalog.set_config('standin.late_columns', {columns}, true)"));
     }
-    if !steps.is_empty() && plan.id != "create-late-view" {
+    if !steps.is_empty() {
         let steps = literal(&steps.json().to_string());
         before.push(format!("SELECT pg_catalog.rs_late_bind({PATH}, {steps})"));
         plan.after.push(format!("SELECT pg_catalog.rs_late_drop({steps})"));
     }
+    plan.copies = steps.copies;
     plan.sql.splice(0..0, before);
     Ok(plan)
 }

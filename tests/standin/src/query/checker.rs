@@ -1,6 +1,7 @@
 //! Reads a query token by token, and writes it for PostgreSQL.
 
 use crate::allowed::{self, Node};
+use crate::late;
 use crate::names::{Kind, fold, ident, literal};
 use crate::pattern::Cursor;
 use crate::refusal::Refusal;
@@ -328,7 +329,11 @@ impl<'a> Checker<'a, '_> {
         let (schema, name) = match &parts[..] {
             [name] => (None, name),
             [schema, name] => (Some(schema.as_str()), name),
-            _ => return Err(Refusal::unlisted("a name of three parts (another database)")),
+            [_, schema, _] if !is_system(schema) => {
+                self.compute_relation = true;
+                return self.user_relation(&parts);
+            }
+            _ => return Err(Refusal::unlisted("a system relation of another database")),
         };
         if self.context.binding.late && schema.is_none() {
             return Err(Refusal::new("0A000", UNQUALIFIED));
@@ -359,9 +364,17 @@ impl<'a> Checker<'a, '_> {
         for part in parts {
             names.push(self.context.names.postgres(Kind::Object, part)?);
         }
-        match self.context.binding.views.get(&names) {
+        let binding = self.context.binding;
+        if names.len() == 3 && names[0] == binding.database {
+            names.remove(0);
+        }
+        let elsewhere = binding.reader.as_ref().filter(|_| names.len() == 3).map(|who| late::elsewhere(who, &names));
+        if names.len() == 3 && elsewhere.is_none() && !binding.open {
+            return Err(Refusal::unlisted("a name of three parts (another database) here"));
+        }
+        match elsewhere.or_else(|| binding.views.get(&names).cloned()) {
             Some(place) => {
-                self.out.push(place.clone());
+                self.out.push(place);
                 self.alias_as(names.last().map(String::as_str).unwrap_or_default());
             }
             None => self.out.push(names.iter().map(|name| ident(name)).collect::<Vec<_>>().join(".")),

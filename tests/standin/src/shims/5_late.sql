@@ -17,7 +17,7 @@ END $$;
 -- can be named in the refusal.
 CREATE FUNCTION rs_late_find(path text[], parts jsonb) RETURNS oid LANGUAGE sql STABLE AS $$
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relname = parts->>-1 AND CASE jsonb_array_length(parts) WHEN 1 THEN n.nspname = ANY (path) ELSE n.nspname = parts->>0 END
+  WHERE c.relname = parts->>-1 AND CASE jsonb_array_length(parts) WHEN 1 THEN n.nspname = ANY (path) WHEN 2 THEN n.nspname = parts->>0 ELSE false END
   ORDER BY array_position(path, n.nspname::text) LIMIT 1
 $$;
 
@@ -36,7 +36,7 @@ DECLARE
   known jsonb;
   before jsonb;
 BEGIN
-  SELECT jsonb_agg(jsonb_build_object('name', x.parts, 'view', x.view::bigint, 'text', rs_late_locked(x.view))) INTO views
+  SELECT jsonb_agg(jsonb_build_object('name', x.parts, 'view', x.view::bigint, 'owner', (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = x.view), 'text', rs_late_locked(x.view))) INTO views
   FROM (
     SELECT parts, rs_late_find(path, parts) AS view FROM jsonb_array_elements(asked->'relations') parts
     UNION ALL
@@ -51,7 +51,7 @@ BEGIN
     FROM jsonb_array_elements_text(asked->'functions') f JOIN pg_proc p ON p.proname = f JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = ANY (path) AND n.nspname <> 'pg_catalog' GROUP BY p.proname
   ) x;
-  RETURN jsonb_build_object('views', coalesce(views, '[]'), 'first', coalesce(before, '{}'), 'known', coalesce(known, '{}'));
+  RETURN jsonb_build_object('user', session_user, 'views', coalesce(views, '[]'), 'first', coalesce(before, '{}'), 'known', coalesce(known, '{}'));
 END $$;
 
 -- Whether names still stand for what they stood for before the query string.
@@ -125,4 +125,29 @@ BEGIN
     END;
   END LOOP;
   RETURN shown::text;
+END $$;
+
+-- The columns of a relation that another database reads. AWS, cross-database_limitation: not of views that leave their
+-- database, which are late-binding, nor with rights on columns. Runs as who reads.
+CREATE FUNCTION rs_late_source(relation text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE source oid := relation::regclass;
+BEGIN
+  IF rs_late_text(source) IS NOT NULL THEN
+    PERFORM rs_fail('0A000', 'a late-binding view of another database is read, which the stand-in does not');
+  END IF;
+  IF EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = source AND attacl IS NOT NULL) THEN
+    PERFORM rs_fail('0A000', format('relation %s has privileges on columns and cannot be read from another database', relation));
+  END IF;
+  RETURN (SELECT string_agg(format('%I %s', attname, format_type(atttypid, atttypmod)), ', ' ORDER BY attnum)
+          FROM pg_attribute WHERE attrelid = source AND attnum > 0 AND NOT attisdropped);
+END $$;
+CREATE FUNCTION rs_late_copy(place text, columns text, copied text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  EXECUTE format('CREATE TEMP TABLE %I (%s)', place, columns);
+  EXECUTE format('INSERT INTO pg_temp.%I SELECT * FROM json_populate_recordset(NULL::pg_temp.%I, $1)', place, place) USING copied::json;
+  EXECUTE format('GRANT SELECT ON pg_temp.%I TO PUBLIC', place);
+END $$;
+CREATE FUNCTION rs_late_copied(place text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+BEGIN
+  EXECUTE format('DROP TABLE pg_temp.%I', place);
 END $$;

@@ -299,3 +299,50 @@ fn explain_binds_and_does_not_run() {
     assert_eq!(refused(explain()).sqlstate, "42P01");
     assert_eq!(err(standin, "EXPLAIN DELETE FROM quality.runs").sqlstate, "0A000");
 }
+
+#[test]
+fn other_databases_are_read_with_the_owners_rights() {
+    let standin = start();
+    user(&standin, "keeper");
+    user(&standin, "guest");
+    let people = "SELECT name FROM \"sample\".\"tickit\".\"people\" WHERE person_id = 1";
+    assert_eq!(cells(&ok(&standin, people)), ["Mira Olsen"]);
+    assert_eq!(refused(as_user(&standin, "keeper", people)).message, "permission denied for schema tickit");
+    ok(&standin, "CREATE SCHEMA kept AUTHORIZATION keeper");
+    ok(&standin, "GRANT USAGE ON SCHEMA kept TO guest");
+    ok_in(&standin, "sample", "GRANT USAGE ON SCHEMA tickit TO keeper");
+    let view = "CREATE VIEW kept.sales AS SELECT s.sale_id, s.price, s.sold_at, p.name FROM sample.tickit.sales s JOIN sample.tickit.people p ON p.person_id = s.buyer_id WITH NO SCHEMA BINDING";
+    as_user(&standin, "keeper", view).expect("made");
+    as_user(&standin, "keeper", "GRANT SELECT ON kept.sales TO guest").expect("granted");
+    let read = || as_user(&standin, "guest", "SELECT price, sold_at, name FROM kept.sales WHERE sale_id = 1");
+    let error = refused(read());
+    assert_eq!((error.sqlstate.as_str(), error.message.as_str()), ("42501", "permission denied for relation people"));
+    ok_in(&standin, "sample", "GRANT SELECT ON ALL TABLES IN SCHEMA tickit TO keeper");
+    assert_eq!(cells(&read().expect("reads")), ["49.00|2024-05-02 08:15:00|Mira Olsen"]);
+    assert!(as_user(&standin, "guest", people).is_err());
+    ok(&standin, "CREATE MATERIALIZED VIEW kept.copied AS SELECT name FROM sample.tickit.people");
+    let columns = "SELECT column_name FROM svv_columns WHERE table_schema = 'kept' AND table_name = 'sales'";
+    assert!(ok(&standin, columns).is_empty());
+    assert_eq!(cells(&ok(&standin, "SELECT count(*) FROM dev.quality.runs")), ["2"], "its own database by name");
+    ok_in(&standin, "sample", "DROP VIEW tickit.sales_by_event");
+    ok_in(&standin, "sample", "DROP TABLE tickit.sales");
+    assert_eq!(refused(read()).sqlstate, "42P01");
+}
+
+#[test]
+fn not_everything_is_read_across_databases() {
+    let standin = start();
+    ok_in(&standin, "sample", "CREATE VIEW tickit.late AS SELECT name FROM tickit.people WITH NO SCHEMA BINDING");
+    ok_in(&standin, "sample", "GRANT SELECT (name) ON tickit.venues TO analyst");
+    for sql in [
+        "SELECT * FROM sample.tickit.late",
+        "SELECT * FROM sample.tickit.venues",
+        "SELECT * FROM sample.pg_catalog.pg_class",
+        "CREATE VIEW quality.bound AS SELECT name FROM sample.tickit.people",
+        "INSERT INTO sample.tickit.people SELECT 1",
+    ] {
+        assert_eq!(err(&standin, sql).sqlstate, "0A000", "{sql}");
+    }
+    assert_eq!(err(&standin, "SELECT * FROM nowhere.tickit.people").sqlstate, "3D000");
+    assert_eq!(ok(&standin, "SELECT title FROM sample.tickit.sales_by_event").len(), 2);
+}
