@@ -150,6 +150,10 @@ fn views_of_the_tool_enforce_what_the_profile_says() {
         let done = warehouse.sql_as("immuta_system_user", "System-secret-1", "sample", statement);
         done.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }
+    // The view is late-binding: its reader needs USAGE on each schema that the text names, and no right on the table.
+    let unbound = warehouse.sql_as("ann", "Canary123", "sample", "SELECT count(*) FROM governed.people");
+    assert!(unbound.is_err_and(|error| error.contains("permission denied for schema tickit")));
+    warehouse.sql("sample", "GRANT USAGE ON SCHEMA tickit TO ann, bob");
     let count = |user: &str| {
         let rows = warehouse.sql_as(user, "Canary123", "sample", "SELECT count(*) FROM governed.people");
         rows.unwrap_or_else(|error| panic!("{user}: {error}"))[0][0].clone().unwrap_or_default()
@@ -160,7 +164,7 @@ fn views_of_the_tool_enforce_what_the_profile_says() {
     // The views are the tool's: it takes them away before the integration goes.
     warehouse.sql("sample", "DROP SCHEMA governed CASCADE");
     warehouse.sql("sample", "REVOKE ALL ON TABLE tickit.people FROM immuta_system_user");
-    warehouse.sql("sample", "REVOKE ALL ON SCHEMA tickit FROM immuta_system_user");
+    warehouse.sql("sample", "REVOKE ALL ON SCHEMA tickit FROM immuta_system_user, ann, bob");
     for user in ["ann", "bob"] {
         warehouse.sql("dev", &format!("DROP USER {user}"));
     }

@@ -16,7 +16,7 @@ pub enum On {
     /// A statement, before it is looked at.
     #[default]
     Statement,
-    /// A statement that does work: any but SELECT, SET, RESET and SHOW; BEGIN and COMMIT are work.
+    /// A statement that does work: any but SELECT, EXPLAIN, SET, RESET and SHOW; BEGIN and COMMIT are work.
     Work,
     /// A sign-in, before the password is asked for.
     Login,
@@ -199,7 +199,7 @@ pub struct Record {
 
 /// Whether a statement of this first word does work: see [`On::Work`].
 fn is_work(kind: &str) -> bool {
-    !["SELECT", "SET", "RESET", "SHOW"].contains(&kind)
+    !["SELECT", "EXPLAIN", "SET", "RESET", "SHOW"].contains(&kind)
 }
 
 impl Record {

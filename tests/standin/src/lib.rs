@@ -10,6 +10,7 @@ mod control;
 mod dump;
 mod faults;
 mod front;
+mod late;
 mod names;
 mod pattern;
 mod plpgsql;
@@ -464,6 +465,7 @@ impl Shared {
             kind: WarehouseKind::default(),
             switches: Vec::new(),
             failed_sign_ins: std::sync::Mutex::default(),
+            own_paths: std::sync::atomic::AtomicBool::default(),
             admin: tokio::sync::Mutex::new(None),
         }
     }

@@ -1,8 +1,12 @@
 //! From a statement of Redshift's to statements of PostgreSQL's, by the list.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
 use crate::WarehouseKind;
 use crate::allowed::Allowed;
 use crate::front::auth::md5_stored;
+use crate::late::{Binding, Name, Reads};
 use crate::names::{GROUP, Names, ROLE};
 use crate::pattern::{Captures, Value, fill};
 use crate::refusal::Refusal;
@@ -23,6 +27,12 @@ pub struct Context<'a> {
     pub in_transaction: bool,
     /// Which kind of warehouse it is.
     pub kind: WarehouseKind,
+    /// What names stand for.
+    pub binding: &'a Binding,
+    /// What is read, found on the way.
+    pub reads: &'a RefCell<Reads>,
+    /// The statement as it was sent.
+    pub text: &'a str,
 }
 
 /// What PostgreSQL is sent for one statement.
@@ -32,13 +42,34 @@ pub struct Plan {
     pub id: &'static str,
     /// PostgreSQL's statements; only the last one's answer is shown.
     pub sql: Vec<String>,
+    /// PostgreSQL's statements behind these, of which nothing is shown.
+    pub after: Vec<String>,
     /// The command tag to answer, and no rows; empty: PostgreSQL's answer.
     pub tag: &'static str,
+    /// What it reads by name.
+    pub reads: Reads,
+    /// What is to be copied from other databases, by who reads it.
+    pub copies: BTreeSet<(String, Name)>,
+}
+
+impl Plan {
+    /// What PostgreSQL is sent for a statement that is refused.
+    pub fn refused(refusal: &Refusal) -> Self {
+        Plan {
+            id: "refused",
+            sql: vec![refusal.to_sql()],
+            after: Vec::new(),
+            tag: "",
+            reads: Reads::default(),
+            copies: BTreeSet::new(),
+        }
+    }
 }
 
 /// Finds the form of a statement and rewrites it.
 pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
     for (form, pattern) in &context.allowed.forms {
+        context.reads.take();
         if let Some(mut captures) = pattern.match_all(tokens, context)? {
             hash_clear_password(&mut captures, context.names);
             check_grant_option(&captures)?;
@@ -47,10 +78,36 @@ pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
             {
                 captures.insert("source", Value::Text(source.clone()));
             }
-            return Ok(Plan { id: form.id, sql: fill(form.rewrite, &captures), tag: form.tag });
+            captures.insert("statement", Value::Text(context.text.to_owned()));
+            let reads = context.reads.take();
+            refuse_lasting(form.id, &reads, context.binding)?;
+            return Ok(Plan {
+                id: form.id,
+                sql: fill(form.rewrite, &captures),
+                after: Vec::new(),
+                tag: form.tag,
+                reads,
+                copies: BTreeSet::new(),
+            });
         }
     }
     Err(Refusal::unlisted(format!("this form of {}", opening(tokens))))
+}
+
+/// What outlives its statement and reads a late-binding view would have to bind it by itself, which this cannot. No public
+/// text shows a bound view on one; late-binding references are among the limitations of materialized ones.
+fn refuse_lasting(id: &str, reads: &Reads, binding: &Binding) -> Result<(), Refusal> {
+    const LASTING: [&str; 4] = ["create-view", "create-materialized-view", "create-function", "create-procedure"];
+    // AWS, cross-database queries: of views only late-binding and materialized ones reach into other databases.
+    let other = reads.relations.iter().find(|name| name.len() == 3 && id != "create-materialized-view");
+    if let Some(name) = other.filter(|_| LASTING.contains(&id)) {
+        return Err(Refusal::unlisted(format!("{id} that reads another database ({})", name.join("."))));
+    }
+    let late = reads.relations.iter().find(|name| binding.views.contains_key(*name));
+    match late.filter(|_| LASTING.contains(&id)) {
+        Some(name) => Err(Refusal::unlisted(format!("{id} that reads a late-binding view ({})", name.join(".")))),
+        None => Ok(()),
+    }
 }
 
 /// AWS, GRANT: WITH GRANT OPTION is for users, not for groups, roles or PUBLIC.

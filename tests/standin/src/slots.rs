@@ -16,6 +16,7 @@ type Slot = Result<Option<Value>, Refusal>;
 pub fn read(kind: &str, at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
     match kind {
         "query" => query::read(at, context),
+        "late_query" => query::read_late(at, context),
         "rows" => query::read_rows(at, context),
         "sql_body" => query::read_body(at, context),
         "procedure_body" => plpgsql::read(at, context),

@@ -47,6 +47,27 @@ pub fn body_statements(sql: &str) -> Result<Vec<Vec<Token>>, Refusal> {
     split(Lexer { rest: sql, arguments: true })
 }
 
+/// The same statements as they were written, without what stands before, between and behind them.
+pub fn texts(sql: &str) -> Result<Vec<&str>, Refusal> {
+    let mut lexer = Lexer { rest: sql, arguments: false };
+    let mut all = Vec::new();
+    let mut one: Option<(usize, usize)> = None;
+    loop {
+        lexer.skip_blank()?;
+        let start = sql.len() - lexer.rest.len();
+        let token = lexer.next()?;
+        match &token {
+            Some(token) if !token.is_op(";") => {
+                one = Some((one.map_or(start, |(first, _)| first), sql.len() - lexer.rest.len()));
+            }
+            _ => all.extend(one.take().map(|(first, end)| &sql[first..end])),
+        }
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
 fn split(mut lexer: Lexer<'_>) -> Result<Vec<Vec<Token>>, Refusal> {
     let mut all = Vec::new();
     let mut one = Vec::new();
@@ -308,6 +329,12 @@ mod tests {
         assert_eq!(one("$x$a$$b$x$"), [Token::Body("a$$b".into())]);
         assert!(statements("$$a").is_err());
         assert!(statements("select $1").is_err());
+    }
+
+    #[test]
+    fn texts_are_as_they_were_written() {
+        let sql = "/* a; */ Select  'x;' -- y;\n , 1 ; ; COMMIT -- end";
+        assert_eq!(texts(sql).expect("lexes"), ["Select  'x;' -- y;\n , 1", "COMMIT"]);
     }
 
     #[test]

@@ -46,6 +46,17 @@ pub const FUNCTIONS: &[Function] = &[
     other("current_setting", "rs_current_setting", false, "r_CURRENT_SETTING"),
     same("set_config", "r_SET_CONFIG"),
     same("split_part", "SPLIT_PART"),
+    same("strpos", "r_STRPOS"),
+    same("substring", "r_SUBSTRING"),
+    same("rtrim", "r_RTRIM"),
+    same("mod", "r_MOD"),
+    same("trunc", "r_TRUNC"),
+    same("abs", "r_ABS"),
+    same("date_trunc", "r_DATE_TRUNC"),
+    other("strtol", "rs_strtol", false, "r_STRTOL"),
+    other("regexp_replace", "rs_regexp_replace", false, "REGEXP_REPLACE"),
+    other("regexp_count", "rs_regexp_count", false, "REGEXP_COUNT"),
+    other("fnv_hash", "rs_fnv_hash", false, "r_FNV_HASH"),
     same("to_char", "r_TO_CHAR"),
     other("sha2", "rs_sha2", false, "SHA2"),
     same("pg_backend_pid", "PG_BACKEND_PID"),
@@ -133,7 +144,7 @@ pub const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// Words that a query may hold although PostgreSQL reserves them.
-pub const WORDS: &str = "all and as asc between case cast coalesce cross current_user default desc distinct else end \
+pub const WORDS: &str = "all and as asc between case cast coalesce cross current_date current_user default desc distinct else end \
     except exists false from full group having in inner intersect interval is join left like limit not null nullif offset on or \
     order outer right select session_user substring then true union user using values when where";
 

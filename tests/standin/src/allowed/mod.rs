@@ -149,7 +149,7 @@ pub fn document() -> String {
     let settings: Vec<_> = functions::SETTINGS.iter().map(|(n, _)| *n).collect();
     let _ = write!(
         out,
-        "\n## Settings\n\n{} (r_SET, cm_chap_ConfigurationRef)\n\n## Words in a query\n\nWords that PostgreSQL reserves; of these a query may hold only: {} (r_SELECT_synopsis and the pages of its clauses)\n",
+        "\n## Settings\n\n{} (r_SET, cm_chap_ConfigurationRef)\n\n## Words in a query\n\nWords that PostgreSQL reserves; of these a query may hold only: {} (r_SELECT_synopsis and the pages of its clauses)\n\n## Names in a query\n\nUsers' relations and functions, with a schema or without one (r_search_path, udf-naming-udfs). Relations of another database by three parts, to be read (cross-database-overview), but not in what outlives the statement, other than late-binding and materialized views (cross-database_limitation).\n",
         settings.join(", "),
         functions::WORDS.split_whitespace().collect::<Vec<_>>().join(" ")
     );

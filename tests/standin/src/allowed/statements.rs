@@ -30,6 +30,7 @@ const fn form(
 pub const STATEMENTS: &[Form] = &[
     // Sessions and transactions.
     form("select", "<query>", "{query}", "", "r_SELECT_synopsis"),
+    form("explain", "EXPLAIN [verbose:VERBOSE] <query>", "EXPLAIN {verbose} {query}", "", "r_EXPLAIN"),
     form("begin", "BEGIN [WORK|TRANSACTION]", "BEGIN", "", "r_BEGIN"),
     form("start-transaction", "START TRANSACTION", "START TRANSACTION", "", "r_BEGIN"),
     form("commit", "{COMMIT|END} [WORK|TRANSACTION]", "COMMIT", "", "r_COMMIT"),
@@ -116,7 +117,7 @@ pub const STATEMENTS: &[Form] = &[
     form("create-temp-table", "CREATE {TEMP|TEMPORARY} TABLE <relation> <columns> <table_attributes>", "CREATE TEMP TABLE {relation} {columns}", "CREATE TABLE", "r_CREATE_TABLE_NEW"),
     form("create-table-as", "CREATE TABLE <relation> <table_attributes> AS <query>", "CREATE TABLE {relation} AS {query}", "", "r_CREATE_TABLE_AS"),
     form("create-table", "CREATE TABLE [if:IF NOT EXISTS] <relation> <columns> <table_attributes>", "CREATE TABLE {if} {relation} {columns}", "CREATE TABLE", "r_CREATE_TABLE_NEW"),
-    form("create-late-view", "CREATE [or:OR REPLACE] VIEW <relation> AS <query> WITH NO SCHEMA BINDING", "CREATE {or} VIEW {relation} AS {query} ;; COMMENT ON VIEW {relation} IS 'late-binding'", "CREATE VIEW", "r_CREATE_VIEW"),
+    form("create-late-view", "CREATE [or:OR REPLACE] VIEW <relation> AS <late_query:query> WITH NO SCHEMA BINDING", "SELECT pg_catalog.rs_late_view({relation!}, {or!}, {statement!})", "CREATE VIEW", "r_CREATE_VIEW"),
     form("create-materialized-view", "CREATE MATERIALIZED VIEW <relation> AS <query>", "SELECT pg_catalog.rs_materialize({relation!}, {query'})", "CREATE MATERIALIZED VIEW", "materialized-view-create-sql-command"),
     form("drop-materialized-view", "DROP MATERIALIZED VIEW [if:IF EXISTS] <relations> [mode:CASCADE|RESTRICT]", "SELECT pg_catalog.rs_drop_materialized({relations!}, {if!}, {mode'})", "DROP MATERIALIZED VIEW", "materialized-view-drop-sql-command"),
     form("create-view", "CREATE [or:OR REPLACE] VIEW <relation> AS <query>", "SELECT pg_catalog.rs_view_columns({relation!}, false) ;; CREATE {or} VIEW {relation} AS {query} ;; COMMENT ON VIEW {relation} IS NULL ;; SELECT pg_catalog.rs_view_columns({relation!}, true)", "CREATE VIEW", "r_CREATE_VIEW"),

@@ -2,10 +2,11 @@
 
 use tokio::net::UnixStream;
 
-use super::Shared;
+use super::{Shared, relay};
 use crate::Error;
 use crate::client::Client;
-use crate::names::literal;
+use crate::late::{Name, elsewhere_place};
+use crate::names::{ident, literal};
 use crate::refusal::Refusal;
 use crate::rewrite::Plan;
 
@@ -27,6 +28,37 @@ pub async fn provide(plans: &mut [Result<Plan, Refusal>], shared: &Shared) {
             Err(e) => *plan = Err(Refusal::new("XX000", format!("the stand-in cannot read the other databases: {e}"))),
         }
     }
+}
+
+/// Puts what a statement reads of other databases before it: rows as they are there now, read as whoever reads them.
+pub async fn copy(plan: &mut Plan, shared: &Shared) -> Result<(), Refusal> {
+    for (who, name) in std::mem::take(&mut plan.copies) {
+        let place = elsewhere_place(&who, &name);
+        let (columns, rows) = rows_of(shared, &who, &name).await?;
+        let made =
+            format!("SELECT pg_catalog.rs_late_copy({}, {}, {})", literal(&place), literal(&columns), literal(&rows));
+        plan.sql.insert(0, made);
+        plan.after.push(format!("SELECT pg_catalog.rs_late_copied({})", literal(&place)));
+    }
+    Ok(())
+}
+
+async fn rows_of(shared: &Shared, who: &str, name: &Name) -> Result<(String, String), Refusal> {
+    let [database, schema, relation] = &name[..] else { return Err(Refusal::syntax("a name of three parts")) };
+    let relation = format!("{}.{}", ident(schema), ident(relation));
+    let refused = |error: Error| match error {
+        Error::Server(error) => Refusal::new(&error.sqlstate, relay::words(&error.message)),
+        other => Refusal::new("XX000", other.to_string()),
+    };
+    let mut client = open(shared, database).await.map_err(refused)?;
+    client.query(&format!("SET SESSION AUTHORIZATION {}", ident(who))).await.map_err(refused)?;
+    let mut cell = async |sql: String| {
+        let answer = client.query(&sql).await.map_err(refused)?;
+        Ok::<_, Refusal>(answer.rows.into_iter().flatten().flatten().next().unwrap_or_default())
+    };
+    let columns = cell(format!("SELECT pg_catalog.rs_late_source({})", literal(&relation))).await?;
+    let rows = cell(format!("SELECT coalesce(pg_catalog.json_agg(t), '[]')::text FROM {relation} t")).await?;
+    Ok((columns, rows))
 }
 
 async fn schemas(shared: &Shared) -> Result<String, Error> {

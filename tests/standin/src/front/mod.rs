@@ -2,6 +2,7 @@
 
 mod across;
 pub mod auth;
+mod binding;
 pub mod relay;
 mod session;
 mod startup;
@@ -64,6 +65,8 @@ pub struct Shared {
     pub switches: Vec<Switch>,
     /// How often in a row each user's password was wrong.
     pub failed_sign_ins: std::sync::Mutex<HashMap<String, u32>>,
+    /// Whether a user was given a search_path.
+    pub own_paths: std::sync::atomic::AtomicBool,
     /// For looking up passwords; not before the cluster is made.
     pub admin: tokio::sync::Mutex<Option<Client>>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -17,8 +18,7 @@ use crate::Switch;
 use crate::client::{Frame, Stream, read_frame};
 use crate::faults::{Action, Logged};
 use crate::refusal::Refusal;
-use crate::rewrite::{Context, Plan, opening, plan};
-use crate::token::statements;
+use crate::rewrite::Plan;
 
 /// An open session and the one behind it.
 pub struct Session {
@@ -31,6 +31,10 @@ pub struct Session {
     pub backend_buffer: BytesMut,
     pub case_sensitive: bool,
     pub in_transaction: bool,
+    /// Whether that transaction failed.
+    pub failed: bool,
+    /// Whether the session has chosen a search_path.
+    pub own_path: bool,
 }
 
 /// What to do with the answer to one statement of PostgreSQL's.
@@ -125,28 +129,9 @@ impl Session {
         self.stream.flush().await
     }
 
-    fn plans(&self, sql: &str) -> (Vec<Result<Plan, Refusal>>, Vec<String>) {
-        let context = Context {
-            allowed: &self.shared.allowed,
-            names: &self.shared.names,
-            case_sensitive: self.case_sensitive,
-            namespace: self.shared.namespace.as_deref(),
-            in_transaction: self.in_transaction,
-            kind: self.shared.kind,
-        };
-        match statements(sql) {
-            Ok(all) => {
-                // Several statements in one string are one transaction.
-                let context = Context { in_transaction: context.in_transaction || all.len() > 1, ..context };
-                (all.iter().map(|one| plan(one, &context)).collect(), all.iter().map(|one| opening(one)).collect())
-            }
-            Err(refusal) => (vec![Err(refusal)], vec!["INVALID".into()]),
-        }
-    }
-
     /// Runs one query string; `false` when the line is to be cut.
     async fn query(&mut self, sql: &str) -> std::io::Result<bool> {
-        let (mut plans, openings) = self.plans(sql);
+        let (mut plans, openings) = self.first_plans(sql);
         let mut pass = Pass::On;
         if self.trust == Trust::Outside {
             tokio::time::sleep(self.shared.record.latency()).await;
@@ -171,16 +156,30 @@ impl Session {
                 }
             }
         }
+        if plans.iter().flatten().any(|plan| plan.id == "set-user-search-path") {
+            self.shared.own_paths.store(true, Ordering::Relaxed);
+        }
+        if let Some(refusal) = self.bind(sql, &mut plans).await? {
+            // PostgreSQL was asked in the client's transaction, which has failed by it.
+            let status: &[u8] = if self.failed { b"E" } else { b"I" };
+            let ready = Frame { tag: b'Z', body: Bytes::from_static(status) };
+            self.send(&[relay::error(ERROR, &refusal), ready]).await?;
+            return Ok(pass != Pass::Never);
+        }
         across::provide(&mut plans, &self.shared).await;
         let mut expected = VecDeque::new();
         let mut texts = Vec::new();
         for plan in plans {
-            let plan = plan.unwrap_or_else(|refusal| Plan { id: "refused", sql: vec![refusal.to_sql()], tag: "" });
+            let plan = plan.unwrap_or_else(|refusal| Plan::refused(&refusal));
             let last = plan.sql.len().saturating_sub(1);
             for (at, text) in plan.sql.into_iter().enumerate() {
                 let case_sensitive = (plan.id == "set-case-sensitive").then(|| text.ends_with("on"));
                 let twice = plan.id == "update" && self.shared.switches.contains(&Switch::CountsCopies);
                 expected.push_back(Expected { shown: at == last, tag: plan.tag, twice, case_sensitive });
+                texts.push(text);
+            }
+            for text in plan.after {
+                expected.push_back(Expected { shown: false, tag: "", twice: false, case_sensitive: None });
                 texts.push(text);
             }
         }
@@ -243,6 +242,7 @@ impl Session {
                 }
                 b'Z' => {
                     self.in_transaction = frame.body.first() != Some(&b'I');
+                    self.failed = frame.body.first() == Some(&b'E');
                     frame.write(&mut out);
                     if pass == Pass::Never || (pass == Pass::Stalled && !self.stall().await) {
                         return Ok(false);

@@ -116,6 +116,8 @@ pub async fn serve(shared: Arc<Shared>, mut stream: Box<dyn Stream>, trust: Trus
                 backend_buffer,
                 case_sensitive,
                 in_transaction: false,
+                failed: false,
+                own_path: false,
             }
             .run()
             .await

@@ -164,15 +164,17 @@ $$;
 CREATE FUNCTION rs_has_schema_privilege(u name, n text, privilege text) RETURNS boolean LANGUAGE sql STABLE AS
 $$ SELECT has_schema_privilege(u, n, privilege) $$;
 
--- The text of a view in its catalogue's words; of a late-binding or materialized one the whole statement (awslabs,
--- v_generate_view_ddl.sql; dbt-redshift, catalog.sql). Names that the reader's search_path finds have no schema, as on
+-- A late-binding view is one of no columns, with its statement as it was sent in the comment.
+CREATE FUNCTION rs_late_text(view oid) RETURNS text LANGUAGE sql STABLE AS
+$$ SELECT substr(d, 15) FROM obj_description(view, 'pg_class') d WHERE left(d, 14) = 'late-binding: ' $$;
+
+-- The text of a view in its catalogue's words; of a late-binding or materialized one the whole statement as it was sent
+-- (awslabs, v_generate_view_ddl.sql and amazon-redshift-utils#340; dbt-redshift, catalog.sql). Names that the reader's search_path finds have no schema, as on
 -- PostgreSQL 8.0.
 CREATE FUNCTION rs_viewdef(view oid, pretty boolean DEFAULT false) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT CASE WHEN obj_description(view, 'pg_class') LIKE 'create materialized view %' THEN obj_description(view, 'pg_class')
-              WHEN obj_description(view, 'pg_class') = 'late-binding' THEN
-    (SELECT format('create view %I.%I as ', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = view)
-      || rtrim(d, ';') || ' with no schema binding;' ELSE d END
-  FROM replace(regexp_replace(pg_get_viewdef(view, pretty), '\\mrs_(getdate|sha2|current_setting|version)\\(', '\\1(', 'g'), '''rs_variable.', '''') d
+              WHEN rs_late_text(view) IS NOT NULL THEN rs_late_text(view) || ';' ELSE d END
+  FROM replace(regexp_replace(pg_get_viewdef(view, pretty), '\\mrs_(getdate|sha2|current_setting|version|strtol|fnv_hash|regexp_replace|regexp_count)\\(', '\\1(', 'g'), '''rs_variable.', '''') d
 $$;
 
 CREATE VIEW rs_views AS
@@ -182,11 +184,8 @@ WHERE c.relkind = 'v' AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'informat
 
 CREATE VIEW rs_library AS SELECT ''::name AS name, 0::oid AS language_oid, 0 AS file_store_id, 0 AS owner WHERE false;
 
--- A late-binding view has no columns before it is used.
 CREATE VIEW rs_attribute AS
-SELECT a.attrelid, a.attname, a.atttypid, a.attnum, a.atttypmod, a.attnotnull, a.atthasdef, a.attisdropped FROM pg_attribute a
-WHERE NOT EXISTS (SELECT 1 FROM pg_description d WHERE d.objoid = a.attrelid AND d.classoid = 'pg_class'::regclass AND d.objsubid = 0
-                  AND d.description = 'late-binding');
+SELECT attrelid, attname, atttypid, attnum, atttypmod, attnotnull, atthasdef, attisdropped FROM pg_attribute;
 
 -- AWS, PG_DEFAULT_ACL: "regular users can see only their own data". A row that holds nothing but rights of roles does
 -- not show here.

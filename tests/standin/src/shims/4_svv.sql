@@ -169,6 +169,8 @@ SELECT current_database()::text AS table_catalog, n.nspname::text AS table_schem
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
 WHERE c.relkind IN ('r', 'v', 'm');
 
+-- AWS, SVV_COLUMNS: those of late-binding views too. The front binds each for whoever asks, and puts what came of it into a
+-- setting.
 CREATE VIEW svv_columns AS
 SELECT t.table_catalog, t.table_schema, t.table_name, a.attname::text AS column_name, a.attnum::int AS ordinal_position, NULL::text AS column_default,
        CASE WHEN a.attnotnull THEN 'NO' ELSE 'YES' END::text AS is_nullable, format_type(a.atttypid, NULL)::text AS data_type,
@@ -176,7 +178,13 @@ SELECT t.table_catalog, t.table_schema, t.table_name, a.attname::text AS column_
        CASE WHEN a.atttypid = 'numeric'::regtype THEN ((a.atttypmod - 4) >> 16) & 65535 END AS numeric_precision,
        CASE WHEN a.atttypid = 'numeric'::regtype THEN (a.atttypmod - 4) & 65535 END AS numeric_scale, NULL::text AS remarks
 FROM svv_tables t JOIN pg_namespace n ON n.nspname = t.table_schema JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.table_name
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped;
+JOIN (
+  SELECT attrelid, attname::text, attnum::int, attnotnull, atttypid, atttypmod FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+  UNION ALL
+  SELECT x.view::oid, x.name, x.number, false, x.type::oid, x.modifier
+  FROM jsonb_to_recordset(coalesce(nullif(current_setting('standin.late_columns', true), ''), '[]')::jsonb)
+    AS x(view bigint, name text, number int, type bigint, modifier int)
+) a ON a.attrelid = c.oid;
 
 -- PostgreSQL shows a regular user little of others' sessions.
 CREATE FUNCTION rs_activity() RETURNS SETOF pg_stat_activity LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS

@@ -235,7 +235,7 @@ fn what_is_not_listed_is_refused_by_name() {
         ("DROP OWNED BY etl", "form of DROP"),
         ("CREATE TABLE quality.x (a jsonb)", "type jsonb"),
         ("INSERT INTO quality.runs VALUES (1) RETURNING run_id", "word RETURNING"),
-        ("SELECT * FROM sample.tickit.sales", "three parts"),
+        ("CREATE VIEW quality.v AS SELECT * FROM sample.tickit.sales", "another database"),
         ("REVOKE SELECT ON finance.accounts FROM analyst CASCADE", "form of REVOKE"),
         ("GRANT CONNECT ON DATABASE dev TO analyst", "form of GRANT"),
         ("GRANT USAGE ON DATABASE dev TO analyst", "form of GRANT"),

@@ -4,6 +4,7 @@ mod bootstrap;
 mod catalog;
 mod impersonation;
 mod inventory;
+mod late;
 mod line;
 mod names;
 mod procedures;
