@@ -256,6 +256,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "ALTER SCHEMA s OWNER TO a",
         "SELECT pg_catalog.rs_superuser('change owner')~ALTER SCHEMA \"s\" OWNER TO \"a\"",
     ),
+    (
+        "create-schema-quota",
+        "CREATE SCHEMA s AUTHORIZATION a QUOTA 5 GB",
+        "CREATE SCHEMA \"s\" AUTHORIZATION \"a\"~SELECT pg_catalog.rs_quota('s', '5', 'GB')",
+    ),
+    (
+        "quota-schema",
+        "ALTER SCHEMA s QUOTA UNLIMITED",
+        "SELECT pg_catalog.rs_superuser('change a quota')~SELECT pg_catalog.rs_quota('s', NULL, NULL)",
+    ),
     ("rename-schema", "ALTER SCHEMA s RENAME TO t", "ALTER SCHEMA \"s\" RENAME TO \"t\""),
     (
         "create-external-schema",

@@ -295,3 +295,27 @@ fn a_database_says_how_it_compares() {
         assert_eq!(cells(&ok_in(&standin, database, "SELECT db_collation()")), [collation], "{database}");
     }
 }
+
+/// AWS: SVV_REDSHIFT_SCHEMA_QUOTA, and the notes on QUOTA in CREATE SCHEMA.
+#[test]
+fn quotas_are_kept_in_megabytes_and_shown_to_who_may_see_them() {
+    let standin = start();
+    user(&standin, "ann");
+    for (statement, quota) in [
+        ("CREATE SCHEMA kept AUTHORIZATION ann QUOTA 2", "2048"),
+        ("ALTER SCHEMA kept QUOTA 300 MB", "300"),
+        ("ALTER SCHEMA kept QUOTA 1 TB", "1048576"),
+    ] {
+        ok(&standin, statement);
+        let rows = ok(&standin, "SELECT schema_name, quota FROM svv_redshift_schema_quota");
+        // Names are padded.
+        assert_eq!(cells(&rows), [format!("{:<128}|{quota}", "kept")], "{statement}");
+    }
+    let seen =
+        |name: &str| as_user(&standin, name, "SELECT quota FROM svv_redshift_schema_quota").expect("may ask").len();
+    user(&standin, "bob");
+    assert_eq!((seen("ann"), seen("bob")), (1, 0));
+    assert_eq!(refused(as_user(&standin, "ann", "ALTER SCHEMA kept QUOTA 5 GB")).sqlstate, "42501");
+    ok(&standin, "ALTER SCHEMA kept QUOTA UNLIMITED");
+    assert_eq!(seen("ann"), 0);
+}
