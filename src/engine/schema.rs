@@ -9,15 +9,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
 use crate::engine::catalog::snapshot::Login;
+use crate::engine::datastore::missing::some_of;
 use crate::engine::error::Error;
 use crate::engine::names::{check_name, same_name};
 use crate::engine::object::{self, NotCreated, Object};
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::{Sql, ident, sql};
 use crate::engine::step::Step;
-
-/// How many things in a schema are named where they are told.
-const NAMED: usize = 10;
 
 /// What a schema is to be.
 #[derive(Clone, Debug)]
@@ -213,9 +211,7 @@ pub async fn alter(
         let ours = ours.ok_or_else(|| not_there(&wanted.database))?;
         let taken = find(at, &Which::Named(&wanted.name), false).await?.is_some_and(|other| other.oid != oid);
         if taken {
-            let detail =
-                format!("It is another one than {}, which is to be called so. Nothing was changed.", ident(&ours.name));
-            return Err(Error::refused(format!("{} exists already", wanted.title()), detail));
+            return Err(Error::Exists { title: wanted.title() });
         }
         Ok(alter_steps(&ours, wanted))
     };
@@ -270,13 +266,9 @@ pub async fn drop_schema(
     }
 }
 
-/// Some of the names, and how many more there are.
-pub fn some_of(names: &[String]) -> String {
-    let named: Vec<String> = names.iter().take(NAMED).map(|name| ident(name).to_string()).collect();
-    match names.len().saturating_sub(NAMED) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
+/// The first names in a schema, and that there are more, as people are shown what others wrote.
+pub fn first_of(names: &[String]) -> String {
+    some_of(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// What is wrong with a name that is the warehouse's own.
@@ -308,7 +300,7 @@ fn not_there(database: &str) -> Error {
 fn not_empty(found: &SchemaFound, said: Option<&Error>) -> Error {
     let held = match found.relations.is_empty() {
         true => String::new(),
-        false => format!("It holds {}. ", some_of(&found.relations)),
+        false => format!("It holds {}. ", first_of(&found.relations)),
     };
     let said = said.map_or_else(String::new, |error| format!("The warehouse says: {} ", error.detail()));
     Error::refused(

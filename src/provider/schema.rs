@@ -248,7 +248,7 @@ fn gone() -> Diagnostic {
 }
 
 fn went_with_it(name: &str, went: &[String]) -> Diagnostic {
-    let detail = format!("force_destroy is true, so this went too: {}.", schema::some_of(went));
+    let detail = format!("force_destroy is true, so this went too: {}.", schema::first_of(went));
     Diagnostic::warning(format!("Schema {} was dropped with what it held", ident(name)), detail)
 }
 
