@@ -7,6 +7,7 @@
 //! - [`object`]: the life of what a database holds under a name, and [`schema`], which has it;
 //! - [`bootstrap`]: a governance integration: what it is made of, what is there of it, made, changed, removed;
 //! - [`governance`]: policies, and what they make of tables: the text of views, and what somebody would see;
+//! - [`registration`]: profiles and protected tables in an integration, made, changed, removed;
 //! - [`aws`]: temporary credentials, endpoints and secrets from AWS, and the IAM policies that they need;
 //! - [`probe`]: what is taken for granted of a warehouse, and how to ask one about it;
 //! - [`run`] executes [`step`]s, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
@@ -24,6 +25,7 @@ pub mod object;
 pub mod partition;
 pub mod password;
 pub mod probe;
+pub mod registration;
 pub mod rights;
 pub mod run;
 pub mod schema;

@@ -146,20 +146,46 @@ pub async fn change<O: Object, F>(
 where
     F: Future<Output = Result<Vec<Step>, Error>> + Send,
 {
+    looked_at_anew(warehouse, of.database(), || of.forget(warehouse), steps, cancel).await
+}
+
+/// The same for what has no single name: `steps` looks at whatever it is about in this database.
+pub async fn in_turn<F>(
+    warehouse: &Warehouse,
+    database: &str,
+    steps: impl Fn() -> F,
+    cancel: &CancellationToken,
+) -> Result<(), Error>
+where
+    F: Future<Output = Result<Vec<Step>, Error>> + Send,
+{
+    looked_at_anew(warehouse, database, || warehouse.catalog().forget(database), steps, cancel).await
+}
+
+async fn looked_at_anew<F>(
+    warehouse: &Warehouse,
+    database: &str,
+    forget: impl Fn(),
+    steps: impl Fn() -> F,
+    cancel: &CancellationToken,
+) -> Result<(), Error>
+where
+    F: Future<Output = Result<Vec<Step>, Error>> + Send,
+{
     let mut retry = Retry::default();
     loop {
         let once = async {
-            let mut turns = run::turn(warehouse, of.database(), cancel).await?;
-            of.forget(warehouse);
+            let mut turns = run::turn(warehouse, database, cancel).await?;
+            forget();
             let steps = steps().await?;
             if steps.is_empty() {
                 return Ok(());
             }
             turns.with_shared(warehouse, &steps, cancel).await?;
-            run::run(warehouse, of.database(), &steps, cancel).await.map_err(|stopped| stopped.error)
+            run::run(warehouse, database, &steps, cancel).await.map_err(|stopped| stopped.error)
         };
         let ran = once.await;
-        of.forget(warehouse);
+        forget();
         let Err(error) = ran else { return Ok(()) };
         let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);
         retry.after_if(may_retry, error, cancel).await?;

@@ -137,6 +137,11 @@ impl Sql {
         writing.done()
     }
 
+    /// How many bytes are sent.
+    pub fn length(&self) -> usize {
+        self.open().len()
+    }
+
     /// Whether the text that is sent differs from the one that is printed.
     pub fn holds_secret(&self) -> bool {
         self.sent.is_some()

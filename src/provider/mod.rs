@@ -14,6 +14,8 @@ mod link;
 mod patterns;
 mod place;
 mod policy_simulation;
+mod protected_tables;
+mod registered;
 mod rotation;
 mod rules;
 mod schema;
@@ -21,6 +23,7 @@ mod schemas;
 mod settings;
 mod tests_result;
 mod user;
+mod user_profiles;
 mod users;
 mod versions;
 
@@ -39,9 +42,11 @@ pub use integration::Integration;
 pub use integration::listed::Integrations;
 pub use integration::scripts::IntegrationScripts;
 pub use policy_simulation::PolicySimulation;
+pub use protected_tables::ProtectedTables;
 pub use schema::SchemaResource;
 pub use schemas::Schemas;
 pub use user::User;
+pub use user_profiles::UserProfiles;
 pub use users::Users;
 
 /// The provider's address in a registry, less the registry's host.
@@ -77,6 +82,8 @@ impl Provider for Redshift {
             .resource::<Connection>()
             .resource::<User>()
             .resource::<SchemaResource>()
+            .resource::<UserProfiles>()
+            .resource::<ProtectedTables>()
             .resource::<Datastore>()
             .resource::<Integration>()
             .data_source::<ConnectionTest>()

@@ -74,6 +74,43 @@ pub(super) fn was_read(cx: &mut Change<'_>) {
     cx.set_private(REFUSED, serde_json::Value::Null);
 }
 
+/// The warehouse to make something in. Where that is, is set.
+pub(super) async fn to_create(data: &Configured, cx: &mut Change<'_>) -> Result<Arc<Warehouse>, Diagnostics> {
+    let link = super::link::known(cx.planned())?;
+    let opened = async {
+        let warehouse = data.warehouse(&link, cx.cancelled()).await?;
+        let facts = warehouse.facts(cx.cancelled()).await?;
+        Ok((warehouse, facts))
+    };
+    let (warehouse, facts) = opened.await.map_err(|error: Error| explained(data, &error, cx))?;
+    cx.set("endpoint", warehouse.access().endpoint.to_string());
+    cx.set("namespace", facts.namespace.clone());
+    Ok(warehouse)
+}
+
+/// The warehouse to change something in: where it was made. Where that is now, is set.
+pub(super) async fn to_change(data: &Configured, cx: &mut Change<'_>) -> Result<Arc<Warehouse>, Diagnostics> {
+    let link = super::link::known(cx.planned())?;
+    let (planned, prior) = (cx.planned().at("endpoint").clone(), cx.prior().at("namespace").clone());
+    let made = Made { endpoint: planned.as_str(), namespace: prior.as_str(), mark: Mark::None };
+    let opened = to_update(data, &link, made, cx.cancelled()).await;
+    let warehouse = opened.map_err(|error| explained(data, &error, cx))?;
+    pin(&warehouse, cx).await.map_err(|error| explained(data, &error, cx))?;
+    Ok(warehouse)
+}
+
+/// The warehouse to read in or to delete from: where it was made.
+pub(super) async fn where_made(data: &Configured, cx: &Change<'_>) -> Result<Arc<Warehouse>, Error> {
+    let link = super::link::known(cx.prior()).map_err(|_| Error::setting("connection_id", "It is not known."))?;
+    let (endpoint, namespace) = (cx.prior().at("endpoint").as_str(), cx.prior().at("namespace").as_str());
+    made_in(data, &link, Made { endpoint, namespace, mark: Mark::None }, cx.cancelled()).await
+}
+
+/// An error on the attribute it is about.
+pub(super) fn explained(data: &Configured, error: &Error, cx: &Change<'_>) -> Diagnostic {
+    errors::on_attribute(error, &data.hints(), cx.config())
+}
+
 /// Sets where it is, as far as the plan left that open.
 pub(super) async fn pin(warehouse: &Warehouse, cx: &mut Change<'_>) -> Result<(), Error> {
     let is_open = |name: &str| cx.planned().at(name).is_unknown();

@@ -52,8 +52,13 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
     // What could not be derived in the plan, because an input was not known yet, can be now.
     let underived = state.clone();
     state = state.unknown_to_null();
-    if matches!(action, Action::Create | Action::Update) && found.is_some() {
-        let late = |name: &str, _: &Value| underived.attribute(name).is_unknown();
+    if matches!(action, Action::Create | Action::Update | Action::Read) && found.is_some() {
+        // Of a read, what the release that wrote the state did not know of: so others can use it before the next change.
+        let reads = action == Action::Read;
+        let late = |name: &str, _: &Value| {
+            let left = underived.attribute(name);
+            left.is_unknown() || (reads && left.is_null())
+        };
         // The resource exists: a panic must not lose it.
         let derived = guard_sync(|| derive(&form.schema, data, &mut state, &mut diagnostics, late));
         diagnostics.extend(derived.err().unwrap_or_default());

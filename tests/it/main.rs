@@ -24,6 +24,7 @@ mod datastore_takes;
 mod examples;
 mod first_tries;
 mod golden;
+mod governed;
 mod grants;
 mod guides;
 mod heard;

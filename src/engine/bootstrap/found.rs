@@ -279,7 +279,8 @@ impl Inside {
     /// What others put there: everything but what an integration of this prefix and these external schemas makes.
     pub fn others(&self, spec: &Spec) -> Vec<Other> {
         let (system, lock, ours) = (spec.system(), spec.lock(), spec.all_schemas());
-        let in_system = [text::LOCK, text::MARKER, text::PROFILE, text::VIEW, text::KEY];
+        let in_system =
+            [text::LOCK, text::MARKER, text::PROFILE, text::VIEW, text::KEY, text::REGISTRATION, text::MASK_KEY];
         let in_lock = [text::LOCK, text::DRAWS];
         let mut others = Vec::new();
         for schema in &self.snapshot.schemas {

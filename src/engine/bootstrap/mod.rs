@@ -51,6 +51,7 @@ pub use crate::engine::bootstrap::scripts::{Script, Scripts, scripts};
 pub use crate::engine::bootstrap::spec::{
     ActorKind, ExternalSchema, Impersonation, Kind, Spec, check_plain, check_prefix,
 };
+pub(in crate::engine) use crate::engine::bootstrap::text::{MASK_KEY, REGISTRATION, draws};
 
 /// Looks at all of an integration: from the connection's own database at what all databases share, and into the managed
 /// one if it is there.

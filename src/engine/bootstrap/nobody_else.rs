@@ -220,7 +220,14 @@ impl List<'_> {
 
 /// A relation of `<prefix>_system` that is managed, and whether it is the system user's.
 fn managed(relation: &str) -> Option<(&'static str, bool)> {
-    let ours = [(text::PROFILE, true), (text::KEY, true), (text::VIEW, true), (text::MARKER, false)];
+    let ours = [
+        (text::PROFILE, true),
+        (text::KEY, true),
+        (text::VIEW, true),
+        (text::REGISTRATION, true),
+        (text::MASK_KEY, true),
+        (text::MARKER, false),
+    ];
     ours.into_iter().find(|(name, _)| *name == relation)
 }
 

@@ -9,8 +9,13 @@ use crate::engine::catalog::snapshot::RelationKind;
 use crate::engine::sql::{Sql, bare, ident, sql};
 
 /// What each relation of `<prefix>_system` has to be, in an order in which they can be dropped.
-pub(super) const KINDS: [(&str, RelationKind); 3] =
-    [(text::VIEW, RelationKind::View), (text::KEY, RelationKind::Table), (text::PROFILE, RelationKind::Table)];
+pub(super) const KINDS: [(&str, RelationKind); 5] = [
+    (text::VIEW, RelationKind::View),
+    (text::KEY, RelationKind::Table),
+    (text::PROFILE, RelationKind::Table),
+    (text::REGISTRATION, RelationKind::Table),
+    (text::MASK_KEY, RelationKind::Table),
+];
 
 impl List<'_> {
     /// What somebody gave to another owner goes back, before anything is done with it in its owner's name.

@@ -226,6 +226,10 @@ fn delete(spec: &Spec, initial: &str, half_made: bool) -> Script {
             out.statement(drop_table(of_system(spec, text::KEY)));
         }
         out.statement(drop_table(of_system(spec, text::PROFILE)));
+        // Made by what is registered, if anything ever was.
+        for name in [text::REGISTRATION, text::MASK_KEY] {
+            out.statement(sql!("DROP TABLE IF EXISTS {}", of_system(spec, name)));
+        }
         out.all([drop_schema(&functions), drop_schema(&procedures)]);
         out.statement(sql!("REVOKE ALL ON SCHEMA {} FROM {}", bare(&system), user));
         out.statement(sql!("REVOKE ALL ON DATABASE {} FROM {}", database, user));

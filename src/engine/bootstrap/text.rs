@@ -13,6 +13,9 @@ pub(super) const LOCK: &str = "integration_lock";
 pub(super) const PROFILE: &str = "profile";
 pub(super) const KEY: &str = "impersonation";
 pub(super) const VIEW: &str = "user_profile";
+/// Of registrations ([`crate::engine::registration`]), made by the first that needs them.
+pub(in crate::engine) const REGISTRATION: &str = "registration";
+pub(in crate::engine) const MASK_KEY: &str = "mask_key";
 /// Where sessions put in what a new key is made of, for as long as that takes.
 pub(super) const DRAWS: &str = "key_draws";
 
@@ -69,7 +72,7 @@ pub(super) fn key_table(spec: &Spec) -> Sql {
 }
 
 /// Some 240 bits of `random()` and the time, as a text. Who reads the statement learns that it was drawn, not what.
-fn draws() -> Sql {
+pub(in crate::engine) fn draws() -> Sql {
     let draw = sql!("(pg_catalog.random() * 1000000000)::bigint::varchar");
     let all = Sql::join(" || '.' || ", [&draw; 8]);
     sql!("{} || '.' || pg_catalog.to_char(pg_catalog.getdate(), 'YYYYMMDDHH24MISS')", all)

@@ -148,6 +148,13 @@ impl ColumnType {
     }
 }
 
+/// As it is written in SQL.
+impl std::fmt::Display for ColumnType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.sql().fmt(f)
+    }
+}
+
 /// `decimal` alone is `decimal(18, 0)` (AWS: Numeric types).
 fn decimal(sizes: Option<&str>) -> Option<ColumnType> {
     let (precision, scale) = match sizes {

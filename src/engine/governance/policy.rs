@@ -198,6 +198,27 @@ impl Policy {
         masks.chain(filters).chain(tag_problems(&self.tags)).collect()
     }
 
+    /// A problem on a rule as it is written: `masks` and `filters` are the rules in their own order. One on a rule of a
+    /// document is on `policies`.
+    #[must_use]
+    pub fn as_written(&self, problem: Problem, masks: &[MaskRule], filters: &[FilterRule]) -> Problem {
+        let Some((block, index, below)) = problem.at_rule() else { return problem };
+        let place = match block {
+            "mask" => self.masks.iter().nth(index).and_then(|rule| {
+                masks.iter().position(|written| rule.policy.is_none() && written.clone().canonical() == *rule)
+            }),
+            _ => self.filters.iter().nth(index).and_then(|rule| {
+                filters.iter().position(|written| rule.policy.is_none() && written.clone().canonical() == *rule)
+            }),
+        };
+        let at = match place {
+            Some(index) if below.is_empty() => format!("{block}[{index}]"),
+            Some(index) => format!("{block}[{index}].{below}"),
+            None => "policies".to_owned(),
+        };
+        Problem { at, ..problem }
+    }
+
     /// Canonical JSON: the same rules are the same text, in whatever order they were written.
     pub fn json(&self) -> String {
         // Maps with keys of text, strings and numbers: there is nothing that JSON could not hold.

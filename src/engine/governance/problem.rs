@@ -17,9 +17,19 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn of(at: impl Into<String>, summary: impl Into<String>, detail: impl Into<String>) -> Self {
+    /// A problem on a setting.
+    pub(in crate::engine) fn of(at: impl Into<String>, summary: impl Into<String>, detail: impl Into<String>) -> Self {
         let (summary, detail) = (shown(&summary.into()).into_owned(), shown(&detail.into()).into_owned());
         Problem { at: at.into(), summary, detail }
+    }
+
+    /// The block of a rule, the rule's number, and the setting in it, if it is on a rule.
+    pub(super) fn at_rule(&self) -> Option<(&'static str, usize, String)> {
+        let (block, rest) = ["mask", "row_filter"]
+            .into_iter()
+            .find_map(|block| Some((block, self.at.strip_prefix(block)?.strip_prefix('[')?)))?;
+        let (index, below) = rest.split_once(']')?;
+        Some((block, index.parse().ok()?, below.trim_start_matches('.').to_owned()))
     }
 
     /// The same problem, seen from what the setting stands in.

@@ -87,6 +87,21 @@ impl Profile {
         [whole(&self.groups), attributes, whole(&self.purposes)]
     }
 
+    /// Reads the three columns. Whatever is no profile's text is passed over.
+    pub fn read([groups, attributes, purposes]: [Option<&str>; 3]) -> Self {
+        let set = |text: &str| text.split(UNIT).filter(|value| !value.is_empty()).map(str::to_owned).collect();
+        let attribute = |text: &str| {
+            let (key, values) = text.split_once(UNIT)?;
+            Some((key.to_owned(), set(values)))
+        };
+        Profile {
+            groups: groups.map(set).unwrap_or_default(),
+            attributes: attributes.unwrap_or_default().split(RECORD).filter_map(attribute).collect(),
+            purposes: purposes.map(set).unwrap_or_default(),
+            ..Profile::default()
+        }
+    }
+
     /// The row of the profile: user, groups, attributes, purposes, and the column that nothing is written to.
     pub fn row(&self) -> Sql {
         let [groups, attributes, purposes] =
@@ -221,6 +236,9 @@ mod tests {
         ) {
             let text = |attributes: &BTreeMap<_, _>| Profile { attributes: attributes.clone(), ..Profile::default() }.texts();
             prop_assert_eq!(text(&a) == text(&b), a == b);
+            let [groups, attributes, purposes] = text(&a);
+            let read = Profile::read([groups.as_deref(), attributes.as_deref(), purposes.as_deref()]);
+            prop_assert_eq!(read.attributes, a);
         }
     }
 }

@@ -12,7 +12,7 @@ use super::pattern::{Case, Patterns, Tags};
 use super::policy::{FilterRule, MaskRule, Policy};
 use super::problem::Problem;
 use super::row_filter::Kind;
-use super::table::lists_of;
+use super::table::{Table, lists_of};
 use crate::engine::sql::{Sql, sql};
 
 /// A policy whose rules can be held against tables.
@@ -84,6 +84,31 @@ impl<'p> Rules<'p> {
         Ok(Rules { masks, filters, tags, clear, lists: lists.into_iter().collect(), hashes })
     }
 
+    /// Whether something is hashed, so that the key of hashes has to be there.
+    pub fn is_hashing(&self) -> bool {
+        self.hashes
+    }
+
+    /// The rules that are on nothing in these tables, but for those of documents, which serve others too: a name is misspelt
+    /// there, and what it was to protect is seen.
+    pub fn without_effect(&self, on: &[Table]) -> Vec<Problem> {
+        let masks = self.masks.iter().enumerate().filter(|(_, mask)| mask.rule.policy.is_none()).filter(|(_, mask)| {
+            let is_on =
+                |table: &Table| table.columns.iter().any(|column| mask.is_on(&self.tags, &table.name, &column.name));
+            !on.iter().any(is_on)
+        });
+        let filters = self.filters.iter().enumerate().filter(|(_, filter)| filter.rule.policy.is_none());
+        let filters = filters.filter(|(_, filter)| !on.iter().any(|table| filter.is_on(&table.name)));
+        let masks = masks.map(|(index, mask)| {
+            let setting = if mask.rule.columns.is_empty() { "tags" } else { "columns" };
+            Problem::of(setting, "A mask that is on nothing", ON_NO_COLUMN).below(&format!("mask[{index}]"))
+        });
+        let filters = filters.map(|(index, _)| {
+            Problem::of("tables", "A row filter that is on nothing", ON_NO_TABLE).below(&format!("row_filter[{index}]"))
+        });
+        masks.chain(filters).collect()
+    }
+
     /// Whom each flag is about, in the order of their columns.
     pub(super) fn flags(&self) -> Vec<Concerns<'p>> {
         let masks = self.masks.iter().filter(|mask| mask.flag.is_some()).map(|mask| mask.rule.concerns());
@@ -112,6 +137,12 @@ impl<'p> Rules<'p> {
         digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
     }
 }
+
+const ON_NO_COLUMN: &str = "No column of the tables matches it, so what it was to mask would be seen. Is a name misspelt? A rule that \
+                            serves other schemas too belongs into a redshift_data_policy.";
+
+const ON_NO_TABLE: &str = "No table matches it, so the rows that it was to hide would be seen. Is a name misspelt? A rule that serves \
+                           other schemas too belongs into a redshift_data_policy.";
 
 fn json(rule: &impl serde::Serialize) -> String {
     serde_json::to_string(rule).unwrap_or_default()

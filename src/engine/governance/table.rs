@@ -247,6 +247,34 @@ pub(super) fn named(policy: Option<&str>, rule: &str) -> String {
     policy.map_or_else(|| rule.to_owned(), |policy| format!("{policy}: {rule}"))
 }
 
+impl Protected<'_> {
+    /// The names and types of what a view of it shows, as far as they can be told: a mask may show another type than the
+    /// column's.
+    pub fn form(&self) -> String {
+        let of = |column: &ProtectedColumn<'_>| {
+            let masks: BTreeSet<String> = column
+                .masks
+                .iter()
+                .filter(|mask| matches!(mask.shown, Shown::Constant(_) | Shown::Hash(_) | Shown::Expression(_)))
+                .map(|mask| mask.sql.to_string())
+                .collect();
+            format!("{:?} {} {masks:?}", column.column.name, column.column.ty.sql())
+        };
+        self.columns.iter().map(of).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The columns that a mask is on.
+    pub fn masked(&self) -> BTreeSet<String> {
+        let masked = self.columns.iter().filter(|column| !column.masks.is_empty());
+        masked.map(|column| column.column.name.clone()).collect()
+    }
+
+    /// Whether rows are filtered.
+    pub fn is_filtered(&self) -> bool {
+        !self.filters.is_empty()
+    }
+}
+
 fn without_columns<'c>(column: Option<&'c Sql>) -> Scope<'c> {
     Scope { columns: None, tagged: &|_| Vec::new(), column }
 }

@@ -370,19 +370,22 @@ impl FromStr for SchemaId {
     }
 }
 
-fn fragment<'a>(text: &'a str, form: &str) -> Result<(ConnectionId, &'a str), Error> {
+pub(in crate::engine) fn fragment<'a>(text: &'a str, form: &str) -> Result<(ConnectionId, &'a str), Error> {
     let (connection, rest) = text.split_once('#').ok_or_else(|| wrong(&format!("It has no #: the form is {form}.")))?;
     Ok((connection.parse()?, rest))
 }
 
-fn write_parameters(f: &mut fmt::Formatter<'_>, parameters: &BTreeMap<&str, String>) -> fmt::Result {
+pub(in crate::engine) fn write_parameters(
+    f: &mut fmt::Formatter<'_>,
+    parameters: &BTreeMap<&str, String>,
+) -> fmt::Result {
     for (number, (name, value)) in parameters.iter().enumerate() {
         write!(f, "{}{name}={}", if number == 0 { '?' } else { '&' }, encode(value))?;
     }
     Ok(())
 }
 
-fn read_parameters(query: &str) -> Result<BTreeMap<String, String>, Error> {
+pub(in crate::engine) fn read_parameters(query: &str) -> Result<BTreeMap<String, String>, Error> {
     let mut found = BTreeMap::new();
     for pair in query.split('&').filter(|_| !query.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or_else(|| wrong("A parameter has no value."))?;
@@ -396,7 +399,7 @@ fn read_parameters(query: &str) -> Result<BTreeMap<String, String>, Error> {
     Ok(found)
 }
 
-fn part(text: &str, what: &str) -> Result<String, Error> {
+pub(in crate::engine) fn part(text: &str, what: &str) -> Result<String, Error> {
     decode(text)
         .filter(|text| !text.is_empty())
         .ok_or_else(|| wrong(&format!("Its {what} is empty or not percent-encoded UTF-8.")))
@@ -411,7 +414,7 @@ fn flag(name: &str, value: &str) -> Result<bool, Error> {
     value.parse().map_err(|_| wrong(&format!("Its {name} is neither true nor false.")))
 }
 
-fn wrong(problem: &str) -> Error {
+pub(in crate::engine) fn wrong(problem: &str) -> Error {
     Error::setting("id", problem)
 }
 

@@ -8,6 +8,7 @@ use super::super::settings::Place;
 use super::super::tests_result;
 use super::model::{Settings, SystemUser};
 use crate::engine::bootstrap::{Script, Scripts, Spec, check_plain, check_prefix, scripts};
+use crate::engine::registration::uri::IntegrationUri;
 use crate::terraform::{
     Attr, Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, set, string,
 };
@@ -82,6 +83,14 @@ pub(super) fn schema() -> Schema<Configured> {
         .pinned(
             "password_version",
             string().doc("Version of the system user's password that was last sent; null if none was."),
+        )
+        .derived(
+            "uri",
+            string().doc(
+                "The integration as other resources name it, such as `redshift_user_profiles` and `redshift_protected_tables`: what is \
+                 managed where, known before it is made.",
+            ),
+            uri,
         )
         .derived(
             "config",
@@ -261,6 +270,15 @@ fn settings_of(planned: &Value) -> Option<Settings> {
         }
     }
     planned.decode().ok()
+}
+
+/// The integration as what is registered in it names it.
+fn uri(_: &Configured, planned: &Value) -> Value {
+    let Some(settings) = settings_of(planned) else { return Value::Unknown };
+    let spec = settings.spec("");
+    IntegrationUri { database: spec.database, prefix: spec.prefix, system_user: spec.system_user, kind: spec.kind }
+        .to_string()
+        .into()
 }
 
 /// The configuration in the words of the documents.

@@ -9,6 +9,8 @@ DROP VIEW IF EXISTS immuta_system.user_profile;
 DROP PROCEDURE immuta_procedures.impersonate_user(varchar);
 DROP TABLE IF EXISTS immuta_system.impersonation;
 DROP TABLE IF EXISTS immuta_system.profile;
+DROP TABLE IF EXISTS immuta_system.registration;
+DROP TABLE IF EXISTS immuta_system.mask_key;
 DROP SCHEMA IF EXISTS immuta_functions;
 DROP SCHEMA IF EXISTS immuta_procedures;
 REVOKE ALL ON SCHEMA immuta_system FROM immuta_system_user;

@@ -10,6 +10,8 @@ DROP VIEW immuta_system.user_profile;
 DROP PROCEDURE immuta_procedures.impersonate_user(varchar);
 DROP TABLE immuta_system.impersonation;
 DROP TABLE immuta_system.profile;
+DROP TABLE IF EXISTS immuta_system.registration;
+DROP TABLE IF EXISTS immuta_system.mask_key;
 DROP SCHEMA immuta_functions;
 DROP SCHEMA immuta_procedures;
 REVOKE ALL ON SCHEMA immuta_system FROM immuta_system_user;

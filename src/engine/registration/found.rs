@@ -1,0 +1,199 @@
+//! What is there of a registration of tables: in the managed database the registry, the schema of the views and the views
+//! themselves; in the database of the tables what [`super::source`] reads.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::registry::{Entry, Registry, What};
+use super::seat::Seat;
+use super::source::{self, SourceFound};
+use super::uri::IntegrationUri;
+use super::wanted::{Offer, Reader, TablesWanted};
+use crate::engine::catalog::At;
+use crate::engine::catalog::roles::RoleRights;
+use crate::engine::catalog::snapshot::{Relation, Schema, Snapshot};
+use crate::engine::error::Error;
+use crate::engine::sql::{literal, sql};
+
+/// A right or a schema that a registration gives, beside the views.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Given {
+    /// USAGE on the schema of the tables, for the system user.
+    Source,
+    /// SELECT on a table, for the system user.
+    Table(String),
+    /// SELECT on what a user will make in the schema of the tables, for the system user.
+    Future(String),
+    /// USAGE on the schema of the tables, for a reader: a view that binds late asks it of whoever reads it.
+    SourceFor(Reader),
+    /// The schema of the views.
+    Schema,
+    /// USAGE on it, for a reader.
+    SchemaFor(Reader),
+}
+
+/// What the registry's entry says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Detail {
+    /// What is offered.
+    pub offer: Offer,
+    /// The names of the views.
+    pub views: BTreeSet<String>,
+    /// What was given for it that nobody had given before.
+    pub made: BTreeSet<Given>,
+}
+
+/// What an apply remembers of what it made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// By table.
+    pub views: BTreeMap<String, KeptView>,
+    /// The view that says who sees what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entitlements: Option<KeptText>,
+    /// What was given that nobody had given before.
+    pub made: BTreeSet<Given>,
+}
+
+/// A view on a table, as it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptView {
+    /// Its name.
+    pub name: String,
+    /// The digest of what it was made from: rules and columns.
+    pub of: String,
+    /// The digest of the statement.
+    pub text: String,
+    /// The digest of what it is to the warehouse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+    /// The digest of its columns.
+    pub form: String,
+    /// The columns of the table, each with its type.
+    pub columns: Vec<(String, String)>,
+}
+
+/// Another view, as it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptText {
+    /// Its name.
+    pub name: String,
+    /// The digest of what it was made from.
+    pub of: String,
+    /// The digest of the statement.
+    pub text: String,
+    /// The digest of what it is to the warehouse.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<String>,
+}
+
+/// What is in the managed database.
+#[derive(Clone, Debug)]
+pub struct Inside {
+    /// As whom to work there.
+    pub seat: Seat,
+    /// What is registered.
+    pub registry: Registry,
+    /// Its schemas.
+    pub snapshot: Arc<Snapshot>,
+    /// What roles hold there.
+    pub role_rights: Arc<RoleRights>,
+    /// The digest of the text of each view, by schema and name.
+    pub texts: BTreeMap<(String, String), String>,
+}
+
+/// All of it.
+#[derive(Clone, Debug)]
+pub struct TablesFound {
+    /// In the managed database.
+    pub inside: Inside,
+    /// In the database of the tables.
+    pub source: SourceFound,
+}
+
+/// Looks at all of it. None: the integration is not there.
+pub async fn look(at: At<'_>, wanted: &TablesWanted) -> Result<Option<TablesFound>, Error> {
+    let Some(inside) = inside(at, wanted).await? else { return Ok(None) };
+    let elsewhere = At { database: &wanted.offer.source.database, ..at };
+    let source = source::look(elsewhere, &wanted.offer.source).await?;
+    Ok(Some(TablesFound { inside, source }))
+}
+
+/// Looks at the managed database. None: the integration is not there.
+pub async fn inside(at: At<'_>, wanted: &TablesWanted) -> Result<Option<Inside>, Error> {
+    let Some(seat) = Seat::find(at, &wanted.uri).await? else { return Ok(None) };
+    let catalog = at.warehouse.catalog();
+    let snapshot = catalog.snapshot(at, None).await?;
+    let role_rights = catalog.role_rights(at, None).await?;
+    let mut session = at.warehouse.session(at.database, at.cancel).await?;
+    let registry = Registry::read(&mut session, &seat).await?;
+    let schemas = [literal(&wanted.uri.system()), literal(&wanted.offer.view_schema)];
+    let query = sql!(
+        "SELECT n.nspname::varchar, c.relname::varchar, pg_catalog.md5(pg_get_viewdef(c.oid)) FROM pg_class c \
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND n.nspname IN ({}, {})",
+        schemas[0],
+        schemas[1]
+    );
+    let mut texts = BTreeMap::new();
+    for row in session.query(&query).await? {
+        texts.insert((row.text(0)?.to_owned(), row.text(1)?.to_owned()), row.get(2).unwrap_or_default().to_owned());
+    }
+    Ok(Some(Inside { seat, registry, snapshot, role_rights, texts }))
+}
+
+impl Inside {
+    /// Of an integration that is gone.
+    pub fn nothing(uri: &IntegrationUri) -> Inside {
+        Inside {
+            seat: Seat::nobody(uri),
+            registry: Registry::default(),
+            snapshot: Arc::default(),
+            role_rights: Arc::default(),
+            texts: BTreeMap::new(),
+        }
+    }
+
+    /// A relation of a schema.
+    pub fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
+        let case_sensitive = self.snapshot.login.case_sensitive;
+        let same = |relation: &&Relation| crate::engine::names::same_name(&relation.name, name, case_sensitive);
+        self.snapshot.schema(schema)?.relations.iter().find(same)
+    }
+
+    /// The schema of that name.
+    pub fn schema(&self, name: &str) -> Option<&Schema> {
+        self.snapshot.schema(name)
+    }
+
+    /// The digest of a view's text, cut to what is kept of it.
+    pub fn text(&self, schema: &str, name: &str) -> Option<String> {
+        let relation = self.relation(schema, name)?;
+        let schema = &self.schema(schema)?.name;
+        let text = self.texts.get(&(schema.clone(), relation.name.clone()))?;
+        Some(text.chars().take(16).collect())
+    }
+
+    /// The registration's own entry.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.registry.entry(What::Tables, name)
+    }
+
+    /// Whether there is an entry of this name.
+    pub fn is_entered(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
+    /// What the entry of this name says, as far as it can be read.
+    pub fn detail(&self, name: &str) -> Option<Detail> {
+        self.entry(name).and_then(|entry| serde_json::from_str(&entry.detail).ok())
+    }
+
+    /// What the other registrations say.
+    pub fn others(&self, name: &str) -> Vec<(String, Detail)> {
+        let others = self.registry.others(What::Tables, name);
+        others.filter_map(|(name, entry)| Some((name.to_owned(), serde_json::from_str(&entry.detail).ok()?))).collect()
+    }
+}

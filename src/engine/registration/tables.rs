@@ -1,0 +1,467 @@
+//! Registrations of tables: made, changed, removed. Everything is looked at anew in the turn in which it is changed, and an
+//! apply that was cut short is found again by its entry in the registry.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+
+use super::changes::{Stage, Way, undoing, way};
+use super::found::{self, Detail, Given, Inside, Kept, KeptText, KeptView, TablesFound};
+use super::registry::{self, Entry, Registry, What};
+use super::seat::{MASK_KEY, Seat, not_there};
+use super::source::{self, Named, SourceFound};
+use super::uri::IntegrationUri;
+use super::wanted::{Desired, Offer, TablesWanted};
+use crate::engine::bootstrap::draws;
+use crate::engine::catalog::At;
+use crate::engine::error::Error;
+use crate::engine::governance::Problem;
+use crate::engine::object;
+use crate::engine::password;
+use crate::engine::session::warehouse::Warehouse;
+use crate::engine::sql::{Sql, secret, sql};
+use crate::engine::step::Step;
+
+/// Why tables are not offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotOffered {
+    /// The rules are wrong, for these tables.
+    Rules(Vec<Problem>),
+    /// Something else.
+    Failed(Error),
+}
+
+impl From<Error> for NotOffered {
+    fn from(error: Error) -> NotOffered {
+        NotOffered::Failed(error)
+    }
+}
+
+impl From<Vec<Problem>> for NotOffered {
+    fn from(problems: Vec<Problem>) -> NotOffered {
+        NotOffered::Rules(problems)
+    }
+}
+
+/// What was seen of a registration.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// What is there.
+    pub found: TablesFound,
+    /// What is wanted.
+    pub desired: Desired,
+    /// The way from one to the other.
+    pub way: Way,
+    /// The registration's name.
+    pub name: String,
+    /// The schema of the views.
+    pub schema: String,
+    /// The user who owns them.
+    pub system_user: String,
+}
+
+/// Looks at a registration. None: the integration is not there. With `named`, nothing is offered that it does not name.
+pub async fn look(
+    warehouse: &Warehouse,
+    wanted: &TablesWanted,
+    kept: &Kept,
+    named: Option<&Named>,
+    cancel: &CancellationToken,
+) -> Result<Option<Looked>, NotOffered> {
+    wanted.offer.check()?;
+    let at = At::new(warehouse, &wanted.uri.database, cancel);
+    let Some(mut found) = found::look(at, wanted).await? else { return Ok(None) };
+    if let Some(named) = named {
+        found.source = found.source.only(named);
+    }
+    let desired = wanted.offer.desired(&wanted.uri, &wanted.name, &found.source)?;
+    let way = way(wanted, &desired, &found, kept)?;
+    let (name, schema) = (wanted.name.clone(), wanted.offer.view_schema.clone());
+    Ok(Some(Looked { found, desired, way, name, schema, system_user: wanted.uri.system_user.clone() }))
+}
+
+/// Makes the registration what is wanted. `kept` is what the last apply remembers; none: it is new, and one of its name that
+/// a run has made is refused.
+pub async fn apply(
+    warehouse: &Warehouse,
+    wanted: &TablesWanted,
+    kept: Option<&Kept>,
+    named: Option<&Named>,
+    cancel: &CancellationToken,
+) -> Result<Applied, NotOffered> {
+    let known = kept.cloned().unwrap_or_default();
+    let looked = look(warehouse, wanted, &known, named, cancel).await?;
+    let looked = looked.ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
+    let claimed = std::sync::atomic::AtomicBool::new(false);
+    let run = Run { warehouse, wanted, kept, known: &known, named, claimed: &claimed, cancel };
+    if looked.desired.hashes {
+        run.mask_key(&looked.found.inside.seat).await?;
+    }
+    match run.all().await {
+        Ok(()) => {}
+        Err(error) => {
+            if kept.is_none() && claimed.load(std::sync::atomic::Ordering::Relaxed) {
+                run.take_back(&looked).await;
+            }
+            return Err(error.into());
+        }
+    }
+    let never = CancellationToken::new();
+    let again = look(warehouse, wanted, &known, named, &never).await?;
+    let again = again.ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
+    Ok(Applied { kept: kept_of(wanted, &again, &known), views: views_of(wanted, &again.desired), looked: again })
+}
+
+/// What an apply came to.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// What is to be remembered.
+    pub kept: Kept,
+    /// The view of each table, with its schema.
+    pub views: BTreeMap<String, String>,
+    /// What was seen afterwards.
+    pub looked: Looked,
+}
+
+/// The view of each table, with its schema.
+pub fn views_of(wanted: &TablesWanted, desired: &Desired) -> BTreeMap<String, String> {
+    let name = |view: &str| format!("{}.{view}", wanted.offer.view_schema);
+    desired.views.iter().map(|(table, view)| (table.clone(), name(&view.name))).collect()
+}
+
+/// What is remembered once all is as wanted.
+pub fn kept_of(wanted: &TablesWanted, looked: &Looked, before: &Kept) -> Kept {
+    let inside = &looked.found.inside;
+    let seen = |schema: &str, name: &str| inside.text(schema, name);
+    let made = inside.detail(&wanted.name).map(|detail| detail.made).unwrap_or_else(|| before.made.clone());
+    Kept {
+        views: looked
+            .desired
+            .views
+            .iter()
+            .map(|(table, view)| {
+                let kept = KeptView {
+                    name: view.name.clone(),
+                    of: view.of.clone(),
+                    text: view.text.clone(),
+                    seen: seen(&wanted.offer.view_schema, &view.name),
+                    form: view.form.clone(),
+                    columns: view.columns.clone(),
+                };
+                (table.clone(), kept)
+            })
+            .collect(),
+        entitlements: looked.desired.entitlements.as_ref().map(|text| KeptText {
+            name: text.name.clone(),
+            of: text.of.clone(),
+            text: text.text.clone(),
+            seen: seen(&wanted.uri.system(), &text.name),
+        }),
+        made,
+    }
+}
+
+/// One apply.
+struct Run<'a> {
+    warehouse: &'a Warehouse,
+    wanted: &'a TablesWanted,
+    kept: Option<&'a Kept>,
+    known: &'a Kept,
+    named: Option<&'a Named>,
+    claimed: &'a std::sync::atomic::AtomicBool,
+    cancel: &'a CancellationToken,
+}
+
+impl Run<'_> {
+    /// All stages. Where the tables are in the managed database, one transaction does all of it; else the registration is
+    /// entered first, so that nothing that is given elsewhere is ever nobody's.
+    async fn all(&self) -> Result<(), Error> {
+        let (managed, source) = (&self.wanted.uri.database, &self.wanted.offer.source.database);
+        if managed == source {
+            return self.turn(managed, &[Stage::Before, Stage::Inside, Stage::After]).await;
+        }
+        self.claim().await?;
+        self.turn(source, &[Stage::Before]).await?;
+        self.turn(managed, &[Stage::Inside]).await?;
+        self.turn(source, &[Stage::After]).await
+    }
+
+    async fn look(&self) -> Result<Looked, Error> {
+        match look(self.warehouse, self.wanted, self.known, self.named, self.cancel).await {
+            Ok(Some(looked)) => Ok(looked),
+            Ok(None) => Err(not_there(&self.wanted.uri)),
+            Err(NotOffered::Failed(error)) => Err(error),
+            Err(NotOffered::Rules(problems)) => {
+                let problem = problems.first().map(ToString::to_string).unwrap_or_default();
+                Err(Error::refused(
+                    "The tables changed while this apply ran",
+                    format!("{problem}\nPlease apply again."),
+                ))
+            }
+        }
+    }
+
+    /// Refuses a registration that somebody else has made.
+    fn may(&self, looked: &Looked) -> Result<(), Error> {
+        if self.kept.is_some() || self.claimed.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(());
+        }
+        let inside = &looked.found.inside;
+        let is_other = |detail: Detail| detail.offer != self.wanted.offer;
+        match inside.entry(&self.wanted.name) {
+            // A run began it that did not end, or whose answer was lost.
+            Some(entry) if entry.is_done && inside.detail(&self.wanted.name).is_none_or(is_other) => {
+                Err(super::exists("tables", &self.wanted.name))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn claim(&self) -> Result<(), Error> {
+        let steps = || async {
+            let looked = self.look().await?;
+            self.may(&looked)?;
+            self.claimed.store(true, std::sync::atomic::Ordering::Relaxed);
+            let inside = &looked.found.inside;
+            let entry = self.entry(&looked, false)?;
+            let is_entered = inside.entry(&self.wanted.name).is_some_and(|there| there.detail == entry.detail);
+            let is_done = looked.way.changes.is_empty();
+            if is_entered && is_done {
+                return Ok(Vec::new());
+            }
+            Ok(inside.seat.steps(self.entering(inside, &entry), "the registry"))
+        };
+        object::in_turn(self.warehouse, &self.wanted.uri.database, steps, self.cancel).await
+    }
+
+    fn entry(&self, looked: &Looked, is_done: bool) -> Result<Entry, Error> {
+        let detail = Detail {
+            offer: self.wanted.offer.clone(),
+            views: looked.desired.views.values().map(|view| view.name.clone()).collect(),
+            made: self.made(looked, is_done),
+        };
+        let detail = serde_json::to_string(&detail);
+        let detail = detail.map_err(|error| Error::refused("The registration cannot be written", error.to_string()))?;
+        Ok(Entry { is_done, detail })
+    }
+
+    /// What was given for it, as far as that is known: by the entry, where a run was cut short. An entry can only say what
+    /// the configuration might have asked for.
+    fn made(&self, looked: &Looked, is_done: bool) -> BTreeSet<Given> {
+        let entered = looked.found.inside.detail(&self.wanted.name).map(|detail| detail.made).unwrap_or_default();
+        let mut made = looked.way.made.clone();
+        made.extend(entered.iter().filter(|given| looked.way.needs(given)).cloned());
+        if !is_done {
+            made.extend(self.known.made.iter().cloned());
+            made.extend(entered);
+        }
+        made
+    }
+
+    fn entering(&self, inside: &Inside, entry: &Entry) -> Vec<Sql> {
+        let make = (!inside.seat.has_registry).then(|| registry::make(&self.wanted.uri));
+        let write = registry::write(&self.wanted.uri, What::Tables, &self.wanted.name, entry);
+        make.into_iter().chain(write).collect()
+    }
+
+    async fn turn(&self, database: &str, stages: &[Stage]) -> Result<(), Error> {
+        let steps = || async {
+            // What is in the other database may have been changed by the stage before.
+            self.warehouse.catalog().forget(&self.wanted.uri.database);
+            self.warehouse.catalog().forget(&self.wanted.offer.source.database);
+            let looked = self.look().await?;
+            self.may(&looked)?;
+            let mut steps = Vec::new();
+            for stage in stages {
+                steps.extend(self.steps_of(&looked, *stage)?);
+            }
+            Ok(steps)
+        };
+        object::in_turn(self.warehouse, database, steps, self.cancel).await
+    }
+
+    fn steps_of(&self, looked: &Looked, stage: Stage) -> Result<Vec<Step>, Error> {
+        let statements = looked.way.statements(stage);
+        let database = &self.wanted.offer.source.database;
+        if stage != Stage::Inside {
+            return Ok(statements.into_iter().map(|sql| Step::new(database, sql, "rights on the tables")).collect());
+        }
+        let inside = &looked.found.inside;
+        let entry = self.entry(looked, true)?;
+        let is_entered = inside.entry(&self.wanted.name) == Some(&entry);
+        if statements.is_empty() && is_entered {
+            return Ok(Vec::new());
+        }
+        let entering = if is_entered { Vec::new() } else { self.entering(inside, &entry) };
+        Ok(inside.seat.steps(statements.into_iter().chain(entering), "the views"))
+    }
+
+    /// After a failure: what was made is taken back, as far as that goes. What is left is found again by its entry.
+    async fn take_back(&self, looked: &Looked) {
+        let never = CancellationToken::new();
+        let kept = Kept { made: looked.way.made.clone(), ..kept_of(self.wanted, looked, self.known) };
+        let taken = remove(self.warehouse, self.wanted, &kept, &never).await;
+        if let Err(error) = taken {
+            tracing::debug!(%error, "what was begun is left");
+        }
+    }
+
+    /// The key of hashes: drawn by several sessions, each of which the warehouse seeds anew, and with a half of the
+    /// provider's. It is made before the first view that needs it, and stays.
+    async fn mask_key(&self, seat: &Seat) -> Result<(), Error> {
+        let table = self.wanted.uri.relation(MASK_KEY);
+        let mut drawn = match seat.has_mask_key {
+            true => self.drawn(&table).await?,
+            false => 0,
+        };
+        while drawn < DRAWS {
+            let half: SecretString = password::nobodys();
+            let mut statements = Vec::new();
+            if drawn == 0 {
+                statements.push(sql!(
+                    "CREATE TABLE IF NOT EXISTS {} (mask_key varchar(64) NOT NULL, draws integer NOT NULL) DISTSTYLE ALL",
+                    table
+                ));
+                statements.push(sql!(
+                    "INSERT INTO {0} SELECT pg_catalog.sha2({1} || {2}, 256), 0 WHERE NOT EXISTS (SELECT 1 FROM {0})",
+                    table,
+                    secret(&half),
+                    draws()
+                ));
+            }
+            statements.push(sql!(
+                "UPDATE {} SET mask_key = pg_catalog.sha2(mask_key || {} || {}, 256), draws = draws + 1",
+                table,
+                secret(&half),
+                draws()
+            ));
+            let mut session = self.warehouse.lone_session(&self.wanted.uri.database, self.cancel).await?;
+            for step in seat.steps(statements, "the key of hashes") {
+                session.execute(&step.sql).await?;
+            }
+            session.discard();
+            drawn += 1;
+        }
+        self.warehouse.catalog().forget(&self.wanted.uri.database);
+        Ok(())
+    }
+
+    async fn drawn(&self, table: &Sql) -> Result<u64, Error> {
+        let mut session = self.warehouse.session(&self.wanted.uri.database, self.cancel).await?;
+        let rows = session.query(&sql!("SELECT coalesce(pg_catalog.min(draws), 0) FROM {}", table)).await?;
+        rows.first().map_or(Ok(0), |row| row.parse(0))
+    }
+}
+
+/// How many sessions draw a key.
+const DRAWS: u64 = 4;
+
+/// Takes the registration away. What is gone already is fine. The lines say what is left, and why.
+pub async fn remove(
+    warehouse: &Warehouse,
+    gone: &TablesWanted,
+    kept: &Kept,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, Error> {
+    let (managed, source) = (&gone.uri.database, &gone.offer.source.database);
+    let left = std::sync::Mutex::new(Vec::new());
+    let inside = || async {
+        let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
+        let seat = &found.inside.seat;
+        let mut statements = way.statements(Stage::Inside);
+        if found.inside.entry(&gone.name).is_some() {
+            statements.push(registry::delete(&gone.uri, What::Tables, &gone.name));
+        }
+        *crate::engine::cell::lock(&left) = left_over(gone, kept, &found, &way);
+        let mut steps = seat.steps(statements, "the views");
+        if managed == source {
+            let after = way.statements(Stage::After);
+            steps.extend(after.into_iter().map(|sql| Step::new(source, sql, "rights on the tables")));
+        }
+        Ok(steps)
+    };
+    // With its database, everything in it went.
+    let ran = object::in_turn(warehouse, managed, inside, cancel).await;
+    gone_with_its_database(ran).map_err(|error| hung_on(gone, error))?;
+    if managed != source {
+        let outside = || async {
+            let (_, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
+            let after = way.statements(Stage::After);
+            Ok(after.into_iter().map(|sql| Step::new(source, sql, "rights on the tables")).collect())
+        };
+        gone_with_its_database(object::in_turn(warehouse, source, outside, cancel).await)?;
+    }
+    Ok(left.into_inner().unwrap_or_default())
+}
+
+fn gone_with_its_database(ran: Result<(), Error>) -> Result<(), Error> {
+    ran.or_else(|error| if error.sqlstate() == Some("3D000") { Ok(()) } else { Err(error) })
+}
+
+async fn look_to_remove(
+    warehouse: &Warehouse,
+    gone: &TablesWanted,
+    kept: &Kept,
+    cancel: &CancellationToken,
+) -> Result<(TablesFound, Way), Error> {
+    let at = At::new(warehouse, &gone.uri.database, cancel);
+    let inside = found::inside(at, gone).await?;
+    let inside = inside.unwrap_or_else(|| Inside::nothing(&gone.uri));
+    let elsewhere = At { database: &gone.offer.source.database, ..at };
+    let source = match source::look_at_rights(elsewhere, &gone.offer.source).await? {
+        Some(source) => source,
+        None => {
+            let principals =
+                warehouse.catalog().principals(At { database: &warehouse.access().database, ..at }).await?;
+            SourceFound::nothing(&gone.offer.source.schema, principals)
+        }
+    };
+    let found = TablesFound { inside, source };
+    let way = undoing(gone, &found, kept);
+    Ok((found, way))
+}
+
+fn left_over(gone: &TablesWanted, kept: &Kept, found: &TablesFound, way: &Way) -> Vec<String> {
+    let schema = &gone.offer.view_schema;
+    let stays = kept.made.contains(&Given::Schema)
+        && found.inside.schema(schema).is_some()
+        && !way.surplus().iter().any(|what| *what == format!("schema {}", crate::engine::error::shown(schema)))
+        && !found.inside.others(&gone.name).iter().any(|(_, other)| other.offer.view_schema == *schema);
+    if stays {
+        vec![format!("schema {}, as others put something there", crate::engine::error::shown(schema))]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Something of others hangs on a view.
+fn hung_on(gone: &TablesWanted, error: Error) -> Error {
+    if error.sqlstate() != Some("2BP01") || gone.force {
+        return error;
+    }
+    Error::refused(
+        "Something hangs on a protected view",
+        format!(
+            "{} Nothing was changed. Drop it by hand, or write force_destroy = true and apply that first: then it goes too.",
+            error.detail()
+        ),
+    )
+    .about("force_destroy")
+}
+
+/// A registration as its entry tells it, for an import: what is offered, and what was given for it. None: there is none of
+/// the name.
+pub async fn entered(at: At<'_>, uri: &IntegrationUri, name: &str) -> Result<Option<(Offer, Kept)>, Error> {
+    let Some(seat) = Seat::find(at, uri).await? else { return Ok(None) };
+    let mut session = at.warehouse.session(at.database, at.cancel).await?;
+    let registry = Registry::read(&mut session, &seat).await?;
+    let Some(entry) = registry.entry(What::Tables, name) else { return Ok(None) };
+    let detail: Detail = serde_json::from_str(&entry.detail).map_err(|error| {
+        Error::refused(
+            "The registration cannot be read",
+            format!("Its entry in {} is none that this provider writes: {error}.", uri.relation(registry::TABLE)),
+        )
+    })?;
+    Ok(Some((detail.offer, Kept { made: detail.made, ..Kept::default() })))
+}

@@ -1,0 +1,285 @@
+//! Tables as they are to be offered, and what that comes to once their columns are known: the text of every view.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::source::SourceFound;
+use super::uri::IntegrationUri;
+use crate::engine::error::{Error, shown};
+use crate::engine::governance::{Barrier, Entitlements, Policy, Problem, Protected, Rules, Table, Target};
+use crate::engine::names::{NAME_BYTES, check_name};
+use crate::engine::sql::{Sql, ident, sql};
+
+/// Where the tables are, and which.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The database they are in.
+    pub database: String,
+    /// Their schema.
+    pub schema: String,
+    /// Patterns of their names.
+    pub tables: BTreeSet<String>,
+    /// Patterns of names that are left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub except_tables: BTreeSet<String>,
+    /// Whether the system user may read what the owners of the tables will make in the schema: a table that is dropped and
+    /// made again is then read as before.
+    pub future_tables: bool,
+}
+
+/// Who may read the views.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reader {
+    /// Everybody.
+    Public,
+    /// A user.
+    User(String),
+    /// The members of a group.
+    Group(String),
+    /// The holders of a role.
+    Role(String),
+}
+
+impl Reader {
+    /// As GRANT names it.
+    pub fn sql(&self) -> Sql {
+        match self {
+            Reader::Public => sql!("PUBLIC"),
+            Reader::User(name) => sql!("{}", ident(name)),
+            Reader::Group(name) => sql!("GROUP {}", ident(name)),
+            Reader::Role(name) => sql!("ROLE {}", ident(name)),
+        }
+    }
+}
+
+/// `user ann`, for people.
+impl fmt::Display for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Reader::Public => return f.write_str("PUBLIC"),
+            Reader::User(name) => ("user", name),
+            Reader::Group(name) => ("group", name),
+            Reader::Role(name) => ("role", name),
+        };
+        write!(f, "{kind} {}", shown(name))
+    }
+}
+
+/// Tables as they are to be offered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The tables.
+    pub source: Source,
+    /// The schema of the views.
+    pub view_schema: String,
+    /// The name of each view; `{table}` stands for the table's.
+    pub view_name: String,
+    /// All rules.
+    pub policy: Policy,
+    /// Whether hidden rows are NULL in whatever a reader writes.
+    pub barrier: bool,
+    /// The columns that are left out of that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub barrier_except: BTreeSet<String>,
+    /// Who may read the views.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub readers: BTreeSet<Reader>,
+}
+
+/// A registration of tables.
+#[derive(Clone, Debug)]
+pub struct TablesWanted {
+    /// Where.
+    pub uri: IntegrationUri,
+    /// Its name.
+    pub name: String,
+    /// What is offered, and to whom.
+    pub offer: Offer,
+    /// Whether it may drop what others hung on its views.
+    pub force: bool,
+}
+
+/// The name of a view where none is written.
+pub const VIEW_NAME: &str = "{table}";
+
+/// How views are written. Another number makes all of them anew with the next apply: for a release whose views hide more.
+const FORMAT: u32 = 1;
+
+/// What stands for the table's name.
+const TABLE: &str = "{table}";
+
+/// What the tables come to: the texts of the views, and of the one that says who sees what.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    /// None if there is no rule.
+    pub entitlements: Option<DesiredText>,
+    /// By table.
+    pub views: BTreeMap<String, DesiredView>,
+    /// Whether something is hashed.
+    pub hashes: bool,
+    /// What is worth knowing, and stops nothing.
+    pub warnings: Vec<String>,
+}
+
+/// A view in `<prefix>_system`.
+#[derive(Clone, Debug)]
+pub struct DesiredText {
+    /// Its name.
+    pub name: String,
+    /// What makes it.
+    pub sql: Sql,
+    /// The digest of that.
+    pub text: String,
+    /// The digest of what it is made from.
+    pub of: String,
+}
+
+/// A view on a table.
+#[derive(Clone, Debug)]
+pub struct DesiredView {
+    /// Its name.
+    pub name: String,
+    /// What makes it.
+    pub sql: Sql,
+    /// The digest of that.
+    pub text: String,
+    /// The digest of what it is made from. Another release may write the same rules otherwise: that alone changes nothing.
+    pub of: String,
+    /// The columns of the table, each with its type.
+    pub columns: Vec<(String, String)>,
+    /// What the columns of the view are: a view of another form is made anew, as none can be put in its place.
+    pub form: String,
+    /// The columns that a mask is on.
+    pub masked: BTreeSet<String>,
+    /// Whether rows are filtered.
+    pub is_filtered: bool,
+}
+
+impl Offer {
+    /// What is wrong with it before anybody is asked.
+    pub fn check(&self) -> Result<(), Error> {
+        let names = [
+            ("source.database", &self.source.database),
+            ("source.schema", &self.source.schema),
+            ("view_schema", &self.view_schema),
+        ];
+        for (setting, name) in names {
+            check_name(name).map_err(|problem| Error::setting(setting, format!("In {setting}: {problem}.")))?;
+        }
+        if !self.view_name.contains(TABLE) && !self.is_of_one_table() {
+            let why = format!(
+                "It has to hold {TABLE}, which stands for the table's name: otherwise all views have one name."
+            );
+            return Err(Error::setting("view_name", why));
+        }
+        Ok(())
+    }
+
+    /// A digest of the rules, and of what else a text is made from.
+    fn made_from(&self, rest: &str) -> String {
+        let rules = (FORMAT, self.policy.json(), self.barrier, &self.barrier_except, &self.view_schema, rest);
+        digest_of(&format!("{rules:?}"))
+    }
+
+    fn is_of_one_table(&self) -> bool {
+        self.source.tables.len() == 1 && self.source.tables.iter().all(|table| !is_pattern(table))
+    }
+
+    /// What the tables come to. The errors are on settings, as rules are written.
+    pub fn desired(
+        &self,
+        uri: &IntegrationUri,
+        registration: &str,
+        found: &SourceFound,
+    ) -> Result<Desired, Vec<Problem>> {
+        let rules = Rules::new(&self.policy).map_err(|problem| vec![problem])?;
+        let barrier = Barrier::new(self.barrier, &self.barrier_except)
+            .map_err(|problem| vec![problem.below("security_barrier")])?;
+        let entitlements = Entitlements::new(&rules, &uri.prefix, registration);
+        let mut desired = Desired { hashes: rules.is_hashing(), ..Desired::default() };
+        let mut problems = Vec::new();
+        let mut names: BTreeMap<String, &str> = BTreeMap::new();
+        let mut on_tables = Vec::new();
+        for (name, of) in &found.tables {
+            let database = (self.source.database != uri.database).then(|| self.source.database.clone());
+            let table =
+                Table { database, schema: found.schema.clone(), name: name.clone(), columns: of.columns.clone() };
+            let view = self.view_name.replace(TABLE, name);
+            if let Some(other) = names.insert(view.to_ascii_lowercase(), name) {
+                problems.push(one_name(&view, other, name));
+            }
+            if view.len() > NAME_BYTES {
+                problems.push(Problem::of("view_name", "A view's name is too long", too_long(&view)));
+            }
+            let target = Target {
+                schema: &self.view_schema,
+                name: &view,
+                prefix: &uri.prefix,
+                entitlements: entitlements.relation(),
+                barrier: &barrier,
+            };
+            match rules.on(&table).and_then(|protected| {
+                let made = rules.view(&table, &protected, &target).map_err(|problem| vec![problem])?;
+                Ok((protected, made))
+            }) {
+                Ok((protected, sql)) => {
+                    desired.warnings.extend(protected.warnings.iter().cloned());
+                    let of = self.made_from(&format!("{view}\n{table:?}"));
+                    desired.views.insert(name.clone(), view_of(view, sql, of, &table, &protected));
+                }
+                Err(wrong) => problems.extend(wrong),
+            }
+            on_tables.push(table);
+        }
+        problems.extend(rules.without_effect(&on_tables).into_iter().filter(|_| !on_tables.is_empty()));
+        if !self.policy.is_empty() {
+            let sql = entitlements.sql();
+            let (name, text, of) = (entitlements.name(), digest(&sql), self.made_from(registration));
+            desired.entitlements = Some(DesiredText { name, sql, text, of });
+        }
+        if problems.is_empty() { Ok(desired) } else { Err(problems) }
+    }
+}
+
+fn view_of(name: String, sql: Sql, of: String, table: &Table, protected: &Protected<'_>) -> DesiredView {
+    DesiredView {
+        name,
+        text: digest(&sql),
+        sql,
+        of,
+        columns: table.columns.iter().map(|column| (column.name.clone(), column.ty.to_string())).collect(),
+        form: digest_of(&protected.form()),
+        masked: protected.masked(),
+        is_filtered: protected.is_filtered(),
+    }
+}
+
+/// Whether a text is a pattern, and not a name.
+pub fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{', '\\'])
+}
+
+fn one_name(view: &str, one: &str, other: &str) -> Problem {
+    let detail = format!(
+        "The views of `{one}` and `{other}` would both be called `{view}`, as names are the same in any case of letters. Leave one \
+         out by `except_tables`, or register it under another `view_name`."
+    );
+    Problem::of("view_name", "Two views of one name", detail)
+}
+
+fn too_long(view: &str) -> String {
+    format!("`{view}` has {} bytes, and a name may have {NAME_BYTES}.", view.len())
+}
+
+fn digest(sql: &Sql) -> String {
+    digest_of(&sql.to_string())
+}
+
+/// 16 hexadecimal digits, which are kept in states: how they are made must not change.
+fn digest_of(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}

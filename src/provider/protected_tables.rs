@@ -1,0 +1,307 @@
+//! `redshift_protected_tables`: tables that a governance integration offers as views, in which its rules decide who sees what.
+
+mod model;
+mod schema;
+
+use std::collections::BTreeSet;
+
+use super::configured::Configured;
+use super::errors;
+use super::link::{self, Link};
+use super::place::{self, Mark};
+use super::registered;
+use crate::engine::catalog::At;
+use crate::engine::error::{Error, shown};
+use crate::engine::registration::found::Kept;
+use crate::engine::registration::registry::What;
+use crate::engine::registration::source::Named;
+use crate::engine::registration::tables::{self, Looked, NotOffered};
+use crate::engine::registration::wanted::TablesWanted;
+use crate::engine::session::warehouse::Warehouse;
+use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
+use model::Model;
+
+/// The resource `redshift_protected_tables`.
+pub struct ProtectedTables;
+
+/// What the last apply made, in private state.
+const KEPT: &str = "made";
+
+/// The tables and columns that a read has seen: what the next plan names, its apply may show.
+const NAMED: &str = "named";
+
+impl Resource for ProtectedTables {
+    type Data = Configured;
+    type Model = Model;
+    const NAME: &'static str = "protected_tables";
+
+    fn schema() -> Schema<Configured> {
+        schema::schema()
+    }
+
+    fn check(config: &Value, d: &mut Diagnostics) {
+        schema::check(config, d);
+    }
+
+    async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+        place::plan(data, plan, Mark::None).await?;
+        if !plan.is_create() && may_have_other_views(plan) {
+            plan.set("views", Value::Unknown);
+        }
+        look_ahead(data, plan).await
+    }
+
+    async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let (offered, written) = (wanted.tables()?, wanted.written());
+        let warehouse = place::to_create(data, cx).await?;
+        nobody_else_reads(data, &warehouse, &wanted, &offered, cx).await?;
+        match tables::apply(&warehouse, &offered, None, None, cx.cancelled()).await {
+            Ok(applied) => {
+                cx.created();
+                record(&applied, &wanted, cx);
+                Ok(())
+            }
+            Err(NotOffered::Failed(error)) if matches!(error, Error::Exists { .. }) => {
+                let diagnostic = place::explained(data, &error, cx);
+                Err(registered::shows_import(&diagnostic, Self::NAME, cx).into())
+            }
+            Err(error) => Err(explained(data, error, &written, cx.config())),
+        }
+    }
+
+    async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
+        data.reads();
+        let link = link::known(cx.prior())?;
+        if !link.enabled {
+            return Ok(Found::Here);
+        }
+        let wanted = state.tables()?;
+        let kept = kept(cx.private(KEPT));
+        let looked = match place::where_made(data, cx).await {
+            Ok(warehouse) => tables::look(&warehouse, &wanted, &kept, None, cx.cancelled()).await,
+            Err(error) => Err(error.into()),
+        };
+        match looked {
+            Ok(Some(looked)) if is_gone(&looked, &kept) => return Ok(Found::Gone),
+            Ok(None) => return Ok(Found::Gone),
+            Ok(Some(looked)) => {
+                place::was_read(cx);
+                cx.set("missing", looked.way.missing());
+                cx.set("surplus", looked.way.surplus());
+                cx.set("direct_readers", direct_readers(&looked, &wanted));
+                let named = serde_json::to_value(looked.found.source.named()).unwrap_or_default();
+                cx.set_private(NAMED, if looked.way.missing().is_empty() { serde_json::Value::Null } else { named });
+            }
+            // What stands in the way of an apply is told by the plan.
+            Err(NotOffered::Rules(problems)) => {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                cx.set("missing", lines);
+            }
+            Err(NotOffered::Failed(error)) => place::unread(data, &link, &error, cx)?,
+        }
+        Ok(Found::Here)
+    }
+
+    async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let (offered, written) = (wanted.tables()?, wanted.written());
+        let warehouse = place::to_change(data, cx).await?;
+        nobody_else_reads(data, &warehouse, &wanted, &offered, cx).await?;
+        let kept = kept(cx.private(KEPT));
+        let named = named(&kept, cx.private(NAMED), prior.chooses_other_tables(&wanted));
+        let applied = tables::apply(&warehouse, &offered, Some(&kept), named.as_ref(), cx.cancelled()).await;
+        let applied = applied.map_err(|error| explained(data, error, &written, cx.config()))?;
+        record(&applied, &wanted, cx);
+        Ok(())
+    }
+
+    async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let link = link::known(cx.prior())?;
+        let gone = state.tables()?;
+        let warehouse = match place::where_made(data, cx).await {
+            Ok(warehouse) => warehouse,
+            Err(error) => {
+                let endpoint = cx.prior().at("endpoint").as_str().map(str::to_owned);
+                return place::let_go(data, &link, endpoint.as_deref(), &error, cx);
+            }
+        };
+        let removed = tables::remove(&warehouse, &gone, &kept(cx.private(KEPT)), cx.cancelled()).await;
+        let left = removed.map_err(|error| errors::of_destroy(&error, &data.hints()))?;
+        if !left.is_empty() {
+            let detail = format!("It was left: {}. Drop it by hand, once nobody needs what is in it.", left.join(", "));
+            cx.warn(Diagnostic::warning("Something of others is in the schema of the views", detail));
+        }
+        Ok(())
+    }
+
+    async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+        let hints = data.hints();
+        let explain = |error: Error| errors::diagnostic(&error, &hints);
+        let id = registered::read_id(data, id, What::Tables)?;
+        let (link, connection_id, endpoint) =
+            place::imported(data, &id.connection, cx.cancelled()).await.map_err(explain)?;
+        let warehouse = data.warehouse(&link, cx.cancelled()).await.map_err(explain)?;
+        let facts = warehouse.facts(cx.cancelled()).await.map_err(explain)?;
+        let at = At::new(&warehouse, &id.uri.database, cx.cancelled());
+        let Some((offer, kept)) = tables::entered(at, &id.uri, &id.name).await.map_err(explain)? else {
+            let detail =
+                format!("The integration in database {} has no registration of tables of this name.", id.uri.database);
+            return Err(Diagnostic::error(format!("No tables \"{}\"", id.name), detail).into());
+        };
+        keep(&kept, cx);
+        cx.set("id", id.to_string());
+        cx.set("integration_uri", id.uri.to_string());
+        cx.set("name", id.name);
+        model::show(&offer, &id.uri, cx);
+        cx.set("connection_id", connection_id);
+        cx.set("endpoint", endpoint);
+        cx.set("namespace", facts.namespace.clone());
+        cx.set("force_destroy", false);
+        Ok(())
+    }
+}
+
+/// Whether an update may come to other views than state shows.
+fn may_have_other_views(plan: &Plan<'_>) -> bool {
+    let differs = |name: &str| plan.prior().at(name) != plan.planned().at(name);
+    let has_drifted = matches!(plan.prior().at("missing"), Value::List(lines) if !lines.is_empty());
+    has_drifted || differs("source") || differs("view_name")
+}
+
+/// What a plan can tell before anything is sent: rules that do not fit the tables, who reads them anyway. What cannot be
+/// looked at yet is told by the apply.
+async fn look_ahead(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
+    if !plan.settings_changed() {
+        return Ok(());
+    }
+    let Ok(wanted) = plan.planned().clone().unknown_to_null().decode::<Model>() else { return Ok(()) };
+    let is_known = ["integration_uri", "source", "view_schema", "view_name", "policies", "mask", "row_filter", "tags"];
+    if !is_known.iter().all(|name| plan.planned().at(name).is_wholly_known()) {
+        return Ok(());
+    }
+    let (Ok(offered), Ok(Some(link))) = (wanted.tables(), Link::read(plan.planned())) else { return Ok(()) };
+    if !link.enabled || !link.settings.pending.is_empty() {
+        return Ok(());
+    }
+    let kept = kept(plan.private(KEPT));
+    let looked = match data.warehouse(&link, plan.cancelled()).await {
+        Ok(warehouse) => tables::look(&warehouse, &offered, &kept, None, plan.cancelled()).await,
+        Err(error) => Err(error.into()),
+    };
+    match looked {
+        Ok(Some(looked)) => {
+            let readers = direct_readers(&looked, &offered);
+            match wanted.strangers(&readers) {
+                Some(Err(error)) => return Err(errors::on_attribute(&error, &data.hints(), plan.config()).into()),
+                Some(Ok(warning)) => plan.warn(warning),
+                None => {}
+            }
+            let told = &looked.desired.warnings;
+            if !told.is_empty() {
+                plan.warn(Diagnostic::warning("Less is shown than the rules say", told.join("\n")));
+            }
+            let late = &looked.found.source.without_columns;
+            if !late.is_empty() {
+                plan.warn(not_offered(late));
+            }
+            Ok(())
+        }
+        Err(NotOffered::Rules(problems)) => {
+            Err(explained(data, NotOffered::Rules(problems), &wanted.written(), plan.config()))
+        }
+        // A setting that is wrong is wrong whoever looks. What else stands against it, the apply may have put right by then.
+        Err(NotOffered::Failed(error @ Error::Setting { .. })) => {
+            Err(errors::on_attribute(&error, &data.hints(), plan.config()).into())
+        }
+        Ok(None) | Err(NotOffered::Failed(_)) => Ok(()),
+    }
+}
+
+fn not_offered(views: &[String]) -> Diagnostic {
+    let names: Vec<String> = views.iter().map(|name| shown(name).into_owned()).collect();
+    let detail = format!(
+        "They match, and bind late, so that they show no columns in which something could be masked: {}. Offer the tables that they read \
+         instead, or name them in except_tables.",
+        names.join(", ")
+    );
+    Diagnostic::warning("Views that are not offered", detail).at("source.tables")
+}
+
+/// What was kept; nothing, if it was not.
+fn kept(private: Option<serde_json::Value>) -> Kept {
+    private.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default()
+}
+
+fn keep(kept: &Kept, cx: &mut Change<'_>) {
+    cx.set_private(KEPT, serde_json::to_value(kept).unwrap_or_default());
+}
+
+/// What an update may show: what is shown already, and what a read has seen since, which its plan names. After an import
+/// nothing is known to be shown, and all of it is named.
+fn named(kept: &Kept, seen: Option<serde_json::Value>, other_tables: bool) -> Option<Named> {
+    if kept.views.is_empty() {
+        return None;
+    }
+    let seen: Named = seen.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+    let mut named = Named { other_tables, ..seen };
+    for (table, view) in &kept.views {
+        let columns = view.columns.iter().map(|(name, _)| name.clone());
+        named.columns.entry(table.clone()).or_default().extend(columns);
+    }
+    Some(named)
+}
+
+/// Whether nothing of a registration is there.
+fn is_gone(looked: &Looked, kept: &Kept) -> bool {
+    let inside = &looked.found.inside;
+    let is_there = |name: &str| inside.text(&looked.schema, name).is_some();
+    !inside.is_entered(&looked.name) && !kept.views.values().any(|view| is_there(&view.name))
+}
+
+fn direct_readers(looked: &Looked, wanted: &TablesWanted) -> Vec<String> {
+    looked.found.source.direct_readers(&wanted.uri.system_user).into_iter().collect()
+}
+
+/// Stops an apply where others read the tables themselves who may not.
+async fn nobody_else_reads(
+    data: &Configured,
+    warehouse: &Warehouse,
+    wanted: &Model,
+    offered: &TablesWanted,
+    cx: &mut Change<'_>,
+) -> Result<(), Diagnostics> {
+    let looked = tables::look(warehouse, offered, &Kept::default(), None, cx.cancelled()).await;
+    // Whatever is wrong with it, the apply says.
+    let Ok(Some(looked)) = looked else { return Ok(()) };
+    match wanted.strangers(&direct_readers(&looked, offered)) {
+        Some(Err(error)) => Err(place::explained(data, &error, cx).into()),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
+
+fn record(applied: &tables::Applied, wanted: &Model, cx: &mut Change<'_>) {
+    keep(&applied.kept, cx);
+    cx.set_private(NAMED, serde_json::Value::Null);
+    let views = applied.views.iter().map(|(table, view)| (table.clone(), Value::from(view.as_str())));
+    cx.set("views", Value::Map(views.collect()));
+    let readers = applied.looked.found.source.direct_readers(&applied.looked.system_user);
+    cx.set("direct_readers", readers.into_iter().collect::<Vec<_>>());
+    let _ = wanted;
+}
+
+fn explained(data: &Configured, error: NotOffered, written: &model::Rules, config: &Value) -> Diagnostics {
+    match error {
+        NotOffered::Failed(error) => errors::on_attribute(&error, &data.hints(), config).into(),
+        NotOffered::Rules(problems) => {
+            let same: BTreeSet<(String, String, String)> = problems
+                .into_iter()
+                .map(|problem| written.place(problem))
+                .map(|problem| (problem.at, problem.summary, problem.detail))
+                .collect();
+            let diagnostic = |(at, summary, detail): (String, String, String)| {
+                let diagnostic = Diagnostic::error(summary, detail);
+                if at.is_empty() { diagnostic } else { diagnostic.at(at) }
+            };
+            same.into_iter().map(diagnostic).collect()
+        }
+    }
+}

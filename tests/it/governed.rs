@@ -1,0 +1,296 @@
+//! Profiles and protected tables: what people see of tables that an integration offers.
+
+use serde_json::json;
+
+use crate::support::{Warehouse, Workspace};
+
+const PASSWORD: &str = "Canary123";
+
+/// The integration, in a database of its own.
+const INTEGRATION: &str = "provider \"redshift\" {}\nresource \"redshift_integration\" \"gov\" {\n  auto_bootstrap = true\n  database       = \"governed\"\n  prefix         = \"gov\"\n}\n";
+
+/// The same in the database of the tables.
+const BESIDE: &str = "provider \"redshift\" {}\nresource \"redshift_integration\" \"gov\" {\n  auto_bootstrap  = true\n  type            = \"RedshiftSpectrum\"\n  database        = \"prod\"\n  prefix          = \"gov\"\n}\n";
+
+const PROFILES: &str = r#"
+resource "redshift_user_profiles" "idp" {
+  name            = "okta"
+  integration_uri = redshift_integration.gov.uri
+  users = {
+    ann = { groups = ["privacy"], attributes = { tenant = ["7", "9"] } }
+    bob = { attributes = { tenant = "9" } }
+  }
+}
+"#;
+
+/// The rules of [`tables`].
+const RULES: &str = r#"
+  mask {
+    columns = ["email"]
+    using   = "hash"
+    unless { groups = ["privacy"] }
+  }
+  mask {
+    columns = ["phone"]
+    using   = "null"
+    unless { groups = ["privacy"] }
+  }
+  row_filter {
+    column = "tenant_id"
+    in     = "attribute.tenant"
+  }
+"#;
+
+fn tables(rules: &str) -> String {
+    format!(
+        "resource \"redshift_protected_tables\" \"sales\" {{\n  name            = \"sales\"\n  integration_uri = redshift_integration.gov.uri\n  source {{\n    database = \"prod\"\n    schema   = \"sales\"\n  }}\n{rules}\n  readers {{ users = [\"ann\", \"bob\", \"cyd\"] }}\n}}\n"
+    )
+}
+
+const ADDRESS: &str = "redshift_protected_tables.sales";
+
+/// A warehouse with three people, and a table of which each may see something else.
+fn warehouse() -> Warehouse {
+    let warehouse = Warehouse::start();
+    warehouse.sql("dev", "CREATE DATABASE prod");
+    for user in ["ann", "bob", "cyd"] {
+        warehouse.sql("dev", &format!("CREATE USER {user} PASSWORD '{PASSWORD}'"));
+    }
+    for statement in [
+        "CREATE SCHEMA sales",
+        "CREATE TABLE sales.people (id integer, email varchar(100), phone varchar(20), tenant_id integer)",
+        "INSERT INTO sales.people VALUES (1, 'a@x.org', '+1', 7), (2, 'b@x.org', '+2', 9), (3, NULL, '+3', 9), (4, 'd@x.org', '+4', NULL)",
+        "CREATE TABLE sales.orders (id integer, tenant_id integer, amount decimal(10,2))",
+        "INSERT INTO sales.orders VALUES (10, 9, 12.50)",
+    ] {
+        warehouse.sql("prod", statement);
+    }
+    warehouse
+}
+
+/// What somebody is answered, each row as one text.
+fn seen(warehouse: &Warehouse, user: &str, database: &str, query: &str) -> Result<Vec<String>, String> {
+    let rows = warehouse.sql_as(user, PASSWORD, database, query)?;
+    let cell = |cell: &Option<String>| cell.clone().unwrap_or_else(|| "-".to_owned());
+    Ok(rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join(" ")).collect())
+}
+
+/// Proves: I1, G1, G7, G18
+#[test]
+fn three_people_see_three_things_of_a_table_in_another_database() {
+    let warehouse = warehouse();
+    let before = warehouse.dump_all();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    assert_eq!(workspace.values(ADDRESS)["views"], json!({ "orders": "sales.orders", "people": "sales.people" }));
+
+    let people =
+        |user: &str| seen(&warehouse, user, "governed", "SELECT id, email, phone FROM sales.people ORDER BY id");
+    assert_eq!(people("ann").expect("ann reads"), ["1 a@x.org +1", "2 b@x.org +2", "3 - +3"]);
+    let of_bob = people("bob").expect("bob reads");
+    assert_eq!(of_bob.len(), 2);
+    assert!(of_bob[0].starts_with("2 ") && of_bob[0].ends_with(" -") && !of_bob[0].contains("b@x.org"), "{of_bob:?}");
+    assert_eq!(of_bob[0].split(' ').nth(1).map(str::len), Some(64), "{of_bob:?}");
+    assert_eq!(of_bob[1], "3 - -");
+    assert_eq!(people("cyd").expect("cyd may ask"), [""; 0]);
+    // Nobody needs a right on the table, and nobody has one.
+    assert!(seen(&warehouse, "ann", "prod", "SELECT * FROM sales.people").is_err());
+
+    workspace.destroy();
+    assert_eq!(warehouse.dump_all(), before);
+}
+
+/// Proves: G1, G18
+#[test]
+fn beside_the_tables_a_reader_is_given_what_a_late_view_asks_and_it_is_taken_back() {
+    let warehouse = warehouse();
+    let before = warehouse.dump_all();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{BESIDE}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    let people = |user: &str| seen(&warehouse, user, "prod", "SELECT id, phone FROM gov_sales.people ORDER BY id");
+    assert_eq!(people("ann").expect("ann reads"), ["1 +1", "2 +2", "3 +3"]);
+    assert_eq!(people("bob").expect("bob reads"), ["2 -", "3 -"]);
+    assert!(seen(&warehouse, "ann", "prod", "SELECT * FROM sales.people").is_err());
+    workspace.destroy();
+    assert_eq!(warehouse.dump_all(), before);
+}
+
+/// Proves: G2, G15
+#[test]
+fn profiles_are_compared_row_by_row_and_only_what_differs_is_sent() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{INTEGRATION}{PROFILES}"));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    assert_eq!(workspace.values("redshift_user_profiles.idp")["unknown_users"], json!([]));
+
+    // Somebody writes in one row, and deletes another.
+    warehouse.sql("governed", "UPDATE gov_system.profile SET gov__groups = NULL WHERE gov__userid = 'ann'");
+    warehouse.sql("governed", "DELETE FROM gov_system.profile WHERE gov__userid = 'bob'");
+    let plan = workspace.plan();
+    let change = plan.change("redshift_user_profiles.idp");
+    assert_eq!(change["before"]["missing"], json!(["profile of bob", "profile of ann, as it is written"]));
+    assert_eq!(change["after"]["missing"], json!([]));
+    workspace.apply();
+    workspace.plan().assert_empty();
+
+    // One more, one less.
+    let other = PROFILES
+        .replace("bob = {", "cyd = {")
+        .replace("redshift_integration.gov.uri", "redshift_integration.gov.uri\n  exclusive       = true");
+    warehouse.sql("governed", "INSERT INTO gov_system.profile VALUES ('eve', NULL, NULL, NULL, NULL)");
+    workspace.write(&format!("{INTEGRATION}{other}"));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    let rows = warehouse.sql("governed", "SELECT gov__userid FROM gov_system.profile ORDER BY 1");
+    let users: Vec<&str> = rows.iter().filter_map(|row| row[0].as_deref()).collect();
+    assert_eq!(users, ["ann", "cyd"]);
+}
+
+/// Proves: G10, G15
+#[test]
+fn what_comes_goes_and_is_altered_is_named_by_the_plan_and_put_right_by_the_apply() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    warehouse.sql("prod", "ALTER TABLE sales.people ADD COLUMN work_email varchar(100)");
+    warehouse.sql("prod", "CREATE TABLE sales.notes (id integer, tenant_id integer)");
+    warehouse.sql("prod", "DROP TABLE sales.orders");
+    warehouse.sql("governed", "GRANT SELECT ON TABLE sales.people TO PUBLIC");
+    warehouse.sql("governed", "REVOKE SELECT ON TABLE sales.people FROM bob");
+    // Nobody sees the new column before somebody has agreed to it.
+    assert!(seen(&warehouse, "ann", "governed", "SELECT work_email FROM sales.people").is_err());
+    let plan = workspace.plan();
+    let before = &plan.change(ADDRESS)["before"];
+    assert_eq!(
+        before["missing"],
+        json!([
+            "view sales.notes",
+            "view sales.people: people.work_email, new, in clear",
+            "SELECT on sales.people for user bob"
+        ])
+    );
+    assert_eq!(before["surplus"], json!(["SELECT on sales.people for PUBLIC", "view sales.orders"]));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    assert_eq!(seen(&warehouse, "ann", "governed", "SELECT work_email FROM sales.people").expect("reads").len(), 3);
+    assert_eq!(workspace.values(ADDRESS)["views"], json!({ "notes": "sales.notes", "people": "sales.people" }));
+
+    // A table that its owner makes anew, as dbt does each night, is read as before.
+    warehouse.sql("prod", "DROP TABLE sales.notes");
+    warehouse.sql("prod", "CREATE TABLE sales.notes (id integer, tenant_id integer)");
+    workspace.plan().assert_empty();
+}
+
+/// Proves: G8, G14
+#[test]
+fn another_group_in_a_rule_replaces_one_view() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    warehouse.reset_counters();
+    workspace.write(&format!(
+        "{INTEGRATION}{PROFILES}{}",
+        tables(&RULES.replace("[\"privacy\"]", "[\"privacy\", \"legal\"]"))
+    ));
+    workspace.apply();
+    let made =
+        warehouse.statements().iter().filter(|statement| statement.starts_with("CREATE OR REPLACE VIEW")).count();
+    assert_eq!(made, 1, "{:#?}", warehouse.statements());
+    workspace.plan().assert_empty();
+}
+
+/// Proves: G4, G9
+#[test]
+fn a_document_is_on_whatever_fits_it_and_a_rule_of_ones_own_has_to_fit() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    let policy = "data \"redshift_data_policy\" \"pii\" {\n  name = \"pii\"\n  mask {\n    tags  = [\"pii\"]\n    using = \"null\"\n    where = \"tenant_id = 9\"\n  }\n  mask {\n    columns = [\"not_here\"]\n    using   = \"null\"\n  }\n}\n";
+    let rules =
+        "  policies = [data.redshift_data_policy.pii.json]\n  tags     = { pii = [\"people.email\", \"*phone*\"] }\n";
+    workspace.write(&format!("{BESIDE}{PROFILES}{policy}{}", tables(rules)));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    let people = |user: &str| seen(&warehouse, user, "prod", "SELECT id, email FROM gov_sales.people ORDER BY id");
+    // Where the predicate is NULL, it is masked too.
+    assert_eq!(people("bob").expect("bob reads"), ["1 a@x.org", "2 -", "3 -", "4 -"]);
+
+    let own = tables(
+        "  mask {\n    columns = [\"not_here\"]\n    using   = \"null\"\n  }\n  mask {\n    columns = [\"email\"]\n    using   = \"constant\"\n    value   = \"x\"\n  }\n  row_filter {\n    column = \"nothing\"\n    in     = \"user\"\n  }\n",
+    );
+    let before = warehouse.dump_all();
+    workspace.write(&format!("{BESIDE}{PROFILES}{own}"));
+    let problems = workspace.plan_problems();
+    let told = |summary: &str| problems.iter().find(|problem| problem.summary == summary).map(|it| it.line.as_str());
+    assert_eq!(told("A mask that is on nothing"), Some("columns = [\"not_here\"]"), "{problems:#?}");
+    assert_eq!(told("Bad column"), Some("column = \"nothing\""), "{problems:#?}");
+    assert_eq!(warehouse.dump_all(), before);
+}
+
+/// Proves: G11, G12
+#[test]
+fn a_reader_learns_nothing_of_hidden_rows_and_reads_no_key() {
+    let warehouse = warehouse();
+    warehouse.sql("prod", "CREATE SCHEMA mine");
+    warehouse.sql("prod", "GRANT ALL ON SCHEMA mine TO bob");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{BESIDE}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    let ask = |query: &str| seen(&warehouse, "bob", "prod", query);
+    // A division or a cast that fails on a hidden row alone would tell that it is there.
+    assert_eq!(ask("SELECT count(*) FROM gov_sales.people WHERE 1 / (id - 1) > -5").expect("no row fails"), ["2"]);
+    assert_eq!(
+        ask("SELECT count(*) FROM gov_sales.people WHERE CAST(phone AS integer) > 0").expect("no row fails"),
+        ["0"]
+    );
+    for relation in ["mask_key", "registration", "profile"] {
+        let read = ask(&format!("SELECT * FROM gov_system.{relation}"));
+        assert!(read.is_err_and(|error| error.contains("permission denied")), "{relation}");
+    }
+    let entitlements = warehouse.sql("prod", "SELECT viewname FROM pg_views WHERE viewname LIKE 'entitlements%'");
+    let entitlements = entitlements[0][0].clone().expect("a view");
+    assert!(ask(&format!("SELECT * FROM gov_system.{entitlements}")).is_err());
+    let key = warehouse.sql("prod", "SELECT mask_key FROM gov_system.mask_key")[0][0].clone().expect("a key");
+    let texts =
+        warehouse.sql("prod", "SELECT definition FROM pg_views WHERE schemaname IN ('gov_sales', 'gov_system')");
+    assert!(texts.iter().flatten().flatten().all(|text| !text.contains(&key)));
+    assert!(!workspace.state().to_string().contains(&key));
+    assert!(warehouse.statements().iter().all(|statement| !statement.contains(&key)));
+}
+
+/// Proves: G16
+#[test]
+fn who_reads_the_tables_themselves_is_listed_and_can_be_refused() {
+    let warehouse = warehouse();
+    for statement in ["CREATE GROUP team", "CREATE ROLE loaders"] {
+        warehouse.sql("prod", statement);
+    }
+    for who in ["GROUP team", "ROLE loaders", "ann"] {
+        warehouse.sql("prod", &format!("GRANT SELECT ON TABLE sales.people TO {who}"));
+    }
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    let readers = json!(["group team", "role loaders", "user ann"]);
+    assert_eq!(workspace.values(ADDRESS)["direct_readers"], readers);
+    let allowed = |who: &str| tables(&format!("{RULES}  allowed_direct_readers = [{who}]\n"));
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", allowed("\"user ann\", \"group team\"")));
+    let problems = workspace.plan_problems();
+    assert_eq!(problems[0].summary, "Others read the tables themselves");
+    assert!(problems[0].detail.contains("role loaders"), "{}", problems[0].detail);
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", allowed("\"user ann\", \"group team\", \"role loaders\"")));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    // Somebody else is given the right.
+    warehouse.sql("prod", "GRANT SELECT ON TABLE sales.orders TO PUBLIC");
+    workspace.plan();
+    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false", "-no-color"]).succeeded();
+    assert_eq!(workspace.values(ADDRESS)["direct_readers"][0], json!("PUBLIC"));
+}
