@@ -16,7 +16,9 @@ pub mod snapshot;
 pub mod sync;
 pub mod users;
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -67,11 +69,15 @@ struct DatabaseCells {
     external: Cell<ExternalSchemas>,
     quotas: Cell<Quotas>,
     effective: Cell<Effective>,
+    others: Mutex<HashMap<String, Arc<Cell<Whatever>>>>,
     columns_asked: Mutex<Vec<ColumnsAsked>>,
     columns_gate: tokio::sync::Mutex<()>,
     changed: Mutex<Changed>,
     changing: Changing,
 }
+
+/// What another part of the engine reads.
+type Whatever = Arc<dyn Any + Send + Sync>;
 
 /// A schema whose columns are asked for, and who waits for them.
 type ColumnsAsked = (String, oneshot::Sender<Result<Columns, Error>>);
@@ -180,6 +186,23 @@ impl Catalog {
         let cells = self.database(at.database);
         let since = cells.changed_since(None);
         cells.quotas.get(&self.clock, since, || at.with_session(quotas::load)).await
+    }
+
+    /// What another part of the engine reads of a database, under a key of its own, which stands for one type.
+    pub async fn shared<T, F>(&self, at: At<'_>, key: &str, load: impl Fn() -> F) -> Result<Arc<T>, Error>
+    where
+        T: Send + Sync + 'static,
+        F: Future<Output = Result<T, Error>>,
+    {
+        let cells = self.database(at.database);
+        let since = cells.changed().anything;
+        let cell = lock(&cells.others).entry(key.to_owned()).or_default().clone();
+        let whatever = cell.get(&self.clock, since, || async { Ok(Arc::new(load().await?) as Whatever) }).await?;
+        match Arc::downcast::<T>((*whatever).clone()) {
+            Ok(value) => Ok(value),
+            // Somebody else's key.
+            Err(_) => load().await.map(Arc::new),
+        }
     }
 
     /// Users and groups of the warehouse.

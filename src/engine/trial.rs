@@ -1,5 +1,7 @@
 //! For tests: an engine that is signed in to a stand-in.
 
+pub mod trouble;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -140,7 +140,7 @@ fn results(schema: Schema<Configured>) -> Schema<Configured> {
                 ),
                 ("rule", string().doc("The masks that hold. Null if none does.")),
                 ("where", string().doc("The predicate in whose rows `shown` shows. Null: in all that are seen.")),
-                ("otherwise", string().doc("What shows where that predicate is false. Null without a predicate.")),
+                ("otherwise", string().doc("What shows where that predicate is false; of several predicates, where each of them is. Null without a predicate.")),
             ])
             .doc("What is seen of each column."),
         )

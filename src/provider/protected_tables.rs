@@ -12,7 +12,8 @@ use super::place::{self, Mark};
 use super::registered;
 use crate::engine::catalog::At;
 use crate::engine::error::{Error, shown};
-use crate::engine::registration::found::Kept;
+use crate::engine::governance::{self, Table, column};
+use crate::engine::registration::found::{Kept, KeptView};
 use crate::engine::registration::registry::What;
 use crate::engine::registration::source::Named;
 use crate::engine::registration::tables::{self, Looked, NotOffered};
@@ -45,8 +46,13 @@ impl Resource for ProtectedTables {
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         place::plan(data, plan, Mark::None).await?;
-        if !plan.is_create() && may_have_other_views(plan) {
-            plan.set("views", Value::Unknown);
+        if plan.is_create() {
+            plan.set("effects", Value::List(Vec::new()));
+        } else {
+            if may_have_other_views(plan) {
+                plan.set("views", Value::Unknown);
+            }
+            plan_effects(plan);
         }
         look_ahead(data, plan).await
     }
@@ -58,7 +64,7 @@ impl Resource for ProtectedTables {
         match tables::apply(&warehouse, &offered, None, None, cx.cancelled()).await {
             Ok(applied) => {
                 cx.created();
-                record(&applied, &wanted, cx);
+                record(&applied, cx);
                 Ok(())
             }
             Err(NotOffered::Failed(error)) if matches!(error, Error::Exists { .. }) => {
@@ -110,7 +116,12 @@ impl Resource for ProtectedTables {
         let named = named(&kept, cx.private(NAMED), prior.chooses_other_tables(&wanted));
         let applied = tables::apply(&warehouse, &offered, Some(&kept), named.as_ref(), cx.cancelled()).await;
         let applied = applied.map_err(|error| explained(data, error, &written, cx.config()))?;
-        record(&applied, &wanted, cx);
+        if let Some(lines) = effects_of(&prior, &wanted, &kept) {
+            cx.set("effects", lines);
+        } else if cx.planned().at("effects").is_unknown() {
+            cx.set("effects", Value::List(Vec::new()));
+        }
+        record(&applied, cx);
         Ok(())
     }
 
@@ -156,8 +167,45 @@ impl Resource for ProtectedTables {
         cx.set("endpoint", endpoint);
         cx.set("namespace", facts.namespace.clone());
         cx.set("force_destroy", false);
+        cx.set("effects", Value::List(Vec::new()));
         Ok(())
     }
+}
+
+/// Says what changed rules show and hide, of the columns that are shown already: by what the last apply has kept, so that the
+/// plan and its apply say the same.
+fn plan_effects(plan: &mut Plan<'_>) {
+    if !plan.settings_changed() {
+        return;
+    }
+    let is_known = RULES.iter().all(|name| plan.planned().at(name).is_wholly_known());
+    let read = |value: &Value| value.clone().unknown_to_null().decode::<Model>();
+    let (Ok(prior), Ok(wanted), true) = (read(plan.prior()), read(plan.planned()), is_known) else {
+        return plan.set("effects", Value::Unknown);
+    };
+    if let Some(lines) = effects_of(&prior, &wanted, &kept(plan.private(KEPT))) {
+        plan.set("effects", lines);
+    }
+}
+
+/// What the rules are made of.
+const RULES: [&str; 5] = ["policies", "mask", "row_filter", "tags", "clear_columns"];
+
+/// None: the rules are the same.
+fn effects_of(prior: &Model, wanted: &Model, kept: &Kept) -> Option<Vec<String>> {
+    let (before, after) = (prior.policy().ok()?, wanted.policy().ok()?);
+    if before == after {
+        return None;
+    }
+    let (before, after) = (governance::Rules::new(&before).ok()?, governance::Rules::new(&after).ok()?);
+    let table = |(name, view): (&String, &KeptView)| Table {
+        database: None,
+        schema: String::new(),
+        name: name.clone(),
+        columns: view.columns.iter().filter_map(|(name, ty)| column(name, ty).ok()).collect(),
+    };
+    let tables: Vec<Table> = kept.views.iter().map(table).collect();
+    Some(governance::effects(&before, &after, &tables))
 }
 
 /// Whether an update may come to other views than state shows.
@@ -278,14 +326,13 @@ async fn nobody_else_reads(
     }
 }
 
-fn record(applied: &tables::Applied, wanted: &Model, cx: &mut Change<'_>) {
+fn record(applied: &tables::Applied, cx: &mut Change<'_>) {
     keep(&applied.kept, cx);
     cx.set_private(NAMED, serde_json::Value::Null);
     let views = applied.views.iter().map(|(table, view)| (table.clone(), Value::from(view.as_str())));
     cx.set("views", Value::Map(views.collect()));
     let readers = applied.looked.found.source.direct_readers(&applied.looked.system_user);
     cx.set("direct_readers", readers.into_iter().collect::<Vec<_>>());
-    let _ = wanted;
 }
 
 fn explained(data: &Configured, error: NotOffered, written: &model::Rules, config: &Value) -> Diagnostics {

@@ -205,6 +205,22 @@ fn another_group_in_a_rule_replaces_one_view() {
         warehouse.statements().iter().filter(|statement| statement.starts_with("CREATE OR REPLACE VIEW")).count();
     assert_eq!(made, 1, "{:#?}", warehouse.statements());
     workspace.plan().assert_empty();
+
+    // What a change means is told in its plan.
+    let looser = RULES
+        .replace("[\"privacy\"]", "[\"privacy\", \"legal\"]")
+        .replace("columns = [\"phone\"]", "columns = [\"id\"]");
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(&looser)));
+    let plan = workspace.plan();
+    assert_eq!(
+        plan.change(ADDRESS)["after"]["effects"],
+        json!([
+            "shows more: phone of people: in clear, and before: null mask unless group legal, privacy",
+            "hides more: id of orders, people: null mask unless group legal, privacy, and before: in clear",
+        ])
+    );
+    workspace.apply();
+    workspace.plan().assert_empty();
 }
 
 /// Proves: G4, G9
@@ -291,6 +307,76 @@ fn who_reads_the_tables_themselves_is_listed_and_can_be_refused() {
     // Somebody else is given the right.
     warehouse.sql("prod", "GRANT SELECT ON TABLE sales.orders TO PUBLIC");
     workspace.plan();
-    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false", "-no-color"]).succeeded();
+    workspace.run(&["apply", "-refresh-only", "-auto-approve", "-input=false"]).succeeded();
     assert_eq!(workspace.values(ADDRESS)["direct_readers"][0], json!("PUBLIC"));
+}
+
+/// The blocks of a page in this language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let begin = format!("```{language}\n");
+    let parts = page.split(&begin).skip(1);
+    parts.filter_map(|part| part.split("```").next()).map(str::to_owned).collect()
+}
+
+/// Proves: G1, G7, G17
+#[test]
+fn the_guide_works_as_it_is_written() {
+    let page = crate::support::tools::root().join("docs/guides/govern.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let warehouse = Warehouse::start();
+    for statement in blocks(&page, "sql")[0].split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+        warehouse.sql("sample", statement);
+    }
+    let terraform = blocks(&page, "terraform");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{}{}", terraform[0], terraform[1]));
+    let outcome = workspace.apply();
+    assert!(!outcome.text().contains("Support reads addresses"), "{}", outcome.text());
+    workspace.plan().assert_empty();
+    let of = |user: &str, password: &str| -> Vec<Vec<String>> {
+        let rows =
+            warehouse.sql_as(user, password, "governed", "SELECT * FROM shop.people ORDER BY id").expect("reads");
+        rows.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default).collect()).collect()
+    };
+    assert_eq!(of("ann", "Try-it-1"), [["1", "ann@example.com", "7"], ["2", "bob@example.com", "9"]]);
+    let bob = of("bob", "Try-it-2");
+    assert_eq!((bob.len(), bob[0][0].as_str(), bob[0][1].len(), bob[0][2].as_str()), (1, "2", 64, "9"));
+    workspace.destroy();
+}
+
+/// Proves: G18
+#[test]
+fn an_integration_does_not_go_before_what_is_registered_in_it() {
+    let warehouse = warehouse();
+    let before = warehouse.dump_all();
+    let workspace = Workspace::on(&warehouse);
+    let by_hand = |text: &str| {
+        text.replace("redshift_integration.gov.uri", "\"redshift-integration://prod/gov?type=RedshiftSpectrum\"")
+    };
+    workspace.write(BESIDE);
+    workspace.apply();
+    workspace.write(&format!("{BESIDE}{}{}", by_hand(PROFILES), by_hand(&tables(RULES))));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    // Nothing says in which order they go.
+    let whole = warehouse.dump_all();
+    let outcome =
+        workspace.run(&["destroy", "-target=redshift_integration.gov", "-auto-approve", "-json", "-input=false"]);
+    let problems = outcome.problems();
+    let problem =
+        problems.iter().find(|problem| problem.severity == "error").unwrap_or_else(|| panic!("{}", outcome.text()));
+    assert_eq!(problem.summary, "Something is registered in the integration");
+    assert!(problem.detail.contains("It has profiles okta, tables sales."), "{}", problem.detail);
+    assert_eq!(warehouse.dump_all(), whole);
+    workspace
+        .run(&[
+            "destroy",
+            "-target=redshift_protected_tables.sales",
+            "-target=redshift_user_profiles.idp",
+            "-auto-approve",
+            "-input=false",
+        ])
+        .succeeded();
+    workspace.destroy();
+    assert_eq!(warehouse.dump_all(), before);
 }

@@ -1,76 +1,15 @@
 //! A fault at every step: whatever fails, is lost or dies, the next run converges or cleans up.
 
-use std::time::Duration;
-
-use redshift_standin::{Action, Fault};
+use redshift_standin::Fault;
 use secrecy::SecretString;
-use tokio_util::sync::CancellationToken;
 
 use super::life::{Known, Left};
 use super::*;
+use crate::engine::trial::trouble::{Trouble, side_by_side, stride, under};
 use crate::engine::trial::{Trial, is_campaign};
-
-/// What goes wrong at a step.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Trouble {
-    Fails,
-    LostBefore,
-    LostAfter,
-    /// Somebody stops Terraform, before the statement is run.
-    Cancelled,
-    /// The process ends: before the statement is run, and after.
-    KilledBefore,
-    KilledAfter,
-}
-
-/// How far it is to the next step that is tried: in the campaign one, else some at random.
-fn stride() -> u64 {
-    if is_campaign() { 1 } else { rand::random_range(12..=36) }
-}
 
 /// No act of an integration has fewer steps.
 const FEWEST_STEPS: u64 = 10;
-
-/// Each list is gone through in a warehouse of its own.
-const TROUBLES: [&[Trouble]; 5] = [
-    &[Trouble::Fails],
-    &[Trouble::LostBefore],
-    &[Trouble::LostAfter],
-    &[Trouble::Cancelled],
-    &[Trouble::KilledBefore, Trouble::KilledAfter],
-];
-
-/// Most of the time is spent waiting for answers.
-async fn side_by_side<W: Future<Output = ()>>(work: impl Fn(&'static [Trouble]) -> W) {
-    futures::future::join_all(TROUBLES.map(work)).await;
-}
-
-impl Trouble {
-    fn action(self) -> Action {
-        match self {
-            Trouble::Fails => {
-                Action::Error { sqlstate: "42501".into(), message: "permission denied here".into(), detail: None }
-            }
-            Trouble::LostBefore => Action::CutBefore,
-            Trouble::LostAfter => Action::CutAfter,
-            Trouble::Cancelled | Trouble::KilledBefore => Action::Stall,
-            Trouble::KilledAfter => Action::StallAfter,
-        }
-    }
-
-    /// The first step to try, where the last was found before: to die after one is to die before the next.
-    fn first(self, last: u64) -> u64 {
-        match self {
-            Trouble::KilledAfter => last,
-            _ if is_campaign() => 1,
-            _ => rand::random_range(1..=FEWEST_STEPS),
-        }
-    }
-
-    fn kills(self) -> bool {
-        matches!(self, Trouble::KilledBefore | Trouble::KilledAfter)
-    }
-}
 
 fn spec(kind: Kind) -> Spec {
     let of_spectrum = kind == Kind::RedshiftSpectrum;
@@ -106,53 +45,6 @@ fn request(spec: Spec) -> Request {
 
 fn removal(spec: &Spec, made: &Made, id: &str) -> Removal {
     Removal::of_run(spec, made, id)
-}
-
-/// Runs the work until it ends or stalls; stalled work is cancelled, or dies with its lines, as with a killed process.
-/// None: it died.
-async fn under<T: Send + 'static, W: Future<Output = T> + Send + 'static>(
-    trial: &Trial,
-    trouble: Trouble,
-    work: impl FnOnce(CancellationToken) -> W,
-) -> Option<T> {
-    let cancel = CancellationToken::new();
-    let work = work(cancel.clone());
-    if trouble == Trouble::Cancelled {
-        let stopped = async {
-            while trial.standin.counters().stalled == 0 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            cancel.cancel();
-            // A COMMIT is waited for, so it has to be answered one day.
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            trial.standin.clear_faults();
-            std::future::pending::<()>().await;
-        };
-        return tokio::select! {
-            ended = work => Some(ended),
-            () = stopped => None,
-        };
-    }
-    if !trouble.kills() {
-        return Some(work.await);
-    }
-    let process =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let mut task = process.spawn(work);
-    let ended = loop {
-        tokio::select! {
-            ended = &mut task => break Some(ended.expect("ends")),
-            () = tokio::time::sleep(Duration::from_millis(5)) => {}
-        }
-        if trial.standin.counters().stalled > 0 {
-            break None;
-        }
-    };
-    process.shutdown_background();
-    while trial.standin.counters().stalled > 0 {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    ended
 }
 
 async fn make(trial: &Trial, spec: &Spec, trouble: Trouble) -> Option<Result<Applied, Box<NotApplied>>> {
@@ -234,10 +126,10 @@ async fn every_create(kind: Kind, troubles: &[Trouble]) {
     let before = clean(&trial).await;
     let mut last = 0;
     for trouble in troubles {
-        let mut k = trouble.first(last);
+        let mut k = trouble.first(last, FEWEST_STEPS);
         while create_with(&trial, &spec, k, *trouble, &before).await {
             last = k;
-            k += stride();
+            k += stride(12..=36);
         }
         assert!(last >= if is_campaign() { FEWEST_STEPS } else { 1 }, "{last} steps");
     }
@@ -308,10 +200,10 @@ async fn every_edit(kind: Kind, troubles: &[Trouble]) {
     let mut applied = create(&trial.warehouse(), &request(spec.clone()), &trial.never).await.expect("is made");
     let mut last = 0;
     for trouble in troubles {
-        let mut k = trouble.first(last);
+        let mut k = trouble.first(last, FEWEST_STEPS);
         while edit_with(&trial, &spec, &mut applied, k, *trouble).await {
             last = k;
-            k += stride();
+            k += stride(12..=36);
         }
         assert!(last >= if is_campaign() { FEWEST_STEPS } else { 1 }, "{last} steps");
     }
@@ -356,10 +248,10 @@ async fn every_removal(kind: Kind, troubles: &[Trouble]) {
     let before = clean(&trial).await;
     let mut last = 0;
     for trouble in troubles {
-        let mut k = trouble.first(last);
+        let mut k = trouble.first(last, FEWEST_STEPS);
         while remove_with(&trial, &spec, k, *trouble, &before).await {
             last = k;
-            k += stride();
+            k += stride(12..=36);
         }
         assert!(last >= if is_campaign() { FEWEST_STEPS } else { 1 }, "{last} steps");
     }

@@ -9,11 +9,12 @@ use super::made::Made;
 use super::owned::KINDS;
 use super::removal::{Removal, is_managed_relation, ownership, statements};
 use super::spec::Spec;
-use crate::engine::catalog::snapshot::Login;
-use crate::engine::error::Error;
+use super::text::{self, of_system};
+use crate::engine::catalog::snapshot::{Login, Relation, RelationKind};
+use crate::engine::error::{Error, shown};
 use crate::engine::run;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::ident;
+use crate::engine::sql::{ident, sql};
 use crate::engine::step::Step;
 use crate::engine::user::dropping::{self, Beside, Dropping};
 use crate::engine::user::inventory::Inventory;
@@ -30,6 +31,14 @@ pub(super) async fn look_before(
 ) -> Result<(), Error> {
     let spec = &removal.spec;
     if let Some(inside) = &found.inside {
+        // Of anybody else nothing is even selected from.
+        let system = found.world.principals.user(&spec.system_user).map(|user| user.id);
+        let is_ours =
+            |it: &Relation| it.kind == RelationKind::Table && (Some(it.owner) == system || found.trusts(it.owner));
+        let registry = inside.relation(&spec.system(), text::REGISTRATION).filter(|it| is_ours(it));
+        if !removal.force && registry.is_some() {
+            refuse_registrations(warehouse, spec, cancel).await?;
+        }
         refuse_others(inside, spec, made, removal.force)?;
     }
     let user = found.world.principals.user(&spec.system_user).filter(|_| made.user);
@@ -141,6 +150,35 @@ async fn may_drop_users(warehouse: &Warehouse, found: &Found, cancel: &Cancellat
         "The login may not drop users",
         format!(
             "User {user} lacks the system permission DROP USER. Nothing was changed. A superuser must run: CREATE ROLE installers; GRANT DROP USER TO ROLE installers; GRANT ROLE installers TO {user};"
+        ),
+    ))
+}
+
+/// Refuses to drop what is registered, whose views and profiles would go with it. Who may not read that is told by what else
+/// stands there.
+async fn refuse_registrations(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<(), Error> {
+    let table = of_system(spec, text::REGISTRATION);
+    let query = sql!("SELECT DISTINCT kind, name FROM {} ORDER BY kind, name", table);
+    let rows = match warehouse.session(&spec.database, cancel).await?.query(&query).await {
+        Err(Error::Server(error)) => {
+            tracing::debug!(sqlstate = error.sqlstate, "what is registered is not shown");
+            return Ok(());
+        }
+        rows => rows?,
+    };
+    let names: Result<Vec<String>, Error> =
+        rows.iter().map(|row| Ok(format!("{} {}", shown(row.text(0)?), shown(row.text(1)?)))).collect();
+    let names = names?;
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Error::refused(
+        "Something is registered in the integration",
+        format!(
+            "It has {}. Nothing was dropped. Destroy what is registered first (redshift_protected_tables, redshift_user_profiles): where \
+             they name the integration by `redshift_integration.NAME.uri`, Terraform does so by itself. With force_destroy = true the \
+             views and profiles are dropped too.",
+            few(&names)
         ),
     ))
 }

@@ -6,7 +6,7 @@
 //! - [`mask`], [`row_filter`], [`expression`]: what a rule makes of a column or a row, as SQL;
 //! - [`rules`] and [`table`]: a policy made ready, and held against a table; [`decision`]: which of several masks shows;
 //! - [`entitlements`] and [`view`]: the two views between a reader and a table;
-//! - [`simulate`]: what a reader would see.
+//! - [`simulate`]: what a reader would see; [`mod@effects`]: what a change of rules shows and hides.
 //!
 //! Rules only take away, in any order: row filters all have to let a row pass, and of the masks that hold the strictest
 //! shows. So no rule can weaken another, and a rule more never shows more.
@@ -14,6 +14,7 @@
 mod columns;
 mod condition;
 mod decision;
+mod effects;
 mod entitlements;
 mod expression;
 mod mask;
@@ -31,6 +32,7 @@ mod view;
 
 pub use columns::{Column, ColumnType, column};
 pub use condition::Condition;
+pub use effects::effects;
 pub use entitlements::Entitlements;
 pub use mask::NAMES as MASKS;
 pub use policy::{FilterRule, MaskRule, Policy, tag_problems};

@@ -29,9 +29,10 @@ pub struct SeenColumn {
     pub shown: &'static str,
     /// The rules that hold.
     pub rule: Option<String>,
-    /// The predicate that decides for each row.
+    /// The predicate that decides for each row. Of several masks it is all of theirs: where some hold, something between
+    /// `shown` and `otherwise` shows.
     pub condition: Option<String>,
-    /// What shows where the predicate is false.
+    /// What shows where the predicate is false; of several masks, where each of theirs is.
     pub otherwise: Option<&'static str>,
 }
 
@@ -140,7 +141,7 @@ impl ProtectedColumn<'_> {
             rule: (!rules.is_empty()).then(|| together(&rules, "; ")),
             condition: differs.then(|| match conditions.len() {
                 1 => together(&conditions, ""),
-                _ => format!("({})", together(&conditions, ") OR (")),
+                _ => format!("({})", together(&conditions, ") AND (")),
             }),
             otherwise: differs.then(|| name(without)),
         }

@@ -15,7 +15,7 @@ use crate::engine::catalog::At;
 use crate::engine::catalog::roles::RoleRights;
 use crate::engine::catalog::snapshot::{Relation, Schema, Snapshot};
 use crate::engine::error::Error;
-use crate::engine::sql::{literal, sql};
+use crate::engine::sql::sql;
 
 /// A right or a schema that a registration gives, beside the views.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -96,13 +96,13 @@ pub struct Inside {
     /// As whom to work there.
     pub seat: Seat,
     /// What is registered.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     /// Its schemas.
     pub snapshot: Arc<Snapshot>,
     /// What roles hold there.
     pub role_rights: Arc<RoleRights>,
     /// The digest of the text of each view, by schema and name.
-    pub texts: BTreeMap<(String, String), String>,
+    texts: Arc<Texts>,
 }
 
 /// All of it.
@@ -128,20 +128,26 @@ pub async fn inside(at: At<'_>, wanted: &TablesWanted) -> Result<Option<Inside>,
     let catalog = at.warehouse.catalog();
     let snapshot = catalog.snapshot(at, None).await?;
     let role_rights = catalog.role_rights(at, None).await?;
-    let mut session = at.warehouse.session(at.database, at.cancel).await?;
-    let registry = Registry::read(&mut session, &seat).await?;
-    let schemas = [literal(&wanted.uri.system()), literal(&wanted.offer.view_schema)];
+    let registry = Registry::shared(at, &seat).await?;
+    let texts = catalog.shared(at, &format!("views of {}", seat.owner), || texts(at, seat.owner)).await?;
+    Ok(Some(Inside { seat, registry, snapshot, role_rights, texts }))
+}
+
+/// The digest of the text of each view that a user owns, by schema and name.
+type Texts = BTreeMap<(String, String), String>;
+
+async fn texts(at: At<'_>, owner: i64) -> Result<Texts, Error> {
     let query = sql!(
         "SELECT n.nspname::varchar, c.relname::varchar, pg_catalog.md5(pg_get_viewdef(c.oid)) FROM pg_class c \
-         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND n.nspname IN ({}, {})",
-        schemas[0],
-        schemas[1]
+         JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND c.relowner = {}",
+        owner
     );
-    let mut texts = BTreeMap::new();
-    for row in session.query(&query).await? {
-        texts.insert((row.text(0)?.to_owned(), row.text(1)?.to_owned()), row.get(2).unwrap_or_default().to_owned());
-    }
-    Ok(Some(Inside { seat, registry, snapshot, role_rights, texts }))
+    let mut session = at.warehouse.session(at.database, at.cancel).await?;
+    let rows = session.query(&query).await?;
+    let one = |row: &crate::engine::session::Row| {
+        Ok(((row.text(0)?.to_owned(), row.text(1)?.to_owned()), row.get(2).unwrap_or_default().to_owned()))
+    };
+    rows.iter().map(one).collect()
 }
 
 impl Inside {
@@ -149,10 +155,10 @@ impl Inside {
     pub fn nothing(uri: &IntegrationUri) -> Inside {
         Inside {
             seat: Seat::nobody(uri),
-            registry: Registry::default(),
+            registry: Arc::default(),
             snapshot: Arc::default(),
             role_rights: Arc::default(),
-            texts: BTreeMap::new(),
+            texts: Arc::default(),
         }
     }
 

@@ -9,6 +9,8 @@
 
 pub mod changes;
 pub mod found;
+#[cfg(test)]
+mod life_tests;
 pub mod profiles;
 pub mod registry;
 pub mod seat;

@@ -4,6 +4,7 @@
 //! question, and only what differs is written, in one transaction with the registration's entry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ pub struct ProfilesWanted {
 pub struct ProfilesFound {
     seat: Seat,
     /// The digest of each user's row; none where there is more than one.
-    rows: BTreeMap<String, Option<String>>,
+    rows: Arc<Rows>,
     /// Which other registration a user belongs to.
     of_others: BTreeMap<String, String>,
     /// The users that the registration's own entry names; none: there is no entry.
@@ -93,16 +94,9 @@ impl Differences {
 /// Looks at the profiles of an integration. None: it is not there.
 pub async fn find(at: At<'_>, wanted: &ProfilesWanted) -> Result<Option<ProfilesFound>, Error> {
     let Some(seat) = Seat::find(at, &wanted.uri).await? else { return Ok(None) };
-    let (registry, rows) = {
-        let mut session = at.warehouse.session(at.database, at.cancel).await?;
-        let registry = Registry::read(&mut session, &seat).await?;
-        (registry, session.query(&digests(&wanted.uri)).await?)
-    };
-    let mut found = BTreeMap::new();
-    for row in &rows {
-        let digest = Some(row.text(1)?.to_owned());
-        found.entry(row.text(0)?.to_owned()).and_modify(|seen| *seen = None).or_insert(digest);
-    }
+    let registry = Registry::shared(at, &seat).await?;
+    let catalog = at.warehouse.catalog();
+    let rows = catalog.shared(at, &format!("profiles {}", wanted.uri.prefix), || rows(at, &wanted.uri)).await?;
     let detail = |entry: &Entry| serde_json::from_str::<Detail>(&entry.detail).unwrap_or_default();
     let mut of_others = BTreeMap::new();
     for (name, entry) in registry.others(What::Profiles, &wanted.name) {
@@ -113,10 +107,23 @@ pub async fn find(at: At<'_>, wanted: &ProfilesWanted) -> Result<Option<Profiles
     Ok(Some(ProfilesFound {
         entered: registry.entry(What::Profiles, &wanted.name).map(|entry| detail(entry).users),
         seat,
-        rows: found,
+        rows,
         of_others,
         unknown_users: wanted.users.keys().filter(|user| !is_known(user)).cloned().collect(),
     }))
+}
+
+/// The digest of each user's row; none where there is more than one.
+type Rows = BTreeMap<String, Option<String>>;
+
+async fn rows(at: At<'_>, uri: &IntegrationUri) -> Result<Rows, Error> {
+    let mut session = at.warehouse.session(at.database, at.cancel).await?;
+    let mut found = Rows::new();
+    for row in session.query(&digests(uri)).await? {
+        let digest = Some(row.text(1)?.to_owned());
+        found.entry(row.text(0)?.to_owned()).and_modify(|seen| *seen = None).or_insert(digest);
+    }
+    Ok(found)
 }
 
 /// The digest of each row: of each of its columns, since all of them together may be longer than a varchar can be.
@@ -353,7 +360,7 @@ mod tests {
         let owned = |text: &&str| (*text).to_owned();
         ProfilesFound {
             seat: Seat::of_test(&uri()),
-            rows: rows.iter().map(|(user, profile)| ((*user).to_owned(), Some(digest(profile)))).collect(),
+            rows: Arc::new(rows.iter().map(|(user, profile)| ((*user).to_owned(), Some(digest(profile)))).collect()),
             of_others: of_others.iter().map(|(user, name)| ((*user).to_owned(), (*name).to_owned())).collect(),
             entered: entered.map(|users| users.iter().map(owned).collect()),
             unknown_users: Vec::new(),

@@ -3,9 +3,11 @@
 //! state, which an entry can only narrow.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::seat::Seat;
 use super::uri::IntegrationUri;
+use crate::engine::catalog::At;
 use crate::engine::error::Error;
 use crate::engine::session::Session;
 use crate::engine::sql::{Sql, literal, sql};
@@ -72,6 +74,15 @@ impl Registry {
             entry.detail.push_str(row.get(3).unwrap_or_default());
         }
         Ok(registry)
+    }
+
+    /// The same, read once for all registrations of a plan.
+    pub async fn shared(at: At<'_>, seat: &Seat) -> Result<Arc<Registry>, Error> {
+        let read = || async {
+            let mut session = at.warehouse.session(at.database, at.cancel).await?;
+            Registry::read(&mut session, seat).await
+        };
+        at.warehouse.catalog().shared(at, &format!("registry {}", seat.uri.prefix), read).await
     }
 
     /// The entry of one registration.

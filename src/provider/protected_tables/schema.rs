@@ -70,6 +70,12 @@ pub(super) fn schema() -> Schema<Configured> {
             string().doc("All rules as JSON, in a form that does not depend on how they were written: for `redshift_policy_simulation`."),
             policy,
         )
+        .pinned(
+            "effects",
+            list(string()).doc(
+                "What the last change of rules shows and hides of tables that are offered already, in words: to be read in its plan. What shows more comes first.",
+            ),
+        )
         .pinned("views", map(string()).doc("The view of each table, with its schema."))
         .observed(
             "direct_readers",
