@@ -211,8 +211,8 @@ fn effects_of(prior: &Model, wanted: &Model, kept: &Kept) -> Option<Vec<String>>
 /// Whether an update may come to other views than state shows.
 fn may_have_other_views(plan: &Plan<'_>) -> bool {
     let differs = |name: &str| plan.prior().at(name) != plan.planned().at(name);
-    let has_drifted = matches!(plan.prior().at("missing"), Value::List(lines) if !lines.is_empty());
-    has_drifted || differs("source") || differs("view_name")
+    let has_drifted = |name: &str| matches!(plan.prior().at(name), Value::List(lines) if !lines.is_empty());
+    has_drifted("missing") || has_drifted("surplus") || differs("source") || differs("view_name")
 }
 
 /// What a plan can tell before anything is sent: rules that do not fit the tables, who reads them anyway. What cannot be
@@ -329,8 +329,11 @@ async fn nobody_else_reads(
 fn record(applied: &tables::Applied, cx: &mut Change<'_>) {
     keep(&applied.kept, cx);
     cx.set_private(NAMED, serde_json::Value::Null);
-    let views = applied.views.iter().map(|(table, view)| (table.clone(), Value::from(view.as_str())));
-    cx.set("views", Value::Map(views.collect()));
+    // Where they are planned, they stay: a table that went since shows in the next plan.
+    if cx.planned().at("views").is_unknown() {
+        let views = applied.views.iter().map(|(table, view)| (table.clone(), Value::from(view.as_str())));
+        cx.set("views", Value::Map(views.collect()));
+    }
     let readers = applied.looked.found.source.direct_readers(&applied.looked.system_user);
     cx.set("direct_readers", readers.into_iter().collect::<Vec<_>>());
 }

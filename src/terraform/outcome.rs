@@ -50,15 +50,10 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
         keep_observed(form, &mut state, &before);
     }
     // What could not be derived in the plan, because an input was not known yet, can be now.
-    let underived = state.clone();
+    let underived: Vec<&str> = late(form, &state, action);
     state = state.unknown_to_null();
-    if matches!(action, Action::Create | Action::Update | Action::Read) && found.is_some() {
-        // Of a read, what the release that wrote the state did not know of: so others can use it before the next change.
-        let reads = action == Action::Read;
-        let late = |name: &str, _: &Value| {
-            let left = underived.attribute(name);
-            left.is_unknown() || (reads && left.is_null())
-        };
+    if !underived.is_empty() && found.is_some() {
+        let late = |name: &str, _: &Value| underived.contains(&name);
         // The resource exists: a panic must not lose it.
         let derived = guard_sync(|| derive(&form.schema, data, &mut state, &mut diagnostics, late));
         diagnostics.extend(derived.err().unwrap_or_default());
@@ -71,6 +66,18 @@ pub(super) fn outcome<D>(form: &Form<D>, data: &D, cx: Change<'_>, result: Resul
         empty_blocks(&entry.name, &entry.attribute, &mut state);
     }
     Outcome { state, private, diagnostics }
+}
+
+/// The pure attributes that were not derived yet: of a create or update those that are unknown; of a read those that are null,
+/// which the release that wrote the state may not have known of, so that others can use them before the next change.
+fn late<'f, D>(form: &'f Form<D>, state: &Value, action: Action) -> Vec<&'f str> {
+    let is_late = |value: &Value| match action {
+        Action::Create | Action::Update => value.is_unknown(),
+        Action::Read => value.is_null(),
+        Action::Delete | Action::Import => false,
+    };
+    let pure = form.schema.entries.iter().filter(|entry| matches!(entry.class, Class::Pure(_)));
+    pure.filter(|entry| is_late(state.attribute(&entry.name))).map(|entry| entry.name.as_str()).collect()
 }
 
 /// What is observed is for people to read, and others may have written a part of it; Terraform shows texts of several

@@ -44,7 +44,11 @@ impl Value {
     /// The value at a path such as `service_user.name`. Below null, and where nothing is, it is null; below an unknown
     /// it is unknown.
     pub fn at(&self, path: &str) -> &Value {
-        self.at_path(&Path::from(path))
+        // A thousand resources ask for a dozen attributes each: names alone need no path to be made of them.
+        if path.contains('[') {
+            return self.at_path(&Path::from(path));
+        }
+        path.split('.').filter(|name| !name.is_empty()).fold(self, Value::attribute)
     }
 
     /// As [`Value::at`].

@@ -4,15 +4,15 @@ use serde_json::json;
 
 use crate::support::{Warehouse, Workspace};
 
-const PASSWORD: &str = "Canary123";
+pub(crate) const PASSWORD: &str = "Canary123";
 
 /// The integration, in a database of its own.
-const INTEGRATION: &str = "provider \"redshift\" {}\nresource \"redshift_integration\" \"gov\" {\n  auto_bootstrap = true\n  database       = \"governed\"\n  prefix         = \"gov\"\n}\n";
+pub(crate) const INTEGRATION: &str = "provider \"redshift\" {}\nresource \"redshift_integration\" \"gov\" {\n  auto_bootstrap = true\n  database       = \"governed\"\n  prefix         = \"gov\"\n}\n";
 
 /// The same in the database of the tables.
-const BESIDE: &str = "provider \"redshift\" {}\nresource \"redshift_integration\" \"gov\" {\n  auto_bootstrap  = true\n  type            = \"RedshiftSpectrum\"\n  database        = \"prod\"\n  prefix          = \"gov\"\n}\n";
+pub(crate) const BESIDE: &str = "provider \"redshift\" {}\nresource \"redshift_integration\" \"gov\" {\n  auto_bootstrap  = true\n  type            = \"RedshiftSpectrum\"\n  database        = \"prod\"\n  prefix          = \"gov\"\n}\n";
 
-const PROFILES: &str = r#"
+pub(crate) const PROFILES: &str = r#"
 resource "redshift_user_profiles" "idp" {
   name            = "okta"
   integration_uri = redshift_integration.gov.uri
@@ -24,7 +24,7 @@ resource "redshift_user_profiles" "idp" {
 "#;
 
 /// The rules of [`tables`].
-const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
   mask {
     columns = ["email"]
     using   = "hash"
@@ -41,16 +41,16 @@ const RULES: &str = r#"
   }
 "#;
 
-fn tables(rules: &str) -> String {
+pub(crate) fn tables(rules: &str) -> String {
     format!(
         "resource \"redshift_protected_tables\" \"sales\" {{\n  name            = \"sales\"\n  integration_uri = redshift_integration.gov.uri\n  source {{\n    database = \"prod\"\n    schema   = \"sales\"\n  }}\n{rules}\n  readers {{ users = [\"ann\", \"bob\", \"cyd\"] }}\n}}\n"
     )
 }
 
-const ADDRESS: &str = "redshift_protected_tables.sales";
+pub(crate) const ADDRESS: &str = "redshift_protected_tables.sales";
 
 /// A warehouse with three people, and a table of which each may see something else.
-fn warehouse() -> Warehouse {
+pub(crate) fn warehouse() -> Warehouse {
     let warehouse = Warehouse::start();
     warehouse.sql("dev", "CREATE DATABASE prod");
     for user in ["ann", "bob", "cyd"] {
@@ -69,7 +69,7 @@ fn warehouse() -> Warehouse {
 }
 
 /// What somebody is answered, each row as one text.
-fn seen(warehouse: &Warehouse, user: &str, database: &str, query: &str) -> Result<Vec<String>, String> {
+pub(crate) fn seen(warehouse: &Warehouse, user: &str, database: &str, query: &str) -> Result<Vec<String>, String> {
     let rows = warehouse.sql_as(user, PASSWORD, database, query)?;
     let cell = |cell: &Option<String>| cell.clone().unwrap_or_else(|| "-".to_owned());
     Ok(rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join(" ")).collect())
@@ -266,6 +266,18 @@ fn a_reader_learns_nothing_of_hidden_rows_and_reads_no_key() {
         ask("SELECT count(*) FROM gov_sales.people WHERE CAST(phone AS integer) > 0").expect("no row fails"),
         ["0"]
     );
+    // His own functions, first in his search_path.
+    let mut session = warehouse.sit("bob", PASSWORD, "prod");
+    let of_bob = "SELECT id, email, phone FROM gov_sales.people ORDER BY id";
+    let before = session.sql(of_bob).expect("reads");
+    for function in ["strpos(varchar, varchar) RETURNS integer", "sha2(varchar, integer) RETURNS varchar"] {
+        let result = if function.starts_with("strpos") { "1" } else { "$1" };
+        let made =
+            session.sql(&format!("CREATE FUNCTION mine.{function} STABLE AS $$ SELECT {result} $$ LANGUAGE sql"));
+        made.unwrap_or_else(|error| panic!("{function}: {error}"));
+    }
+    session.sql("SET search_path TO mine, pg_catalog").expect("is set");
+    assert_eq!(session.sql(of_bob).expect("reads"), before);
     for relation in ["mask_key", "registration", "profile"] {
         let read = ask(&format!("SELECT * FROM gov_system.{relation}"));
         assert!(read.is_err_and(|error| error.contains("permission denied")), "{relation}");

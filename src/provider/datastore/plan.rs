@@ -146,6 +146,10 @@ fn warn(warning: Warning, plan: &mut Plan<'_>) {
 
 /// Notes what the plan declares, so that a datastore that is removed in the same process leaves it.
 pub(super) fn note(data: &Configured, plan: &mut Plan<'_>) {
+    // The walk that makes a plan removes nothing.
+    if data.makes_a_plan() && plan.private(kept::MARK).is_some() {
+        return;
+    }
     let Some((endpoint, declares)) = declares(plan.planned()) else { return };
     let mark = match plan.private(kept::MARK).as_ref().and_then(|mark| mark.as_str()) {
         Some(mark) => mark.to_owned(),

@@ -291,21 +291,27 @@ fn url(data: &Configured, planned: &Value) -> Value {
 
 /// Plans the role and the owners: kept where they stay, unknown where an apply decides, null where there are none.
 pub(super) fn plan_grants(plan: &mut Plan<'_>) {
+    // As it was: nothing that they depend on has changed.
+    if !plan.settings_changed() && !plan.prior().at("default_privileges_owners").is_null() {
+        return;
+    }
     let planned = plan.planned().at("service_user").clone();
     if planned.is_null() {
         plan.set("grant_role", Value::Null);
         plan.set("default_privileges_owners", Value::Null);
         return;
     }
-    let prior = plan.prior().clone();
+    let prior = plan.prior();
+    let has_role = !prior.at("grant_role").is_null();
+    let has_owners = !prior.at("default_privileges_owners").is_null();
+    let prior_kind = prior.at("service_user").get::<GranteeKind>("type").ok().and_then(Attr::known);
+    let were_named = matches!(prior.at("service_user.default_privileges_for"), Value::List(named) if !named.is_empty());
     let Ok(user) = planned.decode::<ServiceUser>() else {
         // Something in the block is known only after apply. What is there may have to change then.
         plan.set("grant_role", Value::Unknown);
         plan.set("default_privileges_owners", Value::Unknown);
         return;
     };
-    let has_role = !prior.at("grant_role").is_null();
-    let prior_kind = prior.at("service_user").get::<GranteeKind>("type").ok().and_then(Attr::known);
     let uses_role = if plan.is_create() { user.uses_role() } else { keeps_role(&user, prior_kind, has_role) };
     match (uses_role, has_role) {
         (true, true) => {}
@@ -317,13 +323,12 @@ pub(super) fn plan_grants(plan: &mut Plan<'_>) {
         plan.set("script", script(&scripted.rights(Some(false)), false));
     }
     let named = user.default_privileges_for.as_ref().filter(|named| !named.is_empty());
-    let were_named = matches!(prior.at("service_user.default_privileges_for"), Value::List(named) if !named.is_empty());
     match (user.future_tables.as_str(), named) {
         ("owners", Some(named)) => {
             plan.set("default_privileges_owners", named.iter().cloned().collect::<Vec<_>>());
         }
         ("owners", None) => {
-            if prior.at("default_privileges_owners").is_null() || were_named {
+            if !has_owners || were_named {
                 plan.set("default_privileges_owners", Value::Unknown);
             }
         }
