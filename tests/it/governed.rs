@@ -303,17 +303,21 @@ fn who_reads_the_tables_themselves_is_listed_and_can_be_refused() {
     for who in ["GROUP team", "ROLE loaders", "ann"] {
         warehouse.sql("prod", &format!("GRANT SELECT ON TABLE sales.people TO {who}"));
     }
+    warehouse.sql("prod", "GRANT SELECT FOR TABLES IN SCHEMA sales DATABASE prod TO cyd");
     let workspace = Workspace::on(&warehouse);
     workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(RULES)));
     workspace.apply();
-    let readers = json!(["group team", "role loaders", "user ann"]);
+    let readers = json!(["group team", "role loaders", "user ann", "user cyd"]);
     assert_eq!(workspace.values(ADDRESS)["direct_readers"], readers);
     let allowed = |who: &str| tables(&format!("{RULES}  allowed_direct_readers = [{who}]\n"));
-    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", allowed("\"user ann\", \"group team\"")));
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", allowed("\"user ann\", \"user cyd\", \"group team\"")));
     let problems = workspace.plan_problems();
     assert_eq!(problems[0].summary, "Others read the tables themselves");
     assert!(problems[0].detail.contains("role loaders"), "{}", problems[0].detail);
-    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", allowed("\"user ann\", \"group team\", \"role loaders\"")));
+    workspace.write(&format!(
+        "{INTEGRATION}{PROFILES}{}",
+        allowed("\"user ann\", \"user cyd\", \"group team\", \"role loaders\"")
+    ));
     workspace.apply();
     workspace.plan().assert_empty();
     // Somebody else is given the right.

@@ -15,6 +15,7 @@ use crate::engine::catalog::At;
 use crate::engine::catalog::roles::RoleRights;
 use crate::engine::catalog::snapshot::{Relation, Schema, Snapshot};
 use crate::engine::error::Error;
+use crate::engine::names::same_name;
 use crate::engine::sql::sql;
 
 /// A right or a schema that a registration gives, beside the views.
@@ -165,8 +166,12 @@ impl Inside {
     /// A relation of a schema.
     pub fn relation(&self, schema: &str, name: &str) -> Option<&Relation> {
         let case_sensitive = self.snapshot.login.case_sensitive;
-        let same = |relation: &&Relation| crate::engine::names::same_name(&relation.name, name, case_sensitive);
-        self.snapshot.schema(schema)?.relations.iter().find(same)
+        let relations = &self.snapshot.schema(schema)?.relations;
+        // As a rule it is spelt as it is here, in order of the names.
+        match relations.binary_search_by(|relation| relation.name.as_str().cmp(name)) {
+            Ok(place) => relations.get(place),
+            Err(_) => relations.iter().find(|relation| same_name(&relation.name, name, case_sensitive)),
+        }
     }
 
     /// The schema of that name.

@@ -10,7 +10,7 @@ use super::wanted::{Source, is_pattern};
 use crate::engine::catalog::At;
 use crate::engine::catalog::acl::{Acl, Grantee};
 use crate::engine::catalog::principals::Principals;
-use crate::engine::catalog::roles::RoleRights;
+use crate::engine::catalog::roles::{RoleRights, UserScopes};
 use crate::engine::catalog::snapshot::{Defaults, Schema};
 use crate::engine::catalog::sync::Datasets;
 use crate::engine::datastore::missing::some_of;
@@ -38,6 +38,8 @@ pub struct SourceFound {
     pub without_columns: Vec<String>,
     /// What roles hold in the database.
     pub role_rights: Arc<RoleRights>,
+    /// Rights of users on all tables of a schema.
+    pub user_scopes: Arc<UserScopes>,
     /// What owners give with what they will make.
     pub defaults: Arc<Defaults>,
     /// Users and groups.
@@ -118,6 +120,7 @@ async fn rights(at: At<'_>, schema: &Schema, case_sensitive: bool) -> Result<Sou
         acls: people.map(|relation| (relation.name.clone(), relation.acl.clone())).collect(),
         without_columns: Vec::new(),
         role_rights: catalog.role_rights(at, None).await?,
+        user_scopes: catalog.user_scopes(at, None).await?,
         defaults: catalog.defaults(at, None).await?,
         principals: catalog.principals(at).await?,
         case_sensitive,
@@ -173,6 +176,11 @@ impl SourceFound {
                 }
             }
         }
+        for ((user, schema), rights) in &self.user_scopes.0 {
+            if *schema == self.schema && rights.has(Privilege::Select) && !self.tables.is_empty() && !is_exempt(user) {
+                readers.insert(format!("user {user}"));
+            }
+        }
         for held in self.role_rights.all() {
             let on_table = |name: &String| {
                 held.relations.get(&(self.schema.clone(), name.clone())).is_some_and(|it| it.has(Privilege::Select))
@@ -196,6 +204,7 @@ impl SourceFound {
             owners: BTreeMap::new(),
             without_columns: Vec::new(),
             role_rights: Arc::default(),
+            user_scopes: Arc::default(),
             defaults: Arc::default(),
             principals,
             case_sensitive: false,
