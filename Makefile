@@ -47,9 +47,9 @@ lint: need-build need-terraform ## formatting, clippy and the rules of the house
 docs: need-build ## write docs/ from the schemas, templates/ and examples/
 	@$(XTASK) docs
 
-bench: need-build need-terraform need-postgres ## measure the release build against the numbers to hold
+bench: need-build need-terraform need-postgres ## measure the release build against the numbers to hold (ARGS=start, datastores or governed: a part)
 	$(CARGO) build $(LOCKED) --release --workspace --bin terraform-provider-redshift --bin xtask --bin provider-stub
-	@"$(TARGET)/release/xtask" bench
+	@"$(TARGET)/release/xtask" bench $(ARGS)
 
 standin: need-build need-postgres ## run a local warehouse until Ctrl-C, and print how to reach it
 	@$(CARGO) build --quiet $(LOCKED) --workspace --bin terraform-provider-redshift --bin redshift-standin

@@ -1,4 +1,4 @@
-# A tool that reads one schema and writes its findings to another, and a governance integration.
+# A tool that reads one schema and writes its findings to another, and tables of which two people see two things.
 # Run it with `make quickstart`: the warehouse is a local stand-in, and its address and login come from REDSHIFT_*.
 
 terraform {
@@ -69,6 +69,61 @@ resource "redshift_integration" "governance" {
   }
 }
 
+# Two people, what is known of them, and a table in which each sees what the rules say.
+resource "redshift_user" "people" {
+  for_each            = toset(["auditor", "bergen_desk"])
+  connection_id       = redshift_connection.warehouse.id
+  name                = each.key
+  password_wo         = var.tool_password
+  password_wo_version = 1
+}
+
+resource "redshift_user_profiles" "people" {
+  name            = "people"
+  connection_id   = redshift_connection.warehouse.id
+  integration_uri = redshift_integration.governance.uri
+  users = {
+    (redshift_user.people["auditor"].name)     = { groups = ["auditors"] }
+    (redshift_user.people["bergen_desk"].name) = { attributes = { city = "Bergen" } }
+  }
+}
+
+resource "redshift_protected_tables" "tickit" {
+  name            = "tickit"
+  connection_id   = redshift_connection.warehouse.id
+  integration_uri = redshift_integration.governance.uri
+
+  source {
+    database = "sample"
+    schema   = "tickit"
+    tables   = ["people"]
+  }
+
+  mask {
+    columns = ["name"]
+    using   = "constant"
+    value   = "hidden"
+    unless { groups = ["auditors"] }
+  }
+
+  mask {
+    columns = ["joined"]
+    using   = "round"
+    to      = "month"
+    unless { groups = ["auditors"] }
+  }
+
+  row_filter {
+    column = "city"
+    in     = "attribute.city"
+    unless { groups = ["auditors"] }
+  }
+
+  readers {
+    users = [for user in redshift_user.people : user.name]
+  }
+}
+
 output "connected_as" {
   value = redshift_connection.warehouse.database_user
 }
@@ -83,6 +138,11 @@ output "sales_catalog" {
 
 output "governance" {
   value = redshift_integration.governance.status
+}
+
+output "protected" {
+  description = "The view of each table, in the database `governed`."
+  value       = redshift_protected_tables.tickit.views
 }
 
 output "sql_for_sales" {

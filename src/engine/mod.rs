@@ -10,7 +10,7 @@
 //! - [`registration`]: profiles and protected tables in an integration, made, changed, removed;
 //! - [`aws`]: temporary credentials, endpoints and secrets from AWS, and the IAM policies that they need;
 //! - [`probe`]: what is taken for granted of a warehouse, and how to ask one about it;
-//! - [`run`] executes [`step`]s, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
+//! - [`run`] executes [`step`]s, [`script`] prints statements for a person to run, [`sql`], [`names`], [`rights`] and [`password`] are the words they are written in, and
 //!   [`error`] is what can go wrong, in Redshift's terms.
 
 pub mod aws;
@@ -29,6 +29,7 @@ pub mod registration;
 pub mod rights;
 pub mod run;
 pub mod schema;
+pub mod script;
 pub mod session;
 pub mod settings;
 pub mod sql;

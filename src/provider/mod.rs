@@ -20,6 +20,7 @@ mod rotation;
 mod rules;
 mod schema;
 mod schemas;
+mod script;
 mod settings;
 mod tests_result;
 mod user;

@@ -13,6 +13,7 @@ use super::registered;
 use crate::engine::catalog::At;
 use crate::engine::error::{Error, shown};
 use crate::engine::governance::{self, Table, column};
+use crate::engine::registration::by_hand;
 use crate::engine::registration::found::{Kept, KeptView};
 use crate::engine::registration::registry::What;
 use crate::engine::registration::source::Named;
@@ -54,18 +55,22 @@ impl Resource for ProtectedTables {
             }
             plan_effects(plan);
         }
-        look_ahead(data, plan).await
+        let scripts = registered::plans_scripts(plan);
+        look_ahead(data, plan, scripts).await
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let (offered, written) = (wanted.tables()?, wanted.written());
         let warehouse = place::to_create(data, cx).await?;
         nobody_else_reads(data, &warehouse, &wanted, &offered, cx).await?;
-        match tables::apply(&warehouse, &offered, None, None, cx.cancelled()).await {
+        let applied = match offered.uri.by_hand {
+            true => tables::verify(&warehouse, &offered, &Kept::default(), cx.cancelled()).await,
+            false => tables::apply(&warehouse, &offered, None, None, cx.cancelled()).await,
+        };
+        match applied {
             Ok(applied) => {
                 cx.created();
-                record(&applied, cx);
-                Ok(())
+                record(&applied, &offered, cx)
             }
             Err(NotOffered::Failed(error)) if matches!(error, Error::Exists { .. }) => {
                 let diagnostic = place::explained(data, &error, cx);
@@ -88,7 +93,7 @@ impl Resource for ProtectedTables {
             Err(error) => Err(error.into()),
         };
         match looked {
-            Ok(Some(looked)) if is_gone(&looked, &kept) => return Ok(Found::Gone),
+            Ok(Some(looked)) if !looked.is_there || is_gone(&looked, &kept) => return Ok(Found::Gone),
             Ok(None) => return Ok(Found::Gone),
             Ok(Some(looked)) => {
                 place::was_read(cx);
@@ -103,6 +108,7 @@ impl Resource for ProtectedTables {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 cx.set("missing", lines);
             }
+            Err(NotOffered::NotYet(lacks)) => cx.set("missing", lacks),
             Err(NotOffered::Failed(error)) => place::unread(data, &link, &error, cx)?,
         }
         Ok(Found::Here)
@@ -114,15 +120,17 @@ impl Resource for ProtectedTables {
         nobody_else_reads(data, &warehouse, &wanted, &offered, cx).await?;
         let kept = kept(cx.private(KEPT));
         let named = named(&kept, cx.private(NAMED), prior.chooses_other_tables(&wanted));
-        let applied = tables::apply(&warehouse, &offered, Some(&kept), named.as_ref(), cx.cancelled()).await;
+        let applied = match offered.uri.by_hand {
+            true => tables::verify(&warehouse, &offered, &kept, cx.cancelled()).await,
+            false => tables::apply(&warehouse, &offered, Some(&kept), named.as_ref(), cx.cancelled()).await,
+        };
         let applied = applied.map_err(|error| explained(data, error, &written, cx.config()))?;
         if let Some(lines) = effects_of(&prior, &wanted, &kept) {
             cx.set("effects", lines);
         } else if cx.planned().at("effects").is_unknown() {
             cx.set("effects", Value::List(Vec::new()));
         }
-        record(&applied, cx);
-        Ok(())
+        record(&applied, &offered, cx)
     }
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
@@ -135,6 +143,11 @@ impl Resource for ProtectedTables {
                 return place::let_go(data, &link, endpoint.as_deref(), &error, cx);
             }
         };
+        if gone.uri.by_hand {
+            let left = tables::left(&warehouse, &gone, &kept(cx.private(KEPT)), cx.cancelled()).await;
+            let left = left.map_err(|error| errors::of_destroy(&error, &data.hints()))?;
+            return if left.is_empty() { Ok(()) } else { Err(registered::still_there(&left).into()) };
+        }
         let removed = tables::remove(&warehouse, &gone, &kept(cx.private(KEPT)), cx.cancelled()).await;
         let left = removed.map_err(|error| errors::of_destroy(&error, &data.hints()))?;
         if !left.is_empty() {
@@ -216,9 +229,9 @@ fn may_have_other_views(plan: &Plan<'_>) -> bool {
 }
 
 /// What a plan can tell before anything is sent: rules that do not fit the tables, who reads them anyway. What cannot be
-/// looked at yet is told by the apply.
-async fn look_ahead(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
-    if !plan.settings_changed() {
+/// looked at yet is told by the apply. With `scripts`, what a person has to run is made.
+async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Result<(), Diagnostics> {
+    if !plan.settings_changed() && !scripts {
         return Ok(());
     }
     let Ok(wanted) = plan.planned().clone().unknown_to_null().decode::<Model>() else { return Ok(()) };
@@ -251,6 +264,11 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagno
             if !late.is_empty() {
                 plan.warn(not_offered(late));
             }
+            if scripts {
+                let made = by_hand::scripts(&offered, &looked, &kept);
+                let made = made.map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
+                plan.set("scripts", registered::scripts_value(&made));
+            }
             Ok(())
         }
         Err(NotOffered::Rules(problems)) => {
@@ -260,7 +278,7 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagno
         Err(NotOffered::Failed(error @ Error::Setting { .. })) => {
             Err(errors::on_attribute(&error, &data.hints(), plan.config()).into())
         }
-        Ok(None) | Err(NotOffered::Failed(_)) => Ok(()),
+        Ok(None) | Err(NotOffered::NotYet(_) | NotOffered::Failed(_)) => Ok(()),
     }
 }
 
@@ -326,7 +344,7 @@ async fn nobody_else_reads(
     }
 }
 
-fn record(applied: &tables::Applied, cx: &mut Change<'_>) {
+fn record(applied: &tables::Applied, offered: &TablesWanted, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
     keep(&applied.kept, cx);
     cx.set_private(NAMED, serde_json::Value::Null);
     // Where they are planned, they stay: a table that went since shows in the next plan.
@@ -336,10 +354,21 @@ fn record(applied: &tables::Applied, cx: &mut Change<'_>) {
     }
     let readers = applied.looked.found.source.direct_readers(&applied.looked.system_user);
     cx.set("direct_readers", readers.into_iter().collect::<Vec<_>>());
+    if cx.planned().at("scripts").is_unknown() {
+        let scripts = match offered.uri.by_hand {
+            true => {
+                by_hand::scripts(offered, &applied.looked, &applied.kept).map(|made| registered::scripts_value(&made))
+            }
+            false => Ok(Value::Null),
+        };
+        cx.set("scripts", scripts.map_err(|error| errors::on_attribute(&error, &Default::default(), cx.config()))?);
+    }
+    Ok(())
 }
 
 fn explained(data: &Configured, error: NotOffered, written: &model::Rules, config: &Value) -> Diagnostics {
     match error {
+        NotOffered::NotYet(lacks) => registered::not_yet(&lacks).into(),
         NotOffered::Failed(error) => errors::on_attribute(&error, &data.hints(), config).into(),
         NotOffered::Rules(problems) => {
             let same: BTreeSet<(String, String, String)> = problems

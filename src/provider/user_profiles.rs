@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::configured::Configured;
 use super::errors;
-use super::link;
+use super::link::{self, Link};
 use super::place::{self, Mark};
 use super::registered;
 use super::settings::Place;
@@ -79,6 +79,7 @@ impl Resource for UserProfiles {
                 list(string()).doc("Profiles that are there and are not declared. A plan that shows any deletes them."),
                 Value::List(Vec::new()),
             )
+            .pinned("scripts", registered::scripts_attribute())
             .observed(
                 "unknown_users",
                 list(string()).doc("Users in `users` whom the warehouse does not have. Whoever is given such a name later has the profile."),
@@ -98,12 +99,21 @@ impl Resource for UserProfiles {
     }
 
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
-        place::plan(data, plan, Mark::None).await
+        place::plan(data, plan, Mark::None).await?;
+        if registered::plans_scripts(plan) {
+            plan_scripts(data, plan).await;
+        }
+        Ok(())
     }
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let wanted = wanted.profiles()?;
         let warehouse = place::to_create(data, cx).await?;
+        if wanted.uri.by_hand {
+            verify(data, &warehouse, &wanted, &BTreeSet::new(), cx).await?;
+            cx.created();
+            return show_unknown(data, &warehouse, &wanted, cx).await;
+        }
         if let Err(error) = profiles::apply(&warehouse, &wanted, None, cx.cancelled()).await {
             let diagnostic = place::explained(data, &error, cx);
             let is_taken = matches!(error, Error::Exists { .. });
@@ -128,6 +138,7 @@ impl Resource for UserProfiles {
         };
         match found {
             Ok(None) => return Ok(Found::Gone),
+            Ok(Some(found)) if !found.is_read() => cx.warn(unseen(&wanted)),
             Ok(Some(found)) if found.is_gone(&wanted.users) => return Ok(Found::Gone),
             Ok(Some(found)) => {
                 place::was_read(cx);
@@ -145,6 +156,10 @@ impl Resource for UserProfiles {
         let (prior, wanted) = (prior.profiles()?, wanted.profiles()?);
         let warehouse = place::to_change(data, cx).await?;
         let before: BTreeSet<String> = prior.users.into_keys().collect();
+        if wanted.uri.by_hand {
+            verify(data, &warehouse, &wanted, &before, cx).await?;
+            return show_unknown(data, &warehouse, &wanted, cx).await;
+        }
         let applied = profiles::apply(&warehouse, &wanted, Some(&before), cx.cancelled()).await;
         applied.map_err(|error| place::explained(data, &error, cx))?;
         show_unknown(data, &warehouse, &wanted, cx).await
@@ -160,6 +175,11 @@ impl Resource for UserProfiles {
                 return place::let_go(data, &link, endpoint.as_deref(), &error, cx);
             }
         };
+        if gone.uri.by_hand {
+            let left = profiles::left(&warehouse, &gone, cx.cancelled()).await;
+            let left = left.map_err(|error| errors::of_destroy(&error, &data.hints()))?;
+            return if left.is_empty() { Ok(()) } else { Err(registered::still_there(&left).into()) };
+        }
         let removed = profiles::remove(&warehouse, &gone, cx.cancelled()).await;
         removed.map_err(|error| errors::of_destroy(&error, &data.hints()).into())
     }
@@ -265,6 +285,63 @@ fn written(profile: Profile) -> Value {
 
 async fn look(warehouse: &Warehouse, wanted: &ProfilesWanted, cx: &Change<'_>) -> Result<Option<ProfilesFound>, Error> {
     profiles::find(At::new(warehouse, &wanted.uri.database, cx.cancelled()), wanted).await
+}
+
+/// Makes the scripts, from what is there where that can be seen, and else from what is written alone.
+async fn plan_scripts(data: &Configured, plan: &mut Plan<'_>) {
+    if !plan.planned().at("users").is_wholly_known() {
+        return;
+    }
+    let read = |value: &Value| value.clone().unknown_to_null().decode::<Model>().ok()?.profiles().ok();
+    let Some(wanted) = read(plan.planned()) else { return };
+    let before = read(plan.prior()).map(|prior| prior.users.into_keys().collect()).unwrap_or_default();
+    let found = match Link::read(plan.planned()) {
+        Ok(Some(link)) if link.enabled && link.settings.pending.is_empty() => {
+            let warehouse = data.warehouse(&link, plan.cancelled()).await;
+            match warehouse {
+                Ok(warehouse) => {
+                    let at = At::new(&warehouse, &wanted.uri.database, plan.cancelled());
+                    profiles::find(at, &wanted).await.ok().flatten()
+                }
+                Err(_) => None,
+            }
+        }
+        _ => None,
+    };
+    let scripts = profiles::scripts(&wanted, found.as_ref(), &before);
+    plan.set("scripts", registered::scripts_value(&scripts));
+}
+
+/// Looks whether a person has written the profiles.
+async fn verify(
+    data: &Configured,
+    warehouse: &Warehouse,
+    wanted: &ProfilesWanted,
+    before: &BTreeSet<String>,
+    cx: &mut Change<'_>,
+) -> Result<(), Diagnostics> {
+    let lacks = profiles::lacks(warehouse, wanted, before, cx.cancelled()).await;
+    match lacks.map_err(|error| place::explained(data, &error, cx))? {
+        Some(lacks) if !lacks.is_empty() => return Err(registered::not_yet(&lacks).into()),
+        Some(_) => {}
+        None => cx.warn(unseen(wanted)),
+    }
+    if cx.planned().at("scripts").is_unknown() {
+        let scripts = profiles::scripts(wanted, None, before);
+        cx.set("scripts", registered::scripts_value(&scripts));
+    }
+    Ok(())
+}
+
+/// Of a login that may not read them.
+fn unseen(wanted: &ProfilesWanted) -> Diagnostic {
+    let detail = format!(
+        "Only superusers and the system user read {} in database {}, so state holds what was declared, and whether it is there is not \
+         known. With either as the login it is compared.",
+        wanted.uri.relation("profile"),
+        wanted.uri.database
+    );
+    Diagnostic::warning("The profiles cannot be seen", detail)
 }
 
 /// After an apply: which of the users the warehouse does not have.

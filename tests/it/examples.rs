@@ -52,16 +52,24 @@ fn every_example_validates() {
 #[test]
 fn the_quickstart_lives_and_leaves_nothing() {
     let warehouse = Warehouse::start();
-    let before = warehouse.dump("dev");
+    let before = warehouse.dump_all();
     let mut workspace = Workspace::on(&warehouse);
     fs::remove_file(workspace.path().join("required.tf")).expect("the example says it itself");
     workspace.env("TF_VAR_tool_password", "Quickstart-2024");
     workspace.write(&fs::read_to_string(tools::root().join("examples/quickstart/main.tf")).expect("reads"));
     workspace.apply();
     assert!(workspace.output("sql_for_sales").as_str().is_some_and(|sql| sql.contains("GRANT SELECT")));
+    let sees = |user: &str| {
+        let query = "SELECT name, city, joined FROM tickit.people ORDER BY person_id";
+        let rows = warehouse.sql_as(user, "Quickstart-2024", "governed", query).expect("reads");
+        rows.into_iter().map(|row| row.into_iter().flatten().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(sees("auditor")[0], "Mira Olsen Bergen 2020-05-17");
+    assert_eq!(sees("auditor").len(), 3);
+    assert_eq!(sees("bergen_desk"), ["hidden Bergen 2020-05-01"]);
     workspace.plan().assert_empty();
     workspace.destroy();
-    assert_eq!(warehouse.dump("dev"), before);
+    assert_eq!(warehouse.dump_all(), before);
 }
 
 /// The README's first example, as it stands there.

@@ -20,7 +20,7 @@ usage: xtask COMMAND
   quickstart        applies and destroys examples/quickstart on a local stand-in
   docs [--check]    writes docs/ from the schemas, templates/ and examples/ (or only compares)
   lint              the house rules that rustfmt and clippy do not know
-  bench             measures the release build against the numbers to hold
+  bench [PART]      measures the release build against the numbers to hold: all, or start, datastores or governed
   probe             asks the warehouse of REDSHIFT_* about what is taken for granted
   mutants           mutation test of the pure rules
   install BINARY    copies a built provider to where Terraform finds it";
@@ -34,7 +34,8 @@ fn main() -> ExitCode {
         ["docs"] => docs::write(),
         ["docs", "--check"] => docs::check(),
         ["lint"] => house::check(),
-        ["bench"] => bench::run(),
+        ["bench"] => bench::run(None),
+        ["bench", part] => bench::run(Some(part)),
         ["mutants", rest @ ..] => mutants::run(rest),
         ["probe", rest @ ..] => probe::run(rest),
         ["install", binary] => install::run(binary.as_ref()),

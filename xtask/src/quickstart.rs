@@ -16,17 +16,24 @@ use crate::warehouse::Warehouse;
 /// Set by the first Ctrl-C. Terraform gets it too and ends by itself; what it made is then destroyed.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// The password of the users that it makes.
+const PASSWORD: &str = "Quickstart-2024";
+
+/// What each of two people asks of a protected table.
+const WHO: &str = "SELECT person_id, name, city, joined FROM tickit.people ORDER BY person_id";
+
 /// The whole of it.
 pub fn run() -> Result<(), String> {
     watch_for_interrupts()?;
     let terraform = tools::terraform()?;
     say("Starting a local stand-in for a Redshift warehouse");
     let warehouse = Warehouse::start()?;
-    let before = warehouse.dump("dev")?;
+    let before = dump(&warehouse)?;
 
     let folder = tempfile::Builder::new().prefix("redshift-quickstart-").tempdir().map_err(|e| e.to_string())?;
     copy(&tools::root().join("examples/quickstart"), folder.path())?;
-    let run = Run { terraform, folder: folder.path(), environment: environment(&warehouse, folder.path())? };
+    let environment = environment(&warehouse, folder.path())?;
+    let run = Run { terraform, warehouse: &warehouse, folder: folder.path(), environment };
 
     let shown = run.show();
     // Also when something failed or was interrupted half-way: what was made is in the state.
@@ -39,7 +46,7 @@ pub fn run() -> Result<(), String> {
     }
     shown?;
     destroyed?;
-    same(&before, &warehouse.dump("dev")?)?;
+    same(&before, &dump(&warehouse)?)?;
     drop(warehouse);
     folder.close().map_err(|e| format!("the temporary folder: {e}"))?;
     say("Done: nothing remains, no user, no role, no grant, no process, no file");
@@ -49,15 +56,23 @@ pub fn run() -> Result<(), String> {
 /// One Terraform working folder.
 struct Run<'a> {
     terraform: PathBuf,
+    warehouse: &'a Warehouse,
     folder: &'a Path,
     environment: Vec<(String, String)>,
 }
 
 impl Run<'_> {
-    /// Apply, outputs, and a second plan that has to be empty.
+    /// Apply, outputs, what two people see of one table, and a second plan that has to be empty.
     fn show(&self) -> Result<(), String> {
         self.step("terraform apply", &["apply", "-auto-approve"])?;
         self.step("terraform output", &["output"])?;
+        for user in ["auditor", "bergen_desk"] {
+            say(&format!("{user} asks: {WHO}"));
+            for row in self.warehouse.rows_as(user, PASSWORD, "governed", WHO)? {
+                let cells: Vec<String> = row.into_iter().map(|cell| cell.unwrap_or_else(|| "NULL".into())).collect();
+                println!("  {}", cells.join(" | "));
+            }
+        }
         say("terraform plan: a second one finds nothing to do");
         match self.run(&["plan", "-detailed-exitcode", "-input=false"])?.code() {
             Some(0) => Ok(()),
@@ -91,7 +106,7 @@ fn environment(warehouse: &Warehouse, folder: &Path) -> Result<Vec<(String, Stri
     let mut environment = warehouse.environment();
     environment.push(("TF_CLI_CONFIG_FILE".to_owned(), settings.display().to_string()));
     environment.push(("TF_IN_AUTOMATION".to_owned(), "1".to_owned()));
-    environment.push(("TF_VAR_tool_password".to_owned(), "Quickstart-2024".to_owned()));
+    environment.push(("TF_VAR_tool_password".to_owned(), PASSWORD.to_owned()));
     Ok(environment)
 }
 
@@ -133,6 +148,11 @@ fn same(before: &[String], after: &[String]) -> Result<(), String> {
     };
     let changed = [lines("+", after, before), lines("-", before, after)].concat();
     if changed.is_empty() { Ok(()) } else { Err(format!("the warehouse is not as before:\n{}", changed.join("\n"))) }
+}
+
+/// What is in the databases that it touches.
+fn dump(warehouse: &Warehouse) -> Result<Vec<String>, String> {
+    Ok([warehouse.dump("dev")?, warehouse.dump("sample")?].concat())
 }
 
 /// Copies the files of a folder; examples have no folders inside.

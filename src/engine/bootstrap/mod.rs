@@ -47,7 +47,7 @@ pub use crate::engine::bootstrap::parts::{
     How, NewKey, UserPassword, database_in_words, digest, missing, parts, user_in_words,
 };
 pub use crate::engine::bootstrap::removal::{Removal, gone, remove};
-pub use crate::engine::bootstrap::scripts::{Script, Scripts, scripts};
+pub use crate::engine::bootstrap::scripts::{Scripts, scripts};
 pub use crate::engine::bootstrap::spec::{
     ActorKind, ExternalSchema, Impersonation, Kind, Spec, check_plain, check_prefix,
 };

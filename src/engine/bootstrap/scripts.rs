@@ -13,19 +13,8 @@ use crate::engine::catalog::principals::{Group, Principals, User};
 use crate::engine::catalog::roles::{RoleRights, Roles, UserScopes};
 use crate::engine::catalog::snapshot::{ExternalSchemas, Login, Relation, RelationKind, Schema, Snapshot};
 use crate::engine::rights::{Privilege, Rights};
+use crate::engine::script::{Script, Writer};
 use crate::engine::sql::{Sql, bare, ident, sql};
-
-/// One script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Script {
-    pub run_in_database: String,
-    pub run_as: &'static str,
-    pub autocommit: bool,
-    /// The statements in order, for clients that cannot split a text.
-    pub statements: Vec<String>,
-    /// The same as one text, with comments.
-    pub sql: String,
-}
 
 /// The scripts of an integration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,9 +28,6 @@ pub struct Scripts {
     /// The same for what was only half made.
     pub cleanup: Script,
 }
-
-/// Who has to run them.
-const RUN_AS: &str = "a superuser";
 
 /// All scripts. `before` is what the settings were, for `edit`.
 pub fn scripts(spec: &Spec, home: &str, before: Option<&Spec>) -> Scripts {
@@ -65,50 +51,6 @@ pub(super) fn made_by_hand(spec: &Spec) -> Made {
         temp_to_public: false,
         owners: Owners::System,
         external_schemas: spec.external_schemas.clone(),
-    }
-}
-
-/// A text with comments, of which the statements are known too.
-struct Writer {
-    sql: String,
-    statements: Vec<String>,
-}
-
-impl Writer {
-    fn new(what: &str, database: &str) -> Writer {
-        Writer::with_manner(what, database, "It begins and ends its own transactions. Stop at the first error.")
-    }
-
-    /// One that says otherwise how it is to be run.
-    fn with_manner(what: &str, database: &str, manner: &str) -> Writer {
-        let head =
-            format!("-- {what}\n-- Run it in database {database}, as {RUN_AS}, with autocommit on.\n-- {manner}\n");
-        Writer { sql: head, statements: Vec::new() }
-    }
-
-    fn remark(&mut self, text: &str) {
-        self.sql.push_str(&format!("\n-- {text}\n"));
-    }
-
-    fn statement(&mut self, statement: Sql) {
-        let statement = statement.to_string();
-        self.sql.push_str(&statement);
-        self.sql.push_str(";\n");
-        self.statements.push(statement);
-    }
-
-    fn all(&mut self, statements: impl IntoIterator<Item = Sql>) {
-        statements.into_iter().for_each(|statement| self.statement(statement));
-    }
-
-    fn done(self, database: &str) -> Script {
-        Script {
-            run_in_database: database.to_owned(),
-            run_as: RUN_AS,
-            autocommit: true,
-            statements: self.statements,
-            sql: self.sql,
-        }
     }
 }
 
@@ -163,7 +105,7 @@ fn one_line(text: &str) -> String {
 
 /// What no script may hold, as a comment to fill in: without the dashes it is no SQL, so nothing in it becomes a password.
 fn password(out: &mut Writer, spec: &Spec) {
-    out.sql.push_str(&format!(
+    out.comment(&format!(
         "\n-- The system user cannot sign in yet. Complete this line with a password in single quotes, and run it:\n\
          --   ALTER USER {} PASSWORD\n",
         bare(&spec.system_user)

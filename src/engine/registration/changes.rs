@@ -110,6 +110,45 @@ pub fn undoing(wanted: &TablesWanted, found: &TablesFound, kept: &Kept) -> Way {
     finder.way
 }
 
+/// What takes a registration away that is as it is wanted, for a person to run: each statement does nothing where there is
+/// nothing.
+pub struct Removal {
+    /// In the managed database, as who owns what is there.
+    pub inside: Vec<Sql>,
+    /// The schema of the views, if it was made for them: others may have put something there since.
+    pub schema: Option<Sql>,
+    /// In the database of the tables.
+    pub after: Vec<Sql>,
+}
+
+/// Finds it. `made` is what will have been given.
+pub fn removal(
+    wanted: &TablesWanted,
+    desired: &Desired,
+    found: &TablesFound,
+    kept: &Kept,
+    made: &BTreeSet<Given>,
+) -> Removal {
+    let finder = Finder::new(wanted, desired, found, kept);
+    let views = desired.views.values().map(|view| view.name.as_str());
+    let views: BTreeSet<&str> = views.chain(kept.views.values().map(|view| view.name.as_str())).collect();
+    let mut inside: Vec<Sql> =
+        views.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", finder.view_name(view))).collect();
+    let entitlements = desired.entitlements.iter().map(|view| &view.name);
+    let entitlements: BTreeSet<&String> = entitlements.chain(kept.entitlements.iter().map(|view| &view.name)).collect();
+    inside.extend(entitlements.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", wanted.uri.relation(view))));
+    let needed = finder.needed_by_others();
+    let back = |given: &&Given| !needed.contains(*given) && **given != Given::Schema;
+    let is_inside = |given: &Given| given::stage_of(given) == Stage::Inside;
+    let (within, after): (Vec<&Given>, Vec<&Given>) = made.iter().filter(back).partition(|given| is_inside(given));
+    inside.extend(within.into_iter().map(|given| finder.revoke(given)));
+    Removal {
+        inside,
+        schema: made.contains(&Given::Schema).then(|| finder.revoke(&Given::Schema)),
+        after: after.into_iter().map(|given| finder.revoke(given)).collect(),
+    }
+}
+
 impl<'a> Finder<'a> {
     fn new(wanted: &'a TablesWanted, desired: &'a Desired, found: &'a TablesFound, kept: &'a Kept) -> Finder<'a> {
         let (others, inside) = (found.inside.others(&wanted.name), &found.inside);

@@ -102,7 +102,6 @@ pub struct Inside {
     pub snapshot: Arc<Snapshot>,
     /// What roles hold there.
     pub role_rights: Arc<RoleRights>,
-    /// The digest of the text of each view, by schema and name.
     texts: Arc<Texts>,
 }
 
@@ -123,30 +122,53 @@ pub async fn look(at: At<'_>, wanted: &TablesWanted) -> Result<Option<TablesFoun
     Ok(Some(TablesFound { inside, source }))
 }
 
+/// Looks at the tables of an integration that a person has still to make.
+pub async fn to_come(at: At<'_>, wanted: &TablesWanted) -> Result<TablesFound, Error> {
+    let elsewhere = At { database: &wanted.offer.source.database, ..at };
+    let source = source::look(elsewhere, &wanted.offer.source).await?;
+    Ok(TablesFound { inside: Inside::to_come(&wanted.uri), source })
+}
+
 /// Looks at the managed database. None: the integration is not there.
 pub async fn inside(at: At<'_>, wanted: &TablesWanted) -> Result<Option<Inside>, Error> {
     let Some(seat) = Seat::find(at, &wanted.uri).await? else { return Ok(None) };
+    let by_hand = wanted.uri.by_hand;
     let catalog = at.warehouse.catalog();
     let snapshot = catalog.snapshot(at, None).await?;
     let role_rights = catalog.role_rights(at, None).await?;
-    let registry = Registry::shared(at, &seat).await?;
-    let texts = catalog.shared(at, &format!("views of {}", seat.owner), || texts(at, seat.owner)).await?;
+    let registry = match seat.reads_all {
+        true => Registry::shared(at, &seat).await?,
+        false => Arc::default(),
+    };
+    let key = format!("{} of {}", if by_hand { "texts of views" } else { "views" }, seat.owner);
+    let texts = catalog.shared(at, &key, || texts(at, seat.owner, by_hand)).await?;
     Ok(Some(Inside { seat, registry, snapshot, role_rights, texts }))
 }
 
-/// The digest of the text of each view that a user owns, by schema and name.
-type Texts = BTreeMap<(String, String), String>;
+/// The text of each view that a user owns, by schema and name.
+type Texts = BTreeMap<(String, String), Text>;
 
-async fn texts(at: At<'_>, owner: i64) -> Result<Texts, Error> {
+/// A view's text, as the warehouse has it.
+#[derive(Clone, Debug, Default)]
+struct Text {
+    digest: String,
+    /// Itself; none, unless it was asked for.
+    whole: Option<String>,
+}
+
+async fn texts(at: At<'_>, owner: i64, whole: bool) -> Result<Texts, Error> {
+    let whole = if whole { sql!("pg_get_viewdef(c.oid)") } else { sql!("NULL::varchar") };
     let query = sql!(
-        "SELECT n.nspname::varchar, c.relname::varchar, pg_catalog.md5(pg_get_viewdef(c.oid)) FROM pg_class c \
+        "SELECT n.nspname::varchar, c.relname::varchar, pg_catalog.md5(pg_get_viewdef(c.oid)), {} FROM pg_class c \
          JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v' AND c.relowner = {}",
+        whole,
         owner
     );
     let mut session = at.warehouse.session(at.database, at.cancel).await?;
     let rows = session.query(&query).await?;
     let one = |row: &crate::engine::session::Row| {
-        Ok(((row.text(0)?.to_owned(), row.text(1)?.to_owned()), row.get(2).unwrap_or_default().to_owned()))
+        let text = Text { digest: row.get(2).unwrap_or_default().to_owned(), whole: row.get(3).map(ToOwned::to_owned) };
+        Ok(((row.text(0)?.to_owned(), row.text(1)?.to_owned()), text))
     };
     rows.iter().map(one).collect()
 }
@@ -154,8 +176,17 @@ async fn texts(at: At<'_>, owner: i64) -> Result<Texts, Error> {
 impl Inside {
     /// Of an integration that is gone.
     pub fn nothing(uri: &IntegrationUri) -> Inside {
+        Inside::of_nothing(Seat::nobody(uri))
+    }
+
+    /// Of an integration that a person has still to make.
+    pub fn to_come(uri: &IntegrationUri) -> Inside {
+        Inside::of_nothing(Seat::to_come(uri))
+    }
+
+    fn of_nothing(seat: Seat) -> Inside {
         Inside {
-            seat: Seat::nobody(uri),
+            seat,
             registry: Arc::default(),
             snapshot: Arc::default(),
             role_rights: Arc::default(),
@@ -181,10 +212,18 @@ impl Inside {
 
     /// The digest of a view's text, cut to what is kept of it.
     pub fn text(&self, schema: &str, name: &str) -> Option<String> {
+        Some(self.text_of(schema, name)?.digest.chars().take(16).collect())
+    }
+
+    /// A view's text itself, where a person made it.
+    pub fn whole_text(&self, schema: &str, name: &str) -> Option<&str> {
+        self.text_of(schema, name)?.whole.as_deref()
+    }
+
+    fn text_of(&self, schema: &str, name: &str) -> Option<&Text> {
         let relation = self.relation(schema, name)?;
         let schema = &self.schema(schema)?.name;
-        let text = self.texts.get(&(schema.clone(), relation.name.clone()))?;
-        Some(text.chars().take(16).collect())
+        self.texts.get(&(schema.clone(), relation.name.clone()))
     }
 
     /// The registration's own entry.

@@ -5,8 +5,10 @@
 //! - [`registry`]: the table in which a registration is entered, before anything of it is made elsewhere;
 //! - [`profiles`]: the rows of the table `profile`;
 //! - [`source`]: the tables that are read; [`wanted`], [`found`]: what is to be, and what is there; [`changes`]: the way
-//!   from one to the other; [`tables`]: making, changing and removing it.
+//!   from one to the other; [`tables`]: making, changing and removing it;
+//! - [`by_hand`]: the same as scripts for a person, and whether they were run.
 
+pub mod by_hand;
 pub mod changes;
 pub mod found;
 #[cfg(test)]

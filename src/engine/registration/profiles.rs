@@ -10,6 +10,7 @@ use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
+use super::by_hand::{ENTRY, Scripts, together};
 use super::registry::{self, Entry, Registry, What};
 use super::seat::{Seat, not_there};
 use super::uri::IntegrationUri;
@@ -77,7 +78,7 @@ impl Differences {
     pub fn missing(&self) -> Vec<String> {
         let gone = self.gone.iter().map(|user| format!("profile of {}", shown(user)));
         let altered = self.altered.iter().map(|user| format!("profile of {}, as it is written", shown(user)));
-        let entry = self.is_unentered.then(|| "entry in the registry".to_owned());
+        let entry = self.is_unentered.then(|| ENTRY.to_owned());
         gone.chain(altered).chain(entry).collect()
     }
 
@@ -94,9 +95,14 @@ impl Differences {
 /// Looks at the profiles of an integration. None: it is not there.
 pub async fn find(at: At<'_>, wanted: &ProfilesWanted) -> Result<Option<ProfilesFound>, Error> {
     let Some(seat) = Seat::find(at, &wanted.uri).await? else { return Ok(None) };
-    let registry = Registry::shared(at, &seat).await?;
     let catalog = at.warehouse.catalog();
-    let rows = catalog.shared(at, &format!("profiles {}", wanted.uri.prefix), || rows(at, &wanted.uri)).await?;
+    let (registry, rows) = match seat.reads_all {
+        true => {
+            let key = format!("profiles {}", wanted.uri.prefix);
+            (Registry::shared(at, &seat).await?, catalog.shared(at, &key, || rows(at, &wanted.uri)).await?)
+        }
+        false => Default::default(),
+    };
     let detail = |entry: &Entry| serde_json::from_str::<Detail>(&entry.detail).unwrap_or_default();
     let mut of_others = BTreeMap::new();
     for (name, entry) in registry.others(What::Profiles, &wanted.name) {
@@ -153,6 +159,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl ProfilesFound {
+    /// Whether the login can read them.
+    pub fn is_read(&self) -> bool {
+        self.seat.reads_all
+    }
+
     /// Whether nothing of it is there: no entry, and no row of these users.
     pub fn is_gone(&self, users: &BTreeMap<String, Profile>) -> bool {
         self.entered.is_none() && !users.keys().any(|user| self.rows.contains_key(user))
@@ -219,20 +230,24 @@ impl ProfilesWanted {
         .about("users"))
     }
 
+    /// The statements that write its entry.
+    fn entering(&self) -> Vec<Sql> {
+        let users = self.users.keys().cloned().collect();
+        let detail = serde_json::to_string(&Detail { users }).unwrap_or_default();
+        registry::write(&self.uri, What::Profiles, &self.name, &Entry { is_done: true, detail })
+    }
+
     /// The statements that lead from what is there to what is wanted; none if it is so already.
     fn statements(&self, found: &ProfilesFound, before: &BTreeSet<String>) -> Vec<Sql> {
-        let users: BTreeSet<String> = self.users.keys().cloned().collect();
         let differences = self.differences(found, before);
         if differences.is_empty() {
             return Vec::new();
         }
-        let detail = serde_json::to_string(&Detail { users }).unwrap_or_default();
         let mut statements = Vec::new();
         if !found.seat.has_registry {
             statements.push(registry::make(&self.uri));
         }
-        let entry = Entry { is_done: true, detail };
-        statements.extend(registry::write(&self.uri, What::Profiles, &self.name, &entry));
+        statements.extend(self.entering());
         let rows = differences.gone.iter().chain(&differences.altered).filter_map(|user| {
             let profile = self.users.get(user)?;
             Some(Profile { user: user.clone(), ..profile.clone() }.row())
@@ -299,6 +314,56 @@ pub async fn apply(
         Ok(found.seat.steps(wanted.statements(&found, had), "profiles"))
     };
     object::in_turn(warehouse, &wanted.uri.database, steps, cancel).await
+}
+
+/// The scripts of profiles. What cannot be read is written anew. `found` is none where the integration is still to come.
+pub fn scripts(wanted: &ProfilesWanted, found: Option<&ProfilesFound>, before: &BTreeSet<String>) -> Scripts {
+    let uri = &wanted.uri;
+    let to_come = Seat::to_come(uri);
+    let seat = found.map_or(&to_come, |found| &found.seat);
+    let statements = match found.filter(|found| found.is_read()) {
+        Some(found) => wanted.statements(found, before),
+        None => {
+            let users: BTreeSet<&String> = wanted.users.keys().chain(before).collect();
+            let rows =
+                wanted.users.iter().map(|(user, profile)| Profile { user: user.clone(), ..profile.clone() }.row());
+            let entry = [registry::make(uri)].into_iter().chain(wanted.entering());
+            entry.chain(deletes(uri, users.into_iter())).chain(inserts(uri, rows)).collect()
+        }
+    };
+    let users: BTreeSet<&String> = wanted.users.keys().chain(before).collect();
+    let mut gone = deletes(uri, users.into_iter());
+    gone.extend([registry::make(uri), registry::delete(uri, What::Profiles, &wanted.name)]);
+    let apply = together("Sets what is known of users.", &uri.database, seat.by_hand(statements));
+    let remove = together("Takes away what is known of users.", &uri.database, seat.by_hand(gone));
+    Scripts { apply: apply.into_iter().collect(), remove: remove.into_iter().collect() }
+}
+
+/// What is not as it is wanted of profiles that a person writes, in words. None: the login cannot read them.
+pub async fn lacks(
+    warehouse: &Warehouse,
+    wanted: &ProfilesWanted,
+    before: &BTreeSet<String>,
+    cancel: &CancellationToken,
+) -> Result<Option<Vec<String>>, Error> {
+    let found = find(At::new(warehouse, &wanted.uri.database, cancel), wanted).await?;
+    let found = found.ok_or_else(|| not_there(&wanted.uri))?;
+    wanted.check(&found, before)?;
+    let differences = wanted.differences(&found, before);
+    let surplus = differences.surplus().into_iter().map(|what| format!("{what} (which should not be there)"));
+    Ok(found.is_read().then(|| differences.missing().into_iter().chain(surplus).collect()))
+}
+
+/// What is left of profiles that a person has to take away, in words; nothing, where the login cannot tell.
+pub async fn left(
+    warehouse: &Warehouse,
+    gone: &ProfilesWanted,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, Error> {
+    let Some(found) = find(At::new(warehouse, &gone.uri.database, cancel), gone).await? else { return Ok(Vec::new()) };
+    let ours = |user: &&String| found.rows.contains_key(*user) && !found.of_others.contains_key(*user);
+    let rows = gone.users.keys().filter(ours).map(|user| format!("profile of {}", shown(user)));
+    Ok(rows.chain(found.entered.is_some().then(|| ENTRY.to_owned())).collect())
 }
 
 /// Takes the profiles away, and the registration's entry. What is gone already is fine.

@@ -22,6 +22,8 @@ pub struct Seat {
     pub has_registry: bool,
     /// The same of the key of hashes.
     pub has_mask_key: bool,
+    /// Whether the login reads what only its owner and superusers may: the registry and the profiles.
+    pub reads_all: bool,
 }
 
 /// The relations that an integration has from the start, and on which registrations rely.
@@ -49,12 +51,25 @@ impl Seat {
             None => Ok(false),
         };
         let (has_registry, has_mask_key) = (is_there(super::registry::TABLE)?, is_there(MASK_KEY)?);
-        let acts_as = match (Some(owner) == login, snapshot.login.superuser) {
-            (true, _) => None,
-            (false, true) => Some(uri.system_user.clone()),
-            (false, false) => return Err(cannot_act(uri, &snapshot.login.name)),
+        let reads_all = Some(owner) == login || snapshot.login.superuser;
+        let acts_as = match Some(owner) == login {
+            // Whoever runs a script is a superuser.
+            _ if uri.by_hand => Some(uri.system_user.clone()),
+            true => None,
+            false if snapshot.login.superuser => Some(uri.system_user.clone()),
+            false => return Err(cannot_act(uri, &snapshot.login.name)),
         };
-        Ok(Some(Seat { uri: uri.clone(), acts_as, owner, has_registry, has_mask_key }))
+        Ok(Some(Seat { uri: uri.clone(), acts_as, owner, has_registry, has_mask_key, reads_all }))
+    }
+
+    /// Of an integration that is not there yet, as whoever runs its script will find it.
+    pub(super) fn to_come(uri: &IntegrationUri) -> Seat {
+        Seat { acts_as: Some(uri.system_user.clone()), ..Seat::nobody(uri) }
+    }
+
+    /// The statements as a person runs them: as who owns what they are about.
+    pub(super) fn by_hand(&self, statements: impl IntoIterator<Item = Sql>) -> Vec<Sql> {
+        self.steps(statements, "").into_iter().map(|step| step.sql).collect()
     }
 
     /// The steps that run these statements in the managed database, as who owns what they are about.
@@ -70,14 +85,15 @@ impl Seat {
 
     /// Of an integration that is gone: nothing is its owner's.
     pub(super) fn nobody(uri: &IntegrationUri) -> Seat {
-        Seat { uri: uri.clone(), acts_as: None, owner: -1, has_registry: false, has_mask_key: false }
+        let uri = uri.clone();
+        Seat { uri, acts_as: None, owner: -1, has_registry: false, has_mask_key: false, reads_all: true }
     }
 
     /// An integration of a superuser's, for tests.
     #[cfg(test)]
     pub(super) fn of_test(uri: &IntegrationUri) -> Seat {
         let (uri, acts_as) = (uri.clone(), Some(uri.system_user.clone()));
-        Seat { uri, acts_as, owner: 100, has_registry: true, has_mask_key: true }
+        Seat { uri, acts_as, owner: 100, has_registry: true, has_mask_key: true, reads_all: true }
     }
 }
 

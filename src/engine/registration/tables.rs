@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use super::by_hand::ENTRY;
 use super::changes::{Stage, Way, undoing, way};
 use super::found::{self, Detail, Given, Inside, Kept, KeptText, KeptView, TablesFound};
 use super::registry::{self, Entry, Registry, What};
@@ -28,6 +29,8 @@ use crate::engine::step::Step;
 pub enum NotOffered {
     /// The rules are wrong, for these tables.
     Rules(Vec<Problem>),
+    /// A person has still to run the scripts: what is lacking, in words.
+    NotYet(Vec<String>),
     /// Something else.
     Failed(Error),
 }
@@ -59,9 +62,12 @@ pub struct Looked {
     pub schema: String,
     /// The user who owns them.
     pub system_user: String,
+    /// Whether the integration is there. One that is made by hand may be to come.
+    pub is_there: bool,
 }
 
-/// Looks at a registration. None: the integration is not there. With `named`, nothing is offered that it does not name.
+/// Looks at a registration. None: the integration is not there, and no person is to make it. With `named`, nothing is
+/// offered that it does not name.
 pub async fn look(
     warehouse: &Warehouse,
     wanted: &TablesWanted,
@@ -71,14 +77,56 @@ pub async fn look(
 ) -> Result<Option<Looked>, NotOffered> {
     wanted.offer.check()?;
     let at = At::new(warehouse, &wanted.uri.database, cancel);
-    let Some(mut found) = found::look(at, wanted).await? else { return Ok(None) };
+    let (mut found, is_there) = match found::look(at, wanted).await? {
+        Some(found) => (found, true),
+        None if wanted.uri.by_hand => (found::to_come(at, wanted).await?, false),
+        None => return Ok(None),
+    };
     if let Some(named) = named {
         found.source = found.source.only(named);
     }
     let desired = wanted.offer.desired(&wanted.uri, &wanted.name, &found.source)?;
     let way = way(wanted, &desired, &found, kept)?;
     let (name, schema) = (wanted.name.clone(), wanted.offer.view_schema.clone());
-    Ok(Some(Looked { found, desired, way, name, schema, system_user: wanted.uri.system_user.clone() }))
+    Ok(Some(Looked { found, desired, way, name, schema, system_user: wanted.uri.system_user.clone(), is_there }))
+}
+
+/// Whether a registration that a person makes is as it is wanted. The error lists what is not.
+pub async fn verify(
+    warehouse: &Warehouse,
+    wanted: &TablesWanted,
+    kept: &Kept,
+    cancel: &CancellationToken,
+) -> Result<Applied, NotOffered> {
+    let looked = look(warehouse, wanted, kept, None, cancel).await?;
+    let looked = looked.filter(|looked| looked.is_there).ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
+    let lacks = looked.lacks();
+    if !lacks.is_empty() {
+        return Err(NotOffered::NotYet(lacks));
+    }
+    Ok(Applied { kept: kept_of(wanted, &looked, kept), views: views_of(wanted, &looked.desired), looked })
+}
+
+/// What is left of a registration that a person has to take away, in words.
+pub async fn left(
+    warehouse: &Warehouse,
+    gone: &TablesWanted,
+    kept: &Kept,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, Error> {
+    let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
+    let entry = found.inside.is_entered(&gone.name).then(|| ENTRY.to_owned());
+    Ok(way.surplus().into_iter().chain(entry).collect())
+}
+
+impl Looked {
+    /// What is not as it is wanted, in words.
+    fn lacks(&self) -> Vec<String> {
+        let surplus = self.way.surplus().into_iter().map(|what| format!("{what} (which should not be there)"));
+        let inside = &self.found.inside;
+        let entry = (inside.seat.reads_all && !inside.is_entered(&self.name)).then(|| ENTRY.to_owned());
+        self.way.missing().into_iter().chain(surplus).chain(entry).collect()
+    }
 }
 
 /// Makes the registration what is wanted. `kept` is what the last apply remembers; none: it is new, and one of its name that
@@ -113,6 +161,23 @@ pub async fn apply(
     Ok(Applied { kept: kept_of(wanted, &again, &known), views: views_of(wanted, &again.desired), looked: again })
 }
 
+impl Detail {
+    /// Of what was seen.
+    pub(super) fn of(wanted: &TablesWanted, looked: &Looked) -> Detail {
+        Detail {
+            offer: wanted.offer.clone(),
+            views: looked.desired.views.values().map(|view| view.name.clone()).collect(),
+            made: looked.way.made.clone(),
+        }
+    }
+
+    /// As it is entered.
+    pub(super) fn text(&self) -> Result<String, Error> {
+        let text = serde_json::to_string(self);
+        text.map_err(|error| Error::refused("The registration cannot be written", error.to_string()))
+    }
+}
+
 /// What an apply came to.
 #[derive(Clone, Debug)]
 pub struct Applied {
@@ -134,7 +199,11 @@ pub fn views_of(wanted: &TablesWanted, desired: &Desired) -> BTreeMap<String, St
 pub fn kept_of(wanted: &TablesWanted, looked: &Looked, before: &Kept) -> Kept {
     let inside = &looked.found.inside;
     let seen = |schema: &str, name: &str| inside.text(schema, name);
-    let made = inside.detail(&wanted.name).map(|detail| detail.made).unwrap_or_else(|| before.made.clone());
+    let made = match inside.detail(&wanted.name) {
+        Some(detail) => detail.made,
+        None if wanted.uri.by_hand => looked.way.made.clone(),
+        None => before.made.clone(),
+    };
     Kept {
         views: looked
             .desired
@@ -192,6 +261,8 @@ impl Run<'_> {
             Ok(Some(looked)) => Ok(looked),
             Ok(None) => Err(not_there(&self.wanted.uri)),
             Err(NotOffered::Failed(error)) => Err(error),
+            // Nothing is verified here.
+            Err(NotOffered::NotYet(_)) => Err(not_there(&self.wanted.uri)),
             Err(NotOffered::Rules(problems)) => {
                 let problem = problems.first().map(ToString::to_string).unwrap_or_default();
                 Err(Error::refused(
@@ -236,14 +307,8 @@ impl Run<'_> {
     }
 
     fn entry(&self, looked: &Looked, is_done: bool) -> Result<Entry, Error> {
-        let detail = Detail {
-            offer: self.wanted.offer.clone(),
-            views: looked.desired.views.values().map(|view| view.name.clone()).collect(),
-            made: self.made(looked, is_done),
-        };
-        let detail = serde_json::to_string(&detail);
-        let detail = detail.map_err(|error| Error::refused("The registration cannot be written", error.to_string()))?;
-        Ok(Entry { is_done, detail })
+        let detail = Detail { made: self.made(looked, is_done), ..Detail::of(self.wanted, looked) };
+        Ok(Entry { is_done, detail: detail.text()? })
     }
 
     /// What was given for it, as far as that is known: by the entry, where a run was cut short. An entry can only say what
@@ -355,7 +420,7 @@ impl Run<'_> {
 }
 
 /// How many sessions draw a key.
-const DRAWS: u64 = 4;
+pub(super) const DRAWS: u64 = 4;
 
 /// Takes the registration away. What is gone already is fine. The lines say what is left, and why.
 pub async fn remove(

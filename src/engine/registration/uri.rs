@@ -22,9 +22,15 @@ pub struct IntegrationUri {
     pub system_user: String,
     /// The kind, in the documents' words.
     pub kind: Kind,
+    /// Whether a person runs what an apply would send, which then only looks at what that made.
+    pub by_hand: bool,
 }
 
 const SCHEME: &str = "redshift-integration://";
+
+/// The modes, in the documents' words.
+const AUTOMATIC: &str = "automatic";
+const MANUAL: &str = "manual";
 
 /// The name of the system user where none is written.
 pub fn system_user_of(prefix: &str) -> String {
@@ -32,6 +38,11 @@ pub fn system_user_of(prefix: &str) -> String {
 }
 
 impl IntegrationUri {
+    /// Whether the other one is the same integration, however it is worked on.
+    pub fn is_same(&self, other: &IntegrationUri) -> bool {
+        IntegrationUri { by_hand: self.by_hand, ..other.clone() } == *self
+    }
+
     /// `<prefix>_system`.
     pub fn system(&self) -> String {
         format!("{}_system", self.prefix)
@@ -52,8 +63,9 @@ impl IntegrationUri {
 impl fmt::Display for IntegrationUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{SCHEME}{}/{}", self.database, self.prefix)?;
+        let mode = self.by_hand.then(|| ("mode", MANUAL.to_owned()));
         let parameters = [("system_user", self.system_user.clone()), ("type", self.kind.name().to_owned())];
-        write_parameters(f, &parameters.into())
+        write_parameters(f, &parameters.into_iter().chain(mode).collect())
     }
 }
 
@@ -80,10 +92,15 @@ impl FromStr for IntegrationUri {
             Some("RedshiftSpectrum") => Kind::RedshiftSpectrum,
             Some(other) => return Err(wrong(format!("There is no type \"{}\".", other.escape_debug()))),
         };
+        let by_hand = match parameters.remove("mode").as_deref() {
+            None | Some(AUTOMATIC) => false,
+            Some(MANUAL) => true,
+            Some(other) => return Err(wrong(format!("There is no mode \"{}\".", other.escape_debug()))),
+        };
         if let Some(name) = parameters.keys().next() {
             return Err(wrong(format!("It takes no parameter \"{name}\".")));
         }
-        Ok(IntegrationUri { database: database.to_owned(), prefix: prefix.to_owned(), system_user, kind })
+        Ok(IntegrationUri { database: database.to_owned(), prefix: prefix.to_owned(), system_user, kind, by_hand })
     }
 }
 
@@ -103,7 +120,7 @@ pub struct RegistrationId {
 /// `#profiles/database/prefix/name`, with what of the integration does not go without saying.
 impl fmt::Display for RegistrationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let IntegrationUri { database, prefix, system_user, kind } = &self.uri;
+        let IntegrationUri { database, prefix, system_user, kind, by_hand: _ } = &self.uri;
         write!(f, "{}#{}/{database}/{prefix}/{}", self.connection, self.what.word(), self.name)?;
         let mut parameters = BTreeMap::new();
         if *system_user != system_user_of(prefix) {
@@ -152,6 +169,10 @@ mod tests {
         assert_eq!(text.parse::<IntegrationUri>().expect("reads"), uri);
         let lake = "redshift-integration://dev/lake?system_user=lakes&type=RedshiftSpectrum";
         assert_eq!(lake.parse::<IntegrationUri>().expect("reads").to_string(), lake);
+        let by_hand = "redshift-integration://governed/gov?mode=manual&system_user=gov_system_user&type=Redshift";
+        let by_hand: IntegrationUri = by_hand.parse().expect("reads");
+        assert!(by_hand.is_same(&uri) && by_hand != uri);
+        assert_eq!(by_hand.to_string().parse::<IntegrationUri>().expect("reads"), by_hand);
     }
 
     #[test]
@@ -179,6 +200,7 @@ mod tests {
             ("redshift-integration://governed/gov?system_user=x%22", "In its system_user"),
             ("redshift-integration://governed/gov?type=Snowflake", "no type"),
             ("redshift-integration://governed/gov?mood=good", "no parameter \"mood\""),
+            ("redshift-integration://governed/gov?mode=fast", "no mode \"fast\""),
             ("redshift-integration://governed/gov?type", "no value"),
         ] {
             let error = text.parse::<IntegrationUri>().expect_err(text);

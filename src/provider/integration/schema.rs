@@ -4,11 +4,13 @@ use super::super::configured::Configured;
 use super::super::link::{self, Link};
 use super::super::place;
 use super::super::rotation;
+use super::super::script;
 use super::super::settings::Place;
 use super::super::tests_result;
 use super::model::{Settings, SystemUser};
-use crate::engine::bootstrap::{Script, Scripts, Spec, check_plain, check_prefix, scripts};
+use crate::engine::bootstrap::{Scripts, Spec, check_plain, check_prefix, scripts};
 use crate::engine::registration::uri::IntegrationUri;
+use crate::engine::script::Script;
 use crate::terraform::{
     Attr, Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, set, string,
 };
@@ -199,16 +201,7 @@ fn plain(setting: &'static str) -> impl Fn(&Value) -> Result<(), String> {
 
 /// `scripts`, with the five of them.
 pub(super) fn scripts_attribute() -> Attribute {
-    let script = |doc: &str| {
-        object([
-            ("run_in_database", string().doc("Database in which to run it.")),
-            ("run_as", string().doc("Who has to run it.")),
-            ("autocommit", boolean().doc("Whether the client has to commit each statement by itself.")),
-            ("statements", list(string()).doc("The statements in order, for clients that cannot split a text.")),
-            ("sql", string().doc("The same as one text, with comments.")),
-        ])
-        .doc(doc)
-    };
+    let script = |doc: &str| object(script::fields()).doc(doc);
     object([
         ("initial_create", script("Makes the managed database; null where it is there.")),
         ("create", script("Makes everything in it.")),
@@ -226,22 +219,13 @@ pub(super) fn scripts_of(data: &Configured, planned: &Value, before: Option<&Val
 }
 
 pub(super) fn scripts_value(scripts: &Scripts) -> Value {
-    let one = |script: &Script| {
-        Value::object([
-            ("run_in_database", script.run_in_database.clone().into()),
-            ("run_as", script.run_as.into()),
-            ("autocommit", script.autocommit.into()),
-            ("statements", script.statements.clone().into()),
-            ("sql", script.sql.clone().into()),
-        ])
-    };
-    let or_null = |script: &Option<Script>| script.as_ref().map_or(Value::Null, one);
+    let or_null = |script: &Option<Script>| script.as_ref().map_or(Value::Null, script::value);
     Value::object([
         ("initial_create", or_null(&scripts.initial_create)),
-        ("create", one(&scripts.create)),
+        ("create", script::value(&scripts.create)),
         ("edit", or_null(&scripts.edit)),
-        ("delete", one(&scripts.delete)),
-        ("cleanup", one(&scripts.cleanup)),
+        ("delete", script::value(&scripts.delete)),
+        ("cleanup", script::value(&scripts.cleanup)),
     ])
 }
 
@@ -275,10 +259,15 @@ fn settings_of(planned: &Value) -> Option<Settings> {
 /// The integration as what is registered in it names it.
 fn uri(_: &Configured, planned: &Value) -> Value {
     let Some(settings) = settings_of(planned) else { return Value::Unknown };
-    let spec = settings.spec("");
-    IntegrationUri { database: spec.database, prefix: spec.prefix, system_user: spec.system_user, kind: spec.kind }
-        .to_string()
-        .into()
+    let (spec, by_hand) = (settings.spec(""), !settings.auto_bootstrap);
+    let uri = IntegrationUri {
+        database: spec.database,
+        prefix: spec.prefix,
+        system_user: spec.system_user,
+        kind: spec.kind,
+        by_hand,
+    };
+    uri.to_string().into()
 }
 
 /// The configuration in the words of the documents.

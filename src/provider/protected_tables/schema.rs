@@ -76,6 +76,7 @@ pub(super) fn schema() -> Schema<Configured> {
                 "What the last change of rules shows and hides of tables that are offered already, in words: to be read in its plan. What shows more comes first.",
             ),
         )
+        .pinned("scripts", registered::scripts_attribute())
         .pinned("views", map(string()).doc("The view of each table, with its schema."))
         .observed(
             "direct_readers",

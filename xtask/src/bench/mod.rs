@@ -2,9 +2,11 @@
 //!
 //! Linux only: memory and processor time are read from /proc.
 
+mod governed;
 mod handshake;
 mod measure;
 mod walk;
+mod work;
 
 use std::fs;
 
@@ -52,15 +54,27 @@ struct Report {
     rows: Vec<Row>,
 }
 
-/// Measures, prints and writes `bench.json` into the target folder. Fails when a bar does not hold.
-pub fn run() -> Result<(), String> {
+/// What can be measured alone.
+const PARTS: [&str; 3] = ["start", "datastores", "governed"];
+
+/// Measures, prints and writes `bench.json` into the target folder. With `only`, one part alone.
+/// Fails when a bar does not hold.
+pub fn run(only: Option<&str>) -> Result<(), String> {
+    if let Some(other) = only.filter(|only| !PARTS.contains(only)) {
+        return Err(format!("there is no part {other}: {}", PARTS.join(", ")));
+    }
     let release = tools::target().join("release");
     let provider = release.join("terraform-provider-redshift");
     let mut rows = vec![Row::beside("floor: load average before", load()?, "")];
     let size = fs::metadata(&provider).map_err(|e| format!("{}: {e}", provider.display()))?.len();
     rows.push(Row::bar("stripped release binary", size as f64 / 1e6, "MB", 25.0));
-    rows.extend(handshake::rows(&provider)?);
-    rows.extend(walk::rows(&release)?);
+    for part in PARTS.into_iter().filter(|part| only.is_none_or(|only| only == *part)) {
+        rows.extend(match part {
+            "start" => handshake::rows(&provider)?,
+            "datastores" => walk::rows(&release)?,
+            _ => governed::rows(&release)?,
+        });
+    }
 
     print(&rows);
     let failing = rows.iter().filter(|row| !row.holds).count();

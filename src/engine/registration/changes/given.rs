@@ -50,6 +50,8 @@ impl Finder<'_> {
         match given {
             Given::Source => has(&source.acl, Privilege::Usage),
             Given::Table(table) => source.acls.get(table).is_some_and(|acl| has(acl, Privilege::Select)),
+            // AWS, PG_DEFAULT_ACL: "regular users can see only their own data".
+            Given::Future(_) if !self.inside().seat.reads_all => true,
             Given::Future(owner) => source.principals.user(owner).is_some_and(|owner| {
                 let rights = source.defaults.on_tables(owner.id, &source.schema, &system, source.case_sensitive);
                 rights.has(Privilege::Select)
@@ -74,10 +76,11 @@ impl Finder<'_> {
     pub(super) fn given(&mut self) {
         let wanted = self.wanted_given();
         let lacking: Vec<&Given> = wanted.iter().filter(|given| !self.is_held(given)).collect();
-        let of_others: BTreeSet<&Given> =
-            self.others.iter().filter(|(_, other)| self.shares(other)).flat_map(|(_, other)| &other.made).collect();
+        let of_others = self.needed_by_others();
         // What another registration gave is this one's too: whichever goes last takes it back.
-        let ours = |given: &Given| self.kept.made.contains(given) || of_others.contains(given);
+        let by_hand = self.given_by_hand(&wanted);
+        let ours =
+            |given: &Given| self.kept.made.contains(given) || of_others.contains(given) || by_hand.contains(given);
         let made = wanted.iter().filter(|given| ours(given) || !self.is_held(given)).cloned().collect();
         let schema_is_there = self.is_held(&Given::Schema);
         let makes_schema = !schema_is_there || ours(&Given::Schema);
@@ -97,6 +100,28 @@ impl Finder<'_> {
             );
         }
         self.way.changes.extend(changes);
+    }
+
+    /// What a script has given, as its entry in the registry says. For a login that cannot read that, it is what was
+    /// remembered, and else what nobody had before: USAGE on the schema of the tables a reader may have had.
+    fn given_by_hand(&self, wanted: &BTreeSet<Given>) -> BTreeSet<Given> {
+        if !self.wanted.uri.by_hand {
+            return BTreeSet::new();
+        }
+        match self.inside().detail(&self.wanted.name) {
+            Some(detail) => detail.made,
+            None if self.inside().seat.reads_all || !self.kept.made.is_empty() => BTreeSet::new(),
+            None => {
+                let of_nobody = wanted.iter().filter(|given| !matches!(given, Given::SourceFor(_)));
+                of_nobody.cloned().chain([Given::Schema]).collect()
+            }
+        }
+    }
+
+    /// What other registrations were given for the same schemas.
+    pub(super) fn needed_by_others(&self) -> BTreeSet<&Given> {
+        let sharing = self.others.iter().filter(|(_, other)| self.shares(other));
+        sharing.flat_map(|(_, other)| &other.made).collect()
     }
 
     /// Whether another registration is about the same schemas, so that what was given for it serves this one.
@@ -170,7 +195,7 @@ impl Finder<'_> {
         vec![statement]
     }
 
-    fn revoke(&self, given: &Given) -> Sql {
+    pub(super) fn revoke(&self, given: &Given) -> Sql {
         let (user, schema) = (bare(&self.wanted.uri.system_user), ident(&self.found.source.schema));
         match given {
             Given::Source => sql!("REVOKE USAGE ON SCHEMA {} FROM {}", schema, user),
@@ -190,8 +215,7 @@ impl Finder<'_> {
     /// What was given, and nothing needs any more.
     pub(super) fn taken_back(&mut self) {
         let wanted = self.wanted_given();
-        let needed: BTreeSet<&Given> =
-            self.others.iter().filter(|(_, other)| self.shares(other)).flat_map(|(_, other)| &other.made).collect();
+        let needed = self.needed_by_others();
         let goes = |given: &&Given| {
             **given != Given::Schema && !wanted.contains(*given) && !needed.contains(*given) && self.is_held(given)
         };
@@ -211,7 +235,7 @@ impl Finder<'_> {
     }
 }
 
-fn stage_of(given: &Given) -> Stage {
+pub(super) fn stage_of(given: &Given) -> Stage {
     match given {
         Given::Schema | Given::SchemaFor(_) => Stage::Inside,
         Given::Source | Given::Table(_) | Given::Future(_) | Given::SourceFor(_) => Stage::Before,

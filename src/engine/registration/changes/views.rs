@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::by_hand;
 use super::super::found::{Inside, KeptView};
 use super::super::wanted::{DesiredView, Reader};
 use super::{Change, Finder, Stage, TOGETHER};
@@ -30,7 +31,8 @@ impl Finder<'_> {
         let seen = self.inside().text(&system, &wanted.name);
         let is_made = seen.is_some() && kept.is_some_and(|kept| kept.seen == seen);
         let is_same = kept.is_some_and(|kept| kept.text == wanted.text || kept.of == wanted.of);
-        if is_made && is_same {
+        let by_hand = self.wanted.uri.by_hand.then(|| self.inside().whole_text(&system, &wanted.name)).flatten();
+        if is_made && is_same || by_hand.is_some_and(|text| by_hand::says_the_same(text, &wanted.sql)) {
             return;
         }
         let what = format!("view {system}.{}", wanted.name);
@@ -42,6 +44,10 @@ impl Finder<'_> {
     fn making(&self, table: &str, view: &DesiredView) -> Making {
         if self.relation(&view.name).is_none() {
             return Making::Make;
+        }
+        let by_hand = self.wanted.uri.by_hand.then(|| self.inside().whole_text(self.schema(), &view.name)).flatten();
+        if by_hand.is_some_and(|text| by_hand::is_as_written(text, &view.sql)) {
+            return Making::Nothing;
         }
         let Some(kept) = self.kept.views.get(table).filter(|kept| kept.name == view.name) else {
             return Making::MakeAnew;

@@ -1,0 +1,164 @@
+//! Profiles and protected tables of an integration that is worked on by hand: a person runs the scripts, and an apply
+//! verifies.
+
+use serde_json::{Value, json};
+
+use crate::governed::{ADDRESS, BESIDE, INTEGRATION, PASSWORD, PROFILES, RULES, seen, tables, warehouse};
+use crate::integration_manual::{assert_alike, dump, run, set_up, work};
+use crate::support::{Problem, Warehouse, Workspace};
+
+const IDP: &str = "redshift_user_profiles.idp";
+
+/// The same registrations, by hand.
+fn by_hand(integration: &str, rest: &str) -> String {
+    let database = if integration == BESIDE { "prod" } else { "governed" };
+    let kind = if integration == BESIDE { "&type=RedshiftSpectrum" } else { "" };
+    let uri = format!("\"redshift-integration://{database}/gov?mode=manual{kind}\"");
+    format!("{integration}{}", rest.replace("redshift_integration.gov.uri", &uri))
+}
+
+/// The scripts as the plan shows them.
+#[track_caller]
+fn planned(workspace: &Workspace, address: &str) -> Value {
+    let plan = workspace.plan();
+    let change = plan.change(address);
+    assert_eq!(change["after_unknown"]["scripts"].as_bool(), None, "{change:#}");
+    change["after"]["scripts"].clone()
+}
+
+#[track_caller]
+fn run_all(warehouse: &Warehouse, scripts: &Value) {
+    scripts.as_array().expect("a list").iter().for_each(|script| run(warehouse, script));
+}
+
+fn errors(problems: Vec<Problem>) -> Vec<Problem> {
+    problems.into_iter().filter(|problem| problem.severity == "error").collect()
+}
+
+/// Proves: G19
+#[test]
+fn scripts_make_what_an_apply_makes_and_an_apply_verifies() {
+    for integration in [INTEGRATION, BESIDE] {
+        let rest = format!("{PROFILES}{}", tables(RULES));
+        let automatic = warehouse();
+        let there = Workspace::on(&automatic);
+        there.write(&format!("{integration}{rest}"));
+        there.apply();
+
+        // The mode of an integration that is there changes nothing of it.
+        for text in [by_hand(integration, &rest), format!("{integration}{rest}")] {
+            there.write(&text);
+            assert!(there.plan().changes().values().all(|actions| *actions == ["update"]));
+            there.apply();
+            there.plan().assert_empty();
+        }
+
+        let warehouse = warehouse();
+        let workspace = Workspace::on(&warehouse);
+        workspace.write(integration);
+        workspace.apply();
+        let before = warehouse.dump_all();
+        workspace.write(&by_hand(integration, &rest));
+        let (profiles, sales) = (planned(&workspace, IDP), planned(&workspace, ADDRESS));
+        warehouse.reset_counters();
+        let early = errors(workspace.apply_problems());
+        assert_eq!(early.len(), 2, "{early:#?}");
+        for problem in &early {
+            assert_eq!(problem.summary, "The scripts have still to be run");
+            assert!(problem.detail.contains("terraform show -json plan.bin"), "{}", problem.detail);
+        }
+        assert!(early.iter().any(|problem| problem.detail.contains(" - profile of ann ")), "{early:#?}");
+        assert!(early.iter().any(|problem| problem.detail.contains("people")), "{early:#?}");
+        assert_eq!(work(&warehouse), [] as [&str; 0]);
+
+        run_all(&warehouse, &profiles["apply"]);
+        run_all(&warehouse, &sales["apply"]);
+        assert_alike(&dump(&warehouse), &dump(&automatic), "as an apply leaves it");
+        workspace.apply();
+        workspace.plan().assert_empty();
+        let database = if integration == BESIDE { "prod" } else { "governed" };
+        let view = if integration == BESIDE { "gov_sales.people" } else { "sales.people" };
+        let people =
+            |user: &str| seen(&warehouse, user, database, &format!("SELECT id, phone FROM {view} ORDER BY id"));
+        assert_eq!(people("ann").expect("ann reads"), ["1 +1", "2 +2", "3 +3"]);
+        assert_eq!(people("bob").expect("bob reads"), ["2 -", "3 -"]);
+
+        // Another rule: one view says who sees what.
+        let other = rest.replace("unless { groups = [\"privacy\"] }", "unless { groups = [\"auditors\"] }");
+        workspace.write(&by_hand(integration, &other));
+        let edit = planned(&workspace, ADDRESS);
+        let [script] = edit["apply"].as_array().expect("a list").as_slice() else { panic!("one script: {edit:#}") };
+        let early = errors(workspace.apply_problems());
+        assert_eq!(early.len(), 1, "{early:#?}");
+        run(&warehouse, script);
+        workspace.apply();
+        workspace.plan().assert_empty();
+        assert_eq!(people("ann").expect("ann reads"), ["1 -", "2 -", "3 -"]);
+
+        // What a person alters is drift, and the script puts it right.
+        warehouse.sql(database, &format!("REVOKE SELECT ON {view} FROM ann"));
+        let mended = planned(&workspace, ADDRESS);
+        run_all(&warehouse, &mended["apply"]);
+        workspace.apply();
+        workspace.plan().assert_empty();
+        assert!(people("ann").is_ok());
+
+        let state = |address: &str| workspace.values(address)["scripts"]["remove"].clone();
+        let (profiles, sales) = (state(IDP), state(ADDRESS));
+        workspace.write(integration);
+        let early = errors(workspace.apply_problems());
+        assert_eq!(early.len(), 2, "{early:#?}");
+        assert!(early.iter().all(|problem| problem.summary == "The scripts that remove it have still to be run"));
+        run_all(&warehouse, &sales);
+        run_all(&warehouse, &profiles);
+        workspace.apply();
+        workspace.plan().assert_empty();
+        // The tables of the registry and of the key stay, as after an apply.
+        let left = warehouse.dump_all();
+        let ours = |line: &&String| !line.contains("gov_system.registration") && !line.contains("gov_system.mask_key");
+        assert_alike(&left.iter().filter(ours).cloned().collect::<Vec<_>>(), &before, "in the end");
+    }
+}
+
+/// Proves: G12, G15, G19
+#[test]
+fn a_login_without_rights_has_everything_made_by_a_person() {
+    let warehouse = warehouse();
+    warehouse.sql("dev", &format!("CREATE USER planner PASSWORD '{PASSWORD}'"));
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.env("REDSHIFT_USER", "planner").env("REDSHIFT_PASSWORD", PASSWORD);
+    let integration =
+        INTEGRATION.replace("auto_bootstrap = true", "auto_bootstrap = false\n  marker_owner   = \"planner\"");
+    workspace.write(&format!("{integration}{PROFILES}{}", tables(RULES)));
+    // All of it is known before any of it is there.
+    let plan = workspace.plan();
+    let scripts = |address: &str| plan.change(address)["after"]["scripts"].clone();
+    let (profiles, sales) = (scripts(IDP), scripts(ADDRESS));
+    set_up(&warehouse, &scripts("redshift_integration.gov"));
+    run_all(&warehouse, &profiles["apply"]);
+    run_all(&warehouse, &sales["apply"]);
+    let printed = plan.json().to_string();
+    let keys = warehouse.sql("governed", "SELECT mask_key FROM gov_system.mask_key");
+    let keys: Vec<String> = keys.into_iter().flatten().flatten().collect();
+    assert!(keys.len() == 1 && !printed.contains(&keys[0]), "the key of hashes is in no plan");
+    workspace.apply();
+    let plan = workspace.plan();
+    plan.assert_empty();
+    let warned: Vec<Problem> = workspace.run(&["plan", "-json"]).problems();
+    let warned: Vec<&str> = warned.iter().map(|problem| problem.summary.as_str()).collect();
+    assert!(warned.contains(&"The profiles cannot be seen"), "{warned:?}");
+    assert_eq!(
+        seen(&warehouse, "bob", "governed", "SELECT id FROM sales.people ORDER BY id").expect("reads"),
+        ["2", "3"]
+    );
+
+    // The catalogue tells everybody what a view says.
+    let altered = [
+        "SET SESSION AUTHORIZATION 'gov_system_user'".to_owned(),
+        "CREATE OR REPLACE VIEW sales.orders AS SELECT id, tenant_id, amount FROM prod.sales.orders WITH NO SCHEMA BINDING"
+            .to_owned(),
+    ];
+    warehouse.run_all("governed", &altered).expect("a person alters it");
+    let plan = workspace.plan();
+    assert_eq!(plan.change(ADDRESS)["before"]["missing"], json!(["view sales.orders, as it was made"]));
+}
