@@ -16,12 +16,13 @@ use serde::Deserialize;
 use crate::Error;
 use crate::aws::{Account, Cluster, SecretValue, Workgroup};
 use crate::faults::{Counters, Fault, Logged, Record};
+use crate::lake::Lake;
 
 /// What the routes act on.
-type Shared = (Arc<Record>, Arc<Account>);
+type Shared = (Arc<Record>, Arc<Account>, Arc<Lake>);
 
 /// Serves it on a free port of the current runtime.
-pub async fn start(record: Arc<Record>, account: Arc<Account>) -> Result<SocketAddr, Error> {
+pub async fn start(record: Arc<Record>, account: Arc<Account>, lake: Arc<Lake>) -> Result<SocketAddr, Error> {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     let app = Router::new()
@@ -34,34 +35,35 @@ pub async fn start(record: Arc<Record>, account: Arc<Account>) -> Result<SocketA
         .route("/secrets", put(put_secrets))
         .route("/parameters", put(put_parameters))
         .route("/clusters", put(put_clusters))
-        .with_state((record, account));
+        .route("/files", put(put_files))
+        .with_state((record, account, lake));
     tokio::spawn(async move { axum::serve(listener, app).await });
     Ok(address)
 }
 
-async fn counters(State((record, _)): State<Shared>) -> Json<Counters> {
+async fn counters(State((record, ..)): State<Shared>) -> Json<Counters> {
     Json(record.counters())
 }
 
 /// What was sent since the last reset, in order: the text, and whose it was.
-async fn statements(State((record, _)): State<Shared>) -> Json<Vec<Logged>> {
+async fn statements(State((record, ..)): State<Shared>) -> Json<Vec<Logged>> {
     Json(record.log())
 }
 
-async fn reset(State((record, account)): State<Shared>) {
+async fn reset(State((record, account, _)): State<Shared>) {
     record.reset();
     account.reset_calls();
 }
 
-async fn add_fault(State((record, _)): State<Shared>, Json(fault): Json<Fault>) {
+async fn add_fault(State((record, ..)): State<Shared>, Json(fault): Json<Fault>) {
     record.add_fault(fault);
 }
 
-async fn release(State((record, _)): State<Shared>) {
+async fn release(State((record, ..)): State<Shared>) {
     record.release();
 }
 
-async fn clear(State((record, _)): State<Shared>) {
+async fn clear(State((record, ..)): State<Shared>) {
     record.clear_faults();
 }
 
@@ -70,7 +72,7 @@ fn read<T: for<'a> Deserialize<'a>>(body: &str) -> Result<T, (StatusCode, String
     serde_json::from_str(body).map_err(|e| (StatusCode::BAD_REQUEST, format!("{e}\n")))
 }
 
-async fn put_policies(State((_, account)): State<Shared>, body: String) -> Result<(), (StatusCode, String)> {
+async fn put_policies(State((_, account, _)): State<Shared>, body: String) -> Result<(), (StatusCode, String)> {
     account.put_policies(&read(&body)?).map_err(|why| (StatusCode::BAD_REQUEST, format!("{why}\n")))
 }
 
@@ -83,7 +85,7 @@ enum SecretBody {
 
 /// Answers the ARNs by name.
 async fn put_secrets(
-    State((_, account)): State<Shared>,
+    State((_, account, _)): State<Shared>,
     body: String,
 ) -> Result<Json<BTreeMap<String, String>>, (StatusCode, String)> {
     let mut values = Vec::new();
@@ -109,7 +111,7 @@ struct ParameterBody {
     secure: bool,
 }
 
-async fn put_parameters(State((_, account)): State<Shared>, body: String) -> Result<(), (StatusCode, String)> {
+async fn put_parameters(State((_, account, _)): State<Shared>, body: String) -> Result<(), (StatusCode, String)> {
     for (name, parameter) in read::<BTreeMap<String, ParameterBody>>(&body)? {
         account.put_parameter(&name, parameter.secure, &parameter.value);
     }
@@ -125,9 +127,15 @@ struct ClustersBody {
     workgroups: Vec<Workgroup>,
 }
 
-async fn put_clusters(State((_, account)): State<Shared>, body: String) -> Result<(), (StatusCode, String)> {
+async fn put_clusters(State((_, account, _)): State<Shared>, body: String) -> Result<(), (StatusCode, String)> {
     let body: ClustersBody = read(&body)?;
     body.clusters.into_iter().for_each(|c| account.put_cluster(c));
     body.workgroups.into_iter().for_each(|w| account.put_workgroup(w));
     Ok(())
+}
+
+async fn put_files(State((_, _, lake)): State<Shared>, body: String) -> Result<(), (StatusCode, String)> {
+    let files = read::<BTreeMap<String, serde_json::Value>>(&body)?;
+    let files = files.iter().map(|(location, rows)| (location.as_str(), rows));
+    lake.put(files).map_err(|why| (StatusCode::BAD_REQUEST, format!("{why}\n")))
 }

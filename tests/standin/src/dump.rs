@@ -4,12 +4,13 @@ use crate::Error;
 use crate::client::Client;
 
 /// Each query gives lines. Rights are those in force: where nothing was granted or revoked, the ones by default.
-const QUERIES: [&str; 14] = [
+const QUERIES: [&str; 15] = [
     "SELECT format('%s %s super=%s createdb=%s limit=%s until=%s %s', kind, name, rolsuper, rolcreatedb, rolconnlimit, coalesce(rolvaliduntil::text, '-'), rs_meta(oid)) FROM rs_identity WHERE kind <> 'scope'",
     "SELECT format('member %s %s of %s %s admin=%s', m.kind, m.name, r.kind, r.name, a.admin_option) FROM pg_auth_members a JOIN rs_identity m ON m.oid = a.member JOIN rs_identity r ON r.oid = a.roleid WHERE 'scope' NOT IN (r.kind, m.kind)",
     "SELECT format('database %s owner=%s %s', datname, pg_get_userbyid(datdba), rs_dump(coalesce(datacl, acldefault('d', datdba)))) FROM pg_database",
     "SELECT format('schema %s owner=%s %s', nspname, pg_get_userbyid(nspowner), rs_dump(nspacl)) FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'",
     "SELECT format('external schema %s database=%s %s', n.nspname, e.databasename, e.options) FROM rs_external_schemas e JOIN pg_namespace n ON n.oid = e.nsp",
+    "SELECT format('external table %s.%s at %s %s', schemaname, name, location, columns) FROM rs_external_relations",
     "SELECT format('quota of schema %s %s MB', n.nspname, q.mb) FROM rs_schema_quotas q JOIN pg_namespace n ON n.oid = q.nsp",
     "SELECT format('relation %s.%s %s owner=%s %s', n.nspname, c.relname, c.relkind, pg_get_userbyid(c.relowner), rs_dump(c.relacl)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'v', 'm')",
     "SELECT format('column %s.%s.%s %s %s%s default=%s %s', n.nspname, c.relname, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END, coalesce(pg_get_expr(d.adbin, d.adrelid), '-'), rs_dump(a.attacl)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND c.relkind IN ('r', 'v', 'm')",

@@ -10,6 +10,7 @@ mod control;
 mod dump;
 mod faults;
 mod front;
+mod lake;
 mod late;
 mod names;
 mod pattern;
@@ -140,12 +141,19 @@ pub enum Switch {
     PrivilegesWithoutRoles,
     /// SET SESSION AUTHORIZATION knows nobody who was made in the same transaction.
     NoNewAuthorization,
+    /// Of a late-binding view on an external table its owner needs USAGE on the external schema, and who reads it does not.
+    ExternalViewsByOwner,
 }
 
 impl Switch {
     /// All of them.
-    pub const ALL: [Switch; 4] =
-        [Switch::QuotedGroups, Switch::CountsCopies, Switch::PrivilegesWithoutRoles, Switch::NoNewAuthorization];
+    pub const ALL: [Switch; 5] = [
+        Switch::QuotedGroups,
+        Switch::CountsCopies,
+        Switch::PrivilegesWithoutRoles,
+        Switch::NoNewAuthorization,
+        Switch::ExternalViewsByOwner,
+    ];
 
     /// The switch of that name.
     pub fn named(name: &str) -> Option<Switch> {
@@ -159,6 +167,7 @@ impl Switch {
             Switch::CountsCopies => "counts-copies",
             Switch::PrivilegesWithoutRoles => "privileges-without-roles",
             Switch::NoNewAuthorization => "no-new-authorization",
+            Switch::ExternalViewsByOwner => "external-views-by-owner",
         }
     }
 }
@@ -250,7 +259,7 @@ impl Standin {
         let account = Account::new(options.aws, shared.clone(), front.address().port(), &password);
         let account = Arc::new(account.map_err(Error::Option)?);
         let aws = runtime.block_on(aws::serve(account.clone()))?;
-        let control = runtime.block_on(control::start(shared.record.clone(), account.clone()))?;
+        let control = runtime.block_on(control::start(shared.record.clone(), account.clone(), shared.lake.clone()))?;
         Ok(Standin { shared, front, password, ca_file, control, account, aws, runtime: Some(runtime), postgres })
     }
 
@@ -280,7 +289,7 @@ impl Standin {
     }
 
     /// The control URL: `GET /counters`, `POST /counters/reset`, `POST /faults`, `POST /faults/release`, `DELETE /faults`;
-    /// `PUT /policies`, `PUT /secrets`, `PUT /parameters`, `PUT /clusters` (README.md has the bodies).
+    /// `PUT /policies`, `PUT /secrets`, `PUT /parameters`, `PUT /clusters`, `PUT /files` (README.md has the bodies).
     pub fn control_url(&self) -> String {
         format!("http://{}", self.control)
     }
@@ -359,6 +368,13 @@ impl Standin {
     async fn ask(&self, trusted: bool, user: &str, password: &str, database: &str, sql: &str) -> Result<Answer, Error> {
         let mut client = self.session(user, (!trusted).then_some(password), database).await?;
         client.query(sql).await
+    }
+
+    /// Puts rows into S3, where external tables of this LOCATION, or of a folder above it, read them from now on: a JSON
+    /// array of objects, one a row, with a member for each column, partition columns included; what is left out is NULL.
+    /// They replace what was put at exactly this location.
+    pub fn put_files(&self, location: &str, rows: &serde_json::Value) -> Result<(), Error> {
+        self.shared.lake.put([(location, rows)]).map_err(Error::Option)
     }
 
     /// Every object and right of a database, with columns, views' definitions and routines' sources, and every database,
@@ -466,6 +482,8 @@ impl Shared {
             switches: Vec::new(),
             failed_sign_ins: std::sync::Mutex::default(),
             own_paths: std::sync::atomic::AtomicBool::default(),
+            outside: std::sync::atomic::AtomicBool::default(),
+            lake: Arc::default(),
             admin: tokio::sync::Mutex::new(None),
         }
     }

@@ -9,6 +9,8 @@ pub struct Refusal {
     pub message: String,
     /// The DETAIL field.
     pub detail: Option<String>,
+    /// The HINT field.
+    pub hint: Option<String>,
     /// INFO messages sent before the error.
     pub info: Vec<String>,
 }
@@ -16,7 +18,7 @@ pub struct Refusal {
 impl Refusal {
     /// An error of any code.
     pub fn new(sqlstate: &str, message: impl Into<String>) -> Self {
-        Refusal { sqlstate: sqlstate.to_owned(), message: message.into(), detail: None, info: Vec::new() }
+        Refusal { sqlstate: sqlstate.to_owned(), message: message.into(), detail: None, hint: None, info: Vec::new() }
     }
 
     /// 42601.
@@ -35,9 +37,10 @@ impl Refusal {
     pub fn to_sql(&self) -> String {
         use crate::names::literal;
         let detail = literal(self.detail.as_deref().unwrap_or_default());
+        let hint = literal(self.hint.as_deref().unwrap_or_default());
         let info: Vec<String> = self.info.iter().map(|i| literal(i)).collect();
         format!(
-            "SELECT pg_catalog.rs_refuse({}, {}, {detail}, ARRAY[{}]::text[])",
+            "SELECT pg_catalog.rs_refuse({}, {}, {detail}, {hint}, ARRAY[{}]::text[])",
             literal(&self.sqlstate),
             literal(&self.message),
             info.join(", ")

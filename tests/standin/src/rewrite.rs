@@ -79,8 +79,12 @@ pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
                 captures.insert("source", Value::Text(source.clone()));
             }
             captures.insert("statement", Value::Text(context.text.to_owned()));
-            let reads = context.reads.take();
+            let mut reads = context.reads.take();
             refuse_lasting(form.id, &reads, context.binding)?;
+            refuse_auto_refresh(&captures, &reads, context.binding)?;
+            if form.id == "refresh-materialized-view" {
+                reads.refreshed = reads.targets.clone();
+            }
             return Ok(Plan {
                 id: form.id,
                 sql: fill(form.rewrite, &captures),
@@ -96,18 +100,38 @@ pub fn plan(tokens: &[Token], context: &Context<'_>) -> Result<Plan, Refusal> {
 
 /// What outlives its statement and reads a late-binding view would have to bind it by itself, which this cannot. No public
 /// text shows a bound view on one; late-binding references are among the limitations of materialized ones.
-fn refuse_lasting(id: &str, reads: &Reads, binding: &Binding) -> Result<(), Refusal> {
+pub fn refuse_lasting(id: &str, reads: &Reads, binding: &Binding) -> Result<(), Refusal> {
     const LASTING: [&str; 4] = ["create-view", "create-materialized-view", "create-function", "create-procedure"];
     // AWS, cross-database queries: of views only late-binding and materialized ones reach into other databases.
     let other = reads.relations.iter().find(|name| name.len() == 3 && id != "create-materialized-view");
     if let Some(name) = other.filter(|_| LASTING.contains(&id)) {
         return Err(Refusal::unlisted(format!("{id} that reads another database ({})", name.join("."))));
     }
-    let late = reads.relations.iter().find(|name| binding.views.contains_key(*name));
-    match late.filter(|_| LASTING.contains(&id)) {
-        Some(name) => Err(Refusal::unlisted(format!("{id} that reads a late-binding view ({})", name.join(".")))),
+    let mut read = reads.relations.iter().filter(|name| binding.views.contains_key(*name));
+    let kept = |name: &&Name| !(id == "create-materialized-view" && binding.external.contains(*name));
+    match read.find(kept).filter(|_| LASTING.contains(&id)) {
+        // GoogleCloudPlatform/professional-services-data-validator#1650.
+        Some(name) if id == "create-view" && binding.external.contains(name) => {
+            let mut refusal = Refusal::new("0A000", "External tables are not supported in views");
+            refusal.hint =
+                Some("Please use late binding view and add 'with no schema binding' at the query end.".to_owned());
+            Err(refusal)
+        }
+        Some(name) => {
+            let kind = if binding.external.contains(name) { "an external table" } else { "a late-binding view" };
+            Err(Refusal::unlisted(format!("{id} that reads {kind} ({})", name.join("."))))
+        }
         None => Ok(()),
     }
+}
+
+/// AWS, CREATE MATERIALIZED VIEW: AUTO REFRESH YES is not for external schemas; with which words is not said.
+fn refuse_auto_refresh(captures: &Captures, reads: &Reads, binding: &Binding) -> Result<(), Refusal> {
+    let auto = matches!(captures.get("auto"), Some(Value::Sql(auto)) if auto == "AUTO REFRESH YES");
+    if auto && reads.relations.iter().any(|name| binding.external.contains(name)) {
+        return Err(Refusal::new("0A000", "Auto-refresh is not supported for materialized views on external tables."));
+    }
+    Ok(())
 }
 
 /// AWS, GRANT: WITH GRANT OPTION is for users, not for groups, roles or PUBLIC.

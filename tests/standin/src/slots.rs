@@ -1,5 +1,6 @@
 //! The slots of the patterns: what may stand where, and how it is written for PostgreSQL.
 
+use crate::lake;
 use crate::names::{self, Kind, fold, ident, literal};
 use crate::pattern::{Cursor, Value};
 use crate::plpgsql;
@@ -25,6 +26,9 @@ pub fn read(kind: &str, at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
         "columns" => table::columns(at, context),
         "column" => table::column(at, context).map(|c| c.map(Value::Sql)),
         "table_attributes" => table::attributes(at),
+        "external_columns" => lake::columns(at, context),
+        "location" => lake::location(at),
+        "properties" => lake::properties(at),
         "type" => Ok(table::data_type(at, context)?.map(Value::Sql)),
         "user_options" => user_options::read(at, context),
         "user" => one(at, context, Kind::User),
@@ -41,7 +45,7 @@ pub fn read(kind: &str, at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
         "members" => many(at, |at| member(at, context)),
         "role_list" => many(at, |at| if at.word("role") { role(at, context) } else { Ok(None) }),
         "scoped_grantees" => many(at, |at| scoped_grantee(at, context)),
-        "relation" => Ok(qualified(at, context)?.map(|q| Value::Qualified(vec![q]))),
+        "relation" => Ok(target(at, context)?.map(|q| Value::Qualified(vec![q]))),
         "relations" => relations(at, context),
         "routine" => routine(at, context, true),
         "bare_routine" => routine(at, context, false),
@@ -176,10 +180,17 @@ pub fn qualified(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Ve
     Ok(name(at, context, Kind::Object)?.map(|second| vec![first, second]))
 }
 
+/// The same, of what a statement is about: it may be an external table.
+fn target(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Vec<String>>, Refusal> {
+    let found = qualified(at, context)?;
+    context.reads.borrow_mut().targets.extend(found.clone());
+    Ok(found)
+}
+
 fn relations(at: &mut Cursor<'_>, context: &Context<'_>) -> Slot {
     let mut all = Vec::new();
     loop {
-        match qualified(at, context)? {
+        match target(at, context)? {
             Some(relation) => all.push(relation),
             None => return Ok(None),
         }

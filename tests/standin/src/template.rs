@@ -13,13 +13,14 @@ use crate::client::Client;
 use crate::front::{self, Shared};
 use crate::postgres::{Binaries, Postgres};
 
-const SHIMS: [&str; 6] = [
+const SHIMS: [&str; 7] = [
     include_str!("shims/1_identities.sql"),
     include_str!("shims/2_rights.sql"),
     include_str!("shims/3_catalog.sql"),
     include_str!("shims/4_svv.sql"),
     include_str!("shims/5_late.sql"),
     include_str!("shims/6_functions.sql"),
+    include_str!("shims/7_external.sql"),
 ];
 const FIXTURES: &str = include_str!("fixtures.sql");
 /// AWS, system-defined roles, with those of their permissions that the stand-in enforces; and one that a datashare

@@ -66,6 +66,8 @@ pub const RELATIONS: &[Relation] = &[
     svv("svv_rls_attached_policy", "r_SVV_RLS_ATTACHED_POLICY"),
     svv("svv_attached_masking_policy", "r_SVV_ATTACHED_MASKING_POLICY"),
     svv("svv_external_schemas", "r_SVV_EXTERNAL_SCHEMAS"),
+    svv("svv_external_tables", "r_SVV_EXTERNAL_TABLES"),
+    svv("svv_external_columns", "r_SVV_EXTERNAL_COLUMNS"),
     svv("svv_redshift_schemas", "r_SVV_REDSHIFT_SCHEMAS"),
     svv("svv_redshift_schema_quota", "r_SVV_REDSHIFT_SCHEMA_QUOTA"),
     svv("svv_columns", "r_SVV_COLUMNS"),

@@ -18,6 +18,8 @@ use crate::token::{statements, texts};
 
 /// The search_path of whoever asks, as PostgreSQL resolved it.
 const PATH: &str = "pg_catalog.current_schemas(true)::text[]";
+/// What stands for the query of a materialized view at the end of what refreshes it.
+const REFRESHED: &str = "NULL::text)";
 /// Statements after which names may stand for something else.
 const MOVING: [&str; 10] = [
     "create-late-view",
@@ -54,13 +56,16 @@ impl Session {
             reads.functions.extend(found.functions.clone());
             reads.unlisted |= found.unlisted;
             reads.columns |= found.columns;
+            reads.targets.extend(found.targets.clone());
+            reads.refreshed.extend(found.refreshed.clone());
         }
         self.own_path |= first.iter().flatten().any(|plan| plan.id == "set-search-path");
         let own_functions = reads.unlisted || (self.has_own_path() && !reads.functions.is_empty());
-        if reads.relations.is_empty() && !own_functions && !reads.columns {
+        let outside = self.shared.outside.load(std::sync::atomic::Ordering::Relaxed) && !reads.targets.is_empty();
+        if reads.relations.is_empty() && !own_functions && !reads.columns && reads.refreshed.is_empty() && !outside {
             return Ok(None);
         }
-        let mut known = Known::of(&self.opening.database);
+        let mut known = Known::of(&self.opening.database, self.shared.lake.clone());
         // In a transaction that failed PostgreSQL answers nothing but that.
         while !self.failed {
             let question = self.with_context(sql, 1, &Binding::default(), |contexts| {
@@ -160,9 +165,17 @@ fn plans(all: &[Vec<crate::token::Token>], contexts: &[Context<'_>]) -> Vec<Resu
 /// The plan, with what it reads made before it and dropped after it. `moved`: a statement before it in its query string
 /// may have changed what names stand for.
 fn with_views(mut plan: Plan, known: &Known, context: &Context<'_>, moved: bool) -> Result<Plan, Refusal> {
+    known.refuse_targets(plan.id, &plan.reads)?;
     // What it reads need not be there.
     if plan.id == "create-late-view" {
         return Ok(plan);
+    }
+    let refreshes = !plan.reads.refreshed.is_empty();
+    if let Some((query, reads)) = known.refreshed(&plan.reads, context)? {
+        if let Some(last) = plan.sql.last_mut() {
+            *last = format!("{}{})", last.trim_end_matches(REFRESHED), literal(&query));
+        }
+        plan.reads = reads;
     }
     let steps = known.steps(&plan.reads, context)?;
     let mut before = Vec::new();
@@ -181,6 +194,8 @@ fn with_views(mut plan: Plan, known: &Known, context: &Context<'_>, moved: bool)
         plan.after.push(format!("SELECT pg_catalog.rs_late_drop({steps})"));
     }
     plan.copies = steps.copies;
-    plan.sql.splice(0..0, before);
+    // Whether somebody may refresh is asked first.
+    let first = usize::from(refreshes);
+    plan.sql.splice(first..first, before);
     Ok(plan)
 }

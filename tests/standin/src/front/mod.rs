@@ -22,6 +22,7 @@ use crate::allowed::Allowed;
 use crate::aws::logins::Logins;
 use crate::client::Client;
 use crate::faults::Record;
+use crate::lake::Lake;
 use crate::names::Names;
 use crate::{Error, Switch, WarehouseKind};
 
@@ -67,6 +68,10 @@ pub struct Shared {
     pub failed_sign_ins: std::sync::Mutex<HashMap<String, u32>>,
     /// Whether a user was given a search_path.
     pub own_paths: std::sync::atomic::AtomicBool,
+    /// Whether an external schema was made.
+    pub outside: std::sync::atomic::AtomicBool,
+    /// What lies outside of the warehouse.
+    pub lake: Arc<Lake>,
     /// For looking up passwords; not before the cluster is made.
     pub admin: tokio::sync::Mutex<Option<Client>>,
 }

@@ -30,6 +30,9 @@ pub fn error(severity: &str, refusal: &Refusal) -> Frame {
     if let Some(detail) = &refusal.detail {
         parts.push((b'D', detail));
     }
+    if let Some(hint) = &refusal.hint {
+        parts.push((b'H', hint));
+    }
     frame(b'E', &parts)
 }
 

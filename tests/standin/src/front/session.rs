@@ -159,6 +159,9 @@ impl Session {
         if plans.iter().flatten().any(|plan| plan.id == "set-user-search-path") {
             self.shared.own_paths.store(true, Ordering::Relaxed);
         }
+        if plans.iter().flatten().any(|plan| plan.id == "create-external-schema") {
+            self.shared.outside.store(true, Ordering::Relaxed);
+        }
         if let Some(refusal) = self.bind(sql, &mut plans).await? {
             // PostgreSQL was asked in the client's transaction, which has failed by it.
             let status: &[u8] = if self.failed { b"E" } else { b"I" };

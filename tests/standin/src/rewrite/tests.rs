@@ -272,6 +272,16 @@ const CASES: &[(&str, &str, &str)] = &[
         "CREATE EXTERNAL SCHEMA s FROM DATA CATALOG DATABASE 'd' IAM_ROLE DEFAULT",
         "SELECT pg_catalog.rs_alone('CREATE EXTERNAL SCHEMA', false)~CREATE SCHEMA \"s\"~SELECT pg_catalog.rs_external('s', 'd', NULL, NULL)",
     ),
+    (
+        "create-external-table",
+        "CREATE EXTERNAL TABLE s.t (a int, \"B\" varchar(20), c decimal(10,2), d real) PARTITIONED BY (e date) ROW FORMAT DELIMITED FIELDS TERMINATED BY '|' STORED AS TEXTFILE LOCATION 's3://b/t/' TABLE PROPERTIES ('numRows'='5')",
+        "SELECT pg_catalog.rs_alone('CREATE EXTERNAL TABLE', false)~SELECT pg_catalog.rs_create_external(ARRAY['\"s\".\"t\"']::text[], '[{\"name\":\"a\",\"shown\":\"int\",\"type\":\"int4\"},{\"name\":\"b\",\"shown\":\"varchar(20)\",\"type\":\"varchar(20)\"},{\"name\":\"c\",\"shown\":\"decimal(10,2)\",\"type\":\"numeric(10,2)\"},{\"name\":\"d\",\"shown\":\"float\",\"type\":\"float4\"}]', '[{\"name\":\"e\",\"shown\":\"date\",\"type\":\"date\"}]', 'TEXTFILE', 's3://b/t/', '{\"numRows\":\"5\"}')",
+    ),
+    (
+        "create-external-table",
+        "CREATE EXTERNAL TABLE s.t (a char) STORED AS PARQUET LOCATION 's3://b/t/'",
+        "SELECT pg_catalog.rs_alone('CREATE EXTERNAL TABLE', false)~SELECT pg_catalog.rs_create_external(ARRAY['\"s\".\"t\"']::text[], '[{\"name\":\"a\",\"shown\":\"char(1)\",\"type\":\"char(1)\"}]', NULL, 'PARQUET', 's3://b/t/', NULL)",
+    ),
     ("create-table-as", "CREATE TABLE t DISTSTYLE ALL AS SELECT 1 AS a", "CREATE TABLE \"t\" AS SELECT 1 AS \"a\""),
     ("create-temp-table", "CREATE TEMP TABLE t (a int)", "CREATE TEMP TABLE \"t\" (\"a\" int4)"),
     (
@@ -292,7 +302,7 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "drop-table",
         "DROP TABLE IF EXISTS s.t",
-        "SELECT pg_catalog.rs_owning(ARRAY['\"s\".\"t\"']::text[], concat('DROP TABLE ', 'IF EXISTS', ' ', '\"s\".\"t\"', ' ', ''))",
+        "SELECT pg_catalog.rs_drop_tables(ARRAY['\"s\".\"t\"']::text[], 'IF EXISTS', '', false)",
     ),
     (
         "drop-view",
@@ -302,7 +312,17 @@ const CASES: &[(&str, &str, &str)] = &[
     (
         "create-materialized-view",
         "CREATE MATERIALIZED VIEW s.m AS SELECT a FROM t",
-        "SELECT pg_catalog.rs_materialize(ARRAY['\"s\".\"m\"']::text[], 'SELECT a FROM \"t\"')",
+        "SELECT pg_catalog.rs_materialize(ARRAY['\"s\".\"m\"']::text[], 'SELECT a FROM \"t\"', 'CREATE MATERIALIZED VIEW s.m AS SELECT a FROM t')",
+    ),
+    (
+        "create-materialized-view",
+        "CREATE MATERIALIZED VIEW m BACKUP NO DISTSTYLE KEY DISTKEY (a) SORTKEY (a) AUTO REFRESH NO AS SELECT 1 AS a",
+        "SELECT pg_catalog.rs_materialize(ARRAY['\"m\"']::text[], 'SELECT 1 AS \"a\"', 'CREATE MATERIALIZED VIEW m BACKUP NO DISTSTYLE KEY DISTKEY (a) SORTKEY (a) AUTO REFRESH NO AS SELECT 1 AS a')",
+    ),
+    (
+        "refresh-materialized-view",
+        "REFRESH MATERIALIZED VIEW s.m",
+        "SELECT pg_catalog.rs_may_refresh(ARRAY['\"s\".\"m\"']::text[])~SELECT pg_catalog.rs_refresh(ARRAY['\"s\".\"m\"']::text[], NULL::text)",
     ),
     (
         "drop-materialized-view",
@@ -395,6 +415,15 @@ fn what_has_a_form_may_still_be_refused() {
         ("SELECT CASE WHEN passed IS UNKNOWN THEN 1 END FROM t", "0A000"),
         ("SELECT mine.f(1) FROM t WHERE f(1) = 1", "0A000"),
         ("GRANT RULE ON t TO a", "42601"),
+        ("CREATE EXTERNAL TABLE s.t (a timestamptz) STORED AS PARQUET LOCATION 's3://b/t/'", "0A000"),
+        ("CREATE EXTERNAL TABLE s.t (a text) STORED AS PARQUET LOCATION 's3://b/t/'", "0A000"),
+        ("CREATE EXTERNAL TABLE s.t (a super) STORED AS PARQUET LOCATION 's3://b/t/'", "0A000"),
+        ("CREATE EXTERNAL TABLE s.t (\"$path\" varchar(9)) STORED AS PARQUET LOCATION 's3://b/t/'", "0A000"),
+        ("CREATE EXTERNAL TABLE s.t (a int) STORED AS PARQUET LOCATION '/t/'", "0A000"),
+        ("CREATE EXTERNAL TABLE s.t (a int) LOCATION 's3://b/t/'", "0A000"),
+        ("CREATE EXTERNAL TABLE s.t STORED AS PARQUET LOCATION 's3://b/t/' AS SELECT 1 AS a", "0A000"),
+        ("GRANT SELECT ON EXTERNAL TABLE s.t TO IAM_ROLE 'arn'", "0A000"),
+        ("REFRESH MATERIALIZED VIEW m CASCADE", "0A000"),
         ("REVOKE SELECT, REFERENCES, TRIGGER, DROP ON TABLE t FROM a", "42601"),
         ("ALTER DEFAULT PRIVILEGES FOR USER a IN SCHEMA s GRANT SELECT, ALTER ON TABLES TO b", "42601"),
     ] {

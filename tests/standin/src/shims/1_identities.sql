@@ -4,10 +4,11 @@
 -- its mark: the front reads `role "<chr(1)>g"` as group "g" and an unmarked `role "u"` as user "u".
 SET search_path = pg_catalog;
 
-CREATE FUNCTION rs_refuse(code text, message text, detail text, info text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION rs_refuse(code text, message text, detail text, hint text, info text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE i text;
 BEGIN
   FOREACH i IN ARRAY info LOOP RAISE INFO '%', i; END LOOP;
+  IF hint <> '' THEN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, HINT = hint; END IF;
   IF detail = '' THEN RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message; END IF;
   RAISE EXCEPTION USING ERRCODE = code, MESSAGE = message, DETAIL = detail;
 END $$;

@@ -6,6 +6,12 @@ SET search_path = pg_catalog;
 CREATE TABLE rs_scoped (nsp oid, grantee oid, privilege text, PRIMARY KEY (nsp, grantee, privilege));
 -- External schemas of this database.
 CREATE TABLE rs_external_schemas (nsp oid PRIMARY KEY, databasename text, options text);
+-- External tables of this database, by the external database that they are in: they are not in pg_class.
+CREATE TABLE rs_external_tables (id serial PRIMARY KEY, databasename text NOT NULL, name text NOT NULL, location text NOT NULL, format text NOT NULL,
+  columns jsonb NOT NULL, properties jsonb NOT NULL, UNIQUE (databasename, name));
+CREATE VIEW rs_external_relations AS
+SELECT n.oid AS nsp, n.nspname::text AS schemaname, n.nspowner, t.*
+FROM rs_external_schemas e JOIN pg_namespace n ON n.oid = e.nsp JOIN rs_external_tables t ON t.databasename = e.databasename;
 -- Quotas of schemas of this database, in MB.
 CREATE TABLE rs_schema_quotas (nsp oid PRIMARY KEY, mb integer NOT NULL);
 
@@ -165,15 +171,33 @@ CREATE FUNCTION rs_behind(relation text) RETURNS text LANGUAGE sql IMMUTABLE AS 
   SELECT CASE cardinality(p) WHEN 2 THEN quote_ident(p[1]) || '.' ELSE '' END || quote_ident('mv_tbl__' || p[cardinality(p)] || '__0')
   FROM (SELECT parse_ident(relation) AS p) x
 $$;
+CREATE FUNCTION rs_materialized_text(view oid) RETURNS text LANGUAGE sql STABLE AS
+$$ SELECT substr(d, 15) FROM obj_description(view, 'pg_class') d WHERE left(d, 14) = 'materialized: ' $$;
 CREATE FUNCTION rs_is_materialized(relation text) RETURNS boolean LANGUAGE sql STABLE AS
-$$ SELECT coalesce(obj_description(to_regclass(relation)::oid, 'pg_class') LIKE 'create materialized view %', false) $$;
+$$ SELECT rs_materialized_text(to_regclass(relation)::oid) IS NOT NULL $$;
 
-CREATE FUNCTION rs_materialize(relations text[], query text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION rs_materialize(relations text[], query text, statement text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE n text := relations[1];
 BEGIN
   EXECUTE concat('CREATE TABLE ', rs_behind(n), ' AS ', query);
   EXECUTE concat('CREATE VIEW ', n, ' AS SELECT * FROM ', rs_behind(n));
-  EXECUTE format('COMMENT ON VIEW %s IS %L', n, concat('create materialized view ', n, ' as ', query));
+  EXECUTE format('COMMENT ON VIEW %s IS %L', n, 'materialized: ' || statement);
+END $$;
+
+-- AWS, REFRESH MATERIALIZED VIEW: "Only the owner of a materialized view can perform a REFRESH"; that a superuser can is
+-- not said.
+CREATE FUNCTION rs_may_refresh(relations text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE view oid := relations[1]::regclass;
+BEGIN
+  IF NOT rs_is_materialized(relations[1]) THEN PERFORM rs_fail('42809', format('"%s" is not a materialized view', relations[1])); END IF;
+  IF (SELECT pg_get_userbyid(relowner) <> session_user FROM pg_class WHERE oid = view) THEN
+    PERFORM rs_fail('42501', format('must be owner of relation %s', (SELECT relname FROM pg_class WHERE oid = view)));
+  END IF;
+END $$;
+CREATE FUNCTION rs_refresh(relations text[], query text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE concat('DELETE FROM ', rs_behind(relations[1]));
+  EXECUTE concat('INSERT INTO ', rs_behind(relations[1]), ' ', query);
 END $$;
 
 CREATE FUNCTION rs_drop_materialized(relations text[], if_exists text, mode text) RETURNS void LANGUAGE plpgsql AS $$

@@ -172,7 +172,7 @@ $$ SELECT substr(d, 15) FROM obj_description(view, 'pg_class') d WHERE left(d, 1
 -- (awslabs, v_generate_view_ddl.sql and amazon-redshift-utils#340; dbt-redshift, catalog.sql). Names that the reader's search_path finds have no schema, as on
 -- PostgreSQL 8.0.
 CREATE FUNCTION rs_viewdef(view oid, pretty boolean DEFAULT false) RETURNS text LANGUAGE sql STABLE AS $$
-  SELECT CASE WHEN obj_description(view, 'pg_class') LIKE 'create materialized view %' THEN obj_description(view, 'pg_class')
+  SELECT CASE WHEN rs_materialized_text(view) IS NOT NULL THEN rs_materialized_text(view) || ';'
               WHEN rs_late_text(view) IS NOT NULL THEN rs_late_text(view) || ';' ELSE d END
   FROM replace(regexp_replace(pg_get_viewdef(view, pretty), '\\mrs_(getdate|sha2|current_setting|version|strtol|fnv_hash|regexp_replace|regexp_count)\\(', '\\1(', 'g'), '''rs_variable.', '''') d
 $$;

@@ -134,6 +134,26 @@ CREATE VIEW svv_external_schemas AS
 SELECT n.oid AS esoid, 1::smallint AS eskind, n.nspname AS schemaname, rs_id(n.nspowner) AS esowner, e.databasename, e.options AS esoptions
 FROM rs_external_schemas e JOIN pg_namespace n ON n.oid = e.nsp WHERE has_schema_privilege(n.oid, 'USAGE');
 
+CREATE VIEW svv_external_tables AS
+SELECT current_database()::text AS redshift_database_name, r.schemaname, r.name AS tablename, ''::text AS tabletype, r.location,
+       f.input AS input_format, f.output AS output_format, f.serde AS serialization_lib, '{"serialization.format":"1"}'::text AS serde_parameters,
+       0 AS compressed, ('{"EXTERNAL": "TRUE"}'::jsonb || r.properties)::text AS parameters
+FROM rs_external_relations r JOIN (VALUES
+  ('PARQUET', 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat', 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat',
+   'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'),
+  ('ORC', 'org.apache.hadoop.hive.ql.io.orc.OrcInputFormat', 'org.apache.hadoop.hive.ql.io.orc.OrcOutputFormat', 'org.apache.hadoop.hive.ql.io.orc.OrcSerde'),
+  ('TEXTFILE', 'org.apache.hadoop.mapred.TextInputFormat', 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat',
+   'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe')
+) f(format, input, output, serde) ON f.format = r.format
+WHERE has_schema_privilege(r.nsp, 'USAGE');
+
+-- AWS, SVV_EXTERNAL_COLUMNS: is_nullable may be empty, for no information, which is what Glue has.
+CREATE VIEW svv_external_columns AS
+SELECT current_database()::text AS redshift_database_name, r.schemaname, r.name AS tablename, c.x->>'name' AS columnname, c.x->>'shown' AS external_type,
+       c.number::int AS columnnum, (c.x->>'key')::int AS part_key, ''::text AS is_nullable
+FROM rs_external_relations r CROSS JOIN LATERAL jsonb_array_elements(r.columns) WITH ORDINALITY c(x, number)
+WHERE has_schema_privilege(r.nsp, 'USAGE');
+
 -- The schemas of this database that are not external, and who may see each.
 CREATE VIEW rs_schemas AS
 SELECT current_database()::text AS database_name, n.nspname::text AS schema_name, n.nspowner AS schema_owner,
@@ -167,7 +187,8 @@ CREATE VIEW svv_tables AS
 SELECT current_database()::text AS table_catalog, n.nspname::text AS table_schema, c.relname::text AS table_name,
        CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'VIEW' ELSE 'BASE TABLE' END::text AS table_type, NULL::text AS remarks
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace AND left(n.nspname, 3) <> 'pg_' AND n.nspname <> 'information_schema'
-WHERE c.relkind IN ('r', 'v', 'm');
+WHERE c.relkind IN ('r', 'v', 'm')
+UNION ALL SELECT redshift_database_name, schemaname, tablename, 'EXTERNAL TABLE', NULL FROM svv_external_tables;
 
 -- AWS, SVV_COLUMNS: those of late-binding views too. The front binds each for whoever asks, and puts what came of it into a
 -- setting.
@@ -184,7 +205,9 @@ JOIN (
   SELECT x.view::oid, x.name, x.number, false, x.type::oid, x.modifier
   FROM jsonb_to_recordset(coalesce(nullif(current_setting('standin.late_columns', true), ''), '[]')::jsonb)
     AS x(view bigint, name text, number int, type bigint, modifier int)
-) a ON a.attrelid = c.oid;
+) a ON a.attrelid = c.oid
+UNION ALL
+SELECT redshift_database_name, schemaname, tablename, columnname, columnnum, NULL, is_nullable, external_type, NULL, NULL, NULL, NULL FROM svv_external_columns;
 
 -- PostgreSQL shows a regular user little of others' sessions.
 CREATE FUNCTION rs_activity() RETURNS SETOF pg_stat_activity LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS

@@ -51,7 +51,12 @@ BEGIN
     FROM jsonb_array_elements_text(asked->'functions') f JOIN pg_proc p ON p.proname = f JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE n.nspname = ANY (path) AND n.nspname <> 'pg_catalog' GROUP BY p.proname
   ) x;
-  RETURN jsonb_build_object('user', session_user, 'views', coalesce(views, '[]'), 'first', coalesce(before, '{}'), 'known', coalesce(known, '{}'));
+  RETURN jsonb_build_object('user', session_user, 'views', coalesce(views, '[]') || rs_external_found(asked->'relations'),
+    'first', coalesce(before, '{}'), 'known', coalesce(known, '{}'))
+    || rs_external_targets(asked->'targets')
+    || jsonb_build_object('refreshed', (
+      SELECT coalesce(jsonb_agg(jsonb_build_object('name', parts, 'view', c.oid::bigint, 'owner', pg_get_userbyid(c.relowner), 'text', rs_materialized_text(c.oid), 'materialized', true)), '[]')
+      FROM jsonb_array_elements(asked->'refreshed') parts JOIN pg_class c ON c.oid = rs_late_find(path, parts) AND rs_materialized_text(c.oid) IS NOT NULL));
 END $$;
 
 -- Whether names still stand for what they stood for before the query string.
@@ -77,6 +82,7 @@ BEGIN
     WHERE c.oid = (step->>'view')::oid;
   IF bound IS NULL THEN PERFORM rs_fail('42P01', format('relation with OID %s does not exist', step->>'view')); END IF;
   FOR s IN SELECT jsonb_array_elements_text(step->'schemas') UNION ALL SELECT bound.nspname WHERE step->'readers' @> '0' LOOP
+    CONTINUE WHEN rs_switch('external-views-by-owner') AND rs_is_external(s);
     IF NOT coalesce((SELECT has_schema_privilege(session_user, oid, 'USAGE') FROM pg_namespace WHERE nspname = s), true) THEN
       PERFORM rs_fail('42501', format('permission denied for schema %s', s));
     END IF;
@@ -97,7 +103,9 @@ END $$;
 CREATE FUNCTION rs_late_bind(path text[], steps jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE step jsonb;
 BEGIN
-  FOR step IN SELECT jsonb_array_elements(steps) LOOP PERFORM rs_late_make(path, step); END LOOP;
+  FOR step IN SELECT jsonb_array_elements(steps) LOOP
+    IF (step->>'external')::boolean THEN PERFORM rs_external_make(step); ELSE PERFORM rs_late_make(path, step); END IF;
+  END LOOP;
 END $$;
 
 CREATE FUNCTION rs_late_drop(steps jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -130,8 +138,12 @@ END $$;
 -- The columns of a relation that another database reads. AWS, cross-database_limitation: not of views that leave their
 -- database, which are late-binding, nor with rights on columns. Runs as who reads.
 CREATE FUNCTION rs_late_source(relation text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE source oid := relation::regclass;
+DECLARE source oid;
 BEGIN
+  IF rs_is_external((parse_ident(relation))[1]) THEN
+    PERFORM rs_fail('0A000', 'an external table of another database is read, which the stand-in does not');
+  END IF;
+  source := relation::regclass;
   IF rs_late_text(source) IS NOT NULL THEN
     PERFORM rs_fail('0A000', 'a late-binding view of another database is read, which the stand-in does not');
   END IF;

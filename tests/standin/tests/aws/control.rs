@@ -23,6 +23,25 @@ fn send(standin: &Standin, method: &str, path: &str, body: &Json) -> (u16, Strin
 }
 
 #[test]
+fn files() {
+    let standin = start();
+    for sql in [
+        "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'raw' IAM_ROLE DEFAULT",
+        "CREATE EXTERNAL TABLE lake.people (id int, name varchar(20)) STORED AS PARQUET LOCATION 's3://bucket/people/'",
+    ] {
+        standin.sql_blocking("dev", sql).expect(sql);
+    }
+    let count = || standin.sql_blocking("dev", "SELECT count(*) FROM lake.people").expect("reads")[0][0].clone();
+    let body = json!({ "s3://bucket/people/a": [{ "id": 1, "name": "Ada" }], "s3://bucket/people/b": [{ "id": 2 }] });
+    assert_eq!(send(&standin, "PUT", "/files", &body).0, 200);
+    assert_eq!(count().as_deref(), Some("2"));
+    let body = json!({ "s3://bucket/people/a": [], "people": [] });
+    let (status, text) = send(&standin, "PUT", "/files", &body);
+    assert!(status == 400 && text.contains("s3://bucket/folder/"), "{text}");
+    assert_eq!(count().as_deref(), Some("2"), "nothing changed");
+}
+
+#[test]
 fn policies() {
     let standin = start();
     let keys = Keys::of(&standin);

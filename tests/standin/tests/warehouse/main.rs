@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod catalog;
+mod external;
 mod impersonation;
 mod inventory;
 mod late;

@@ -7,7 +7,7 @@ use super::*;
 use crate::bootstrap::block_on;
 use redshift_standin::{Action, Client, Fault, SUPERUSER};
 
-async fn outside(standin: &Standin) -> Client {
+pub async fn outside(standin: &Standin) -> Client {
     let stream = tokio::net::TcpStream::connect((standin.host(), standin.port())).await.expect("connects");
     Client::connect(stream, SUPERUSER, "dev", standin.password()).await.expect("signs in")
 }
