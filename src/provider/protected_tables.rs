@@ -19,7 +19,6 @@ use crate::engine::registration::registry::What;
 use crate::engine::registration::source::Named;
 use crate::engine::registration::tables::{self, Looked, NotOffered};
 use crate::engine::registration::wanted::TablesWanted;
-use crate::engine::session::warehouse::Warehouse;
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
 use model::Model;
 
@@ -62,7 +61,6 @@ impl Resource for ProtectedTables {
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let (offered, written) = (wanted.tables()?, wanted.written());
         let warehouse = place::to_create(data, cx).await?;
-        nobody_else_reads(data, &warehouse, &wanted, &offered, cx).await?;
         let applied = match offered.uri.by_hand {
             true => tables::verify(&warehouse, &offered, &Kept::default(), cx.cancelled()).await,
             false => tables::apply(&warehouse, &offered, None, None, cx.cancelled()).await,
@@ -117,7 +115,6 @@ impl Resource for ProtectedTables {
     async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let (offered, written) = (wanted.tables()?, wanted.written());
         let warehouse = place::to_change(data, cx).await?;
-        nobody_else_reads(data, &warehouse, &wanted, &offered, cx).await?;
         let kept = kept(cx.private(KEPT));
         let named = named(&kept, cx.private(NAMED), prior.chooses_other_tables(&wanted));
         let applied = match offered.uri.by_hand {
@@ -250,11 +247,13 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Re
     };
     match looked {
         Ok(Some(looked)) => {
-            let readers = direct_readers(&looked, &offered);
-            match wanted.strangers(&readers) {
-                Some(Err(error)) => return Err(errors::on_attribute(&error, &data.hints(), plan.config()).into()),
-                Some(Ok(warning)) => plan.warn(warning),
-                None => {}
+            let source = &looked.found.source;
+            offered
+                .refuse_strangers(source)
+                .map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
+            let strangers = offered.strangers(source);
+            if !strangers.is_empty() {
+                plan.warn(model::read_past_the_rules(&strangers));
             }
             let told = &looked.desired.warnings;
             if !told.is_empty() {
@@ -325,23 +324,6 @@ fn is_gone(looked: &Looked, kept: &Kept) -> bool {
 
 fn direct_readers(looked: &Looked, wanted: &TablesWanted) -> Vec<String> {
     looked.found.source.direct_readers(&wanted.uri.system_user).into_iter().collect()
-}
-
-/// Stops an apply where others read the tables themselves who may not.
-async fn nobody_else_reads(
-    data: &Configured,
-    warehouse: &Warehouse,
-    wanted: &Model,
-    offered: &TablesWanted,
-    cx: &mut Change<'_>,
-) -> Result<(), Diagnostics> {
-    let looked = tables::look(warehouse, offered, &Kept::default(), None, cx.cancelled()).await;
-    // Whatever is wrong with it, the apply says.
-    let Ok(Some(looked)) = looked else { return Ok(()) };
-    match wanted.strangers(&direct_readers(&looked, offered)) {
-        Some(Err(error)) => Err(place::explained(data, &error, cx).into()),
-        Some(Ok(_)) | None => Ok(()),
-    }
 }
 
 fn record(applied: &tables::Applied, offered: &TablesWanted, cx: &mut Change<'_>) -> Result<(), Diagnostics> {

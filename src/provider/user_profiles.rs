@@ -110,19 +110,23 @@ impl Resource for UserProfiles {
         let wanted = wanted.profiles()?;
         let warehouse = place::to_create(data, cx).await?;
         if wanted.uri.by_hand {
-            verify(data, &warehouse, &wanted, &BTreeSet::new(), cx).await?;
+            let unknown = verify(data, &warehouse, &wanted, &BTreeSet::new(), cx).await?;
             cx.created();
-            return show_unknown(data, &warehouse, &wanted, cx).await;
+            show_unknown(unknown, cx);
+            return Ok(());
         }
-        if let Err(error) = profiles::apply(&warehouse, &wanted, None, cx.cancelled()).await {
-            let diagnostic = place::explained(data, &error, cx);
-            let is_taken = matches!(error, Error::Exists { .. });
-            return Err(
-                if is_taken { registered::shows_import(&diagnostic, Self::NAME, cx) } else { diagnostic }.into()
-            );
+        match profiles::apply(&warehouse, &wanted, None, cx.cancelled()).await {
+            Ok(unknown) => {
+                cx.created();
+                show_unknown(unknown, cx);
+                Ok(())
+            }
+            Err(error) => {
+                let diagnostic = place::explained(data, &error, cx);
+                let is_taken = matches!(error, Error::Exists { .. });
+                Err(if is_taken { registered::shows_import(&diagnostic, Self::NAME, cx) } else { diagnostic }.into())
+            }
         }
-        cx.created();
-        show_unknown(data, &warehouse, &wanted, cx).await
     }
 
     async fn read(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<Found, Diagnostics> {
@@ -157,12 +161,13 @@ impl Resource for UserProfiles {
         let warehouse = place::to_change(data, cx).await?;
         let before: BTreeSet<String> = prior.users.into_keys().collect();
         if wanted.uri.by_hand {
-            verify(data, &warehouse, &wanted, &before, cx).await?;
-            return show_unknown(data, &warehouse, &wanted, cx).await;
+            let unknown = verify(data, &warehouse, &wanted, &before, cx).await?;
+            show_unknown(unknown, cx);
+            return Ok(());
         }
         let applied = profiles::apply(&warehouse, &wanted, Some(&before), cx.cancelled()).await;
-        applied.map_err(|error| place::explained(data, &error, cx))?;
-        show_unknown(data, &warehouse, &wanted, cx).await
+        show_unknown(applied.map_err(|error| place::explained(data, &error, cx))?, cx);
+        Ok(())
     }
 
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
@@ -312,16 +317,17 @@ async fn plan_scripts(data: &Configured, plan: &mut Plan<'_>) {
     plan.set("scripts", registered::scripts_value(&scripts));
 }
 
-/// Looks whether a person has written the profiles.
+/// Looks whether a person has written the profiles, and says which of the users the warehouse does not have.
 async fn verify(
     data: &Configured,
     warehouse: &Warehouse,
     wanted: &ProfilesWanted,
     before: &BTreeSet<String>,
     cx: &mut Change<'_>,
-) -> Result<(), Diagnostics> {
-    let lacks = profiles::lacks(warehouse, wanted, before, cx.cancelled()).await;
-    match lacks.map_err(|error| place::explained(data, &error, cx))? {
+) -> Result<Vec<String>, Diagnostics> {
+    let seen = profiles::verify(warehouse, wanted, before, cx.cancelled()).await;
+    let seen = seen.map_err(|error| place::explained(data, &error, cx))?;
+    match seen.lacks {
         Some(lacks) if !lacks.is_empty() => return Err(registered::not_yet(&lacks).into()),
         Some(_) => {}
         None => cx.warn(unseen(wanted)),
@@ -330,7 +336,7 @@ async fn verify(
         let scripts = profiles::scripts(wanted, None, before);
         cx.set("scripts", registered::scripts_value(&scripts));
     }
-    Ok(())
+    Ok(seen.unknown_users)
 }
 
 /// Of a login that may not read them.
@@ -344,15 +350,8 @@ fn unseen(wanted: &ProfilesWanted) -> Diagnostic {
     Diagnostic::warning("The profiles cannot be seen", detail)
 }
 
-/// After an apply: which of the users the warehouse does not have.
-async fn show_unknown(
-    data: &Configured,
-    warehouse: &Warehouse,
-    wanted: &ProfilesWanted,
-    cx: &mut Change<'_>,
-) -> Result<(), Diagnostics> {
-    let found = look(warehouse, wanted, cx).await.map_err(|error| place::explained(data, &error, cx))?;
-    let unknown = found.map(|found| found.unknown_users).unwrap_or_default();
+/// Which of the users the warehouse does not have.
+fn show_unknown(unknown: Vec<String>, cx: &mut Change<'_>) {
     if !unknown.is_empty() {
         let names: Vec<String> = unknown.iter().map(|name| shown(name).into_owned()).collect();
         let detail = format!(
@@ -362,5 +361,4 @@ async fn show_unknown(
         cx.warn(Diagnostic::warning("Profiles of users who are not there", detail).at("users"));
     }
     cx.set("unknown_users", unknown);
-    Ok(())
 }

@@ -59,21 +59,26 @@ pub struct Kept {
     pub made: BTreeSet<Given>,
 }
 
-/// A view on a table, as it was made.
+/// A view on a table, as it was made. States keep thousands of them, so the words are short there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptView {
     /// Its name.
+    #[serde(rename = "n", alias = "name")]
     pub name: String,
     /// The digest of what it was made from: rules and columns.
+    #[serde(rename = "o", alias = "of")]
     pub of: String,
     /// The digest of the statement.
+    #[serde(rename = "t", alias = "text")]
     pub text: String,
     /// The digest of what it is to the warehouse.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "s", alias = "seen", default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<String>,
     /// The digest of its columns.
+    #[serde(rename = "f", alias = "form")]
     pub form: String,
     /// The columns of the table, each with its type.
+    #[serde(rename = "c", alias = "columns")]
     pub columns: Vec<(String, String)>,
 }
 
@@ -116,10 +121,12 @@ pub struct TablesFound {
 
 /// Looks at all of it. None: the integration is not there.
 pub async fn look(at: At<'_>, wanted: &TablesWanted) -> Result<Option<TablesFound>, Error> {
-    let Some(inside) = inside(at, wanted).await? else { return Ok(None) };
     let elsewhere = At { database: &wanted.offer.source.database, ..at };
-    let source = source::look(elsewhere, &wanted.offer.source).await?;
-    Ok(Some(TablesFound { inside, source }))
+    let (inside, source) = futures::join!(inside(at, wanted), source::look(elsewhere, &wanted.offer.source));
+    match inside? {
+        Some(inside) => Ok(Some(TablesFound { inside, source: source? })),
+        None => Ok(None),
+    }
 }
 
 /// Looks at the tables of an integration that a person has still to make.
@@ -140,8 +147,7 @@ pub async fn inside(at: At<'_>, wanted: &TablesWanted) -> Result<Option<Inside>,
         true => Registry::shared(at, &seat).await?,
         false => Arc::default(),
     };
-    let key = format!("{} of {}", if by_hand { "texts of views" } else { "views" }, seat.owner);
-    let texts = catalog.shared(at, &key, || texts(at, seat.owner, by_hand)).await?;
+    let texts = shared_texts(at, seat.owner, by_hand).await?;
     Ok(Some(Inside { seat, registry, snapshot, role_rights, texts }))
 }
 
@@ -154,6 +160,11 @@ struct Text {
     digest: String,
     /// Itself; none, unless it was asked for.
     whole: Option<String>,
+}
+
+async fn shared_texts(at: At<'_>, owner: i64, whole: bool) -> Result<Arc<Texts>, Error> {
+    let key = format!("{} of {owner}", if whole { "texts of views" } else { "views" });
+    at.warehouse.catalog().shared(at, &key, || texts(at, owner, whole)).await
 }
 
 async fn texts(at: At<'_>, owner: i64, whole: bool) -> Result<Texts, Error> {
@@ -221,9 +232,15 @@ impl Inside {
     }
 
     fn text_of(&self, schema: &str, name: &str) -> Option<&Text> {
-        let relation = self.relation(schema, name)?;
-        let schema = &self.schema(schema)?.name;
-        self.texts.get(&(schema.clone(), relation.name.clone()))
+        let as_written = self.texts.get(&(schema.to_owned(), name.to_owned()));
+        let folded = || self.texts.get(&(schema.to_ascii_lowercase(), name.to_ascii_lowercase()));
+        as_written.or_else(|| if self.snapshot.login.case_sensitive { None } else { folded() })
+    }
+
+    /// With the texts as they are now.
+    pub async fn with_new_texts(self, at: At<'_>) -> Result<Inside, Error> {
+        let texts = shared_texts(at, self.seat.owner, self.seat.uri.by_hand).await?;
+        Ok(Inside { texts, ..self })
     }
 
     /// The registration's own entry.

@@ -116,7 +116,7 @@ fn wanted(place: Where, policy: Policy, readers: &[&str]) -> TablesWanted {
         barrier_except: BTreeSet::new(),
         readers: readers.iter().map(|&user| Reader::User(user.to_owned())).collect(),
     };
-    TablesWanted { uri: uri(place), name: "sales".into(), offer, force: false }
+    TablesWanted { uri: uri(place), name: "sales".into(), offer, allowed_readers: None, force: false }
 }
 
 fn in_groups(names: &[&str]) -> Vec<Condition> {

@@ -4,7 +4,7 @@
 //! question, and only what differs is written, in one transaction with the registration's entry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use md5::{Digest as _, Md5};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::registry::{self, Entry, Registry, What};
 use super::seat::{Seat, not_there};
 use super::uri::IntegrationUri;
 use crate::engine::catalog::At;
+use crate::engine::cell::lock;
 use crate::engine::datastore::missing::some_of;
 use crate::engine::error::{Error, shown};
 use crate::engine::governance::Profile;
@@ -247,7 +248,9 @@ impl ProfilesWanted {
         if !found.seat.has_registry {
             statements.push(registry::make(&self.uri));
         }
-        statements.extend(self.entering());
+        if differences.is_unentered {
+            statements.extend(self.entering());
+        }
         let rows = differences.gone.iter().chain(&differences.altered).filter_map(|user| {
             let profile = self.users.get(user)?;
             Some(Profile { user: user.clone(), ..profile.clone() }.row())
@@ -293,19 +296,21 @@ fn inserts(uri: &IntegrationUri, rows: impl Iterator<Item = Sql>) -> Vec<Sql> {
     statements
 }
 
-/// Makes the profiles what is wanted. `before` are the users that the registration had, as state knows; none: it is new, and
+/// Makes the profiles what is wanted, and says which of the users the warehouse does not have. `before` are the users that the registration had, as state knows; none: it is new, and
 /// one of its name that says something else is refused.
 pub async fn apply(
     warehouse: &Warehouse,
     wanted: &ProfilesWanted,
     before: Option<&BTreeSet<String>>,
     cancel: &CancellationToken,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
     let at = At::new(warehouse, &wanted.uri.database, cancel);
     let nobody = BTreeSet::new();
     let had = before.unwrap_or(&nobody);
+    let unknown = &Mutex::new(Vec::new());
     let steps = || async move {
         let found = find(at, wanted).await?.ok_or_else(|| not_there(&wanted.uri))?;
+        lock(unknown).clone_from(&found.unknown_users);
         wanted.check(&found, had)?;
         // Entry and rows are written together: of an apply that was killed after that, all is as it is wanted.
         if before.is_none() && found.entered.is_some() && !wanted.differences(&found, had).is_empty() {
@@ -313,7 +318,8 @@ pub async fn apply(
         }
         Ok(found.seat.steps(wanted.statements(&found, had), "profiles"))
     };
-    object::in_turn(warehouse, &wanted.uri.database, steps, cancel).await
+    object::in_turn(warehouse, &wanted.uri.database, steps, cancel).await?;
+    Ok(std::mem::take(&mut *lock(unknown)))
 }
 
 /// The scripts of profiles. What cannot be read is written anew. `found` is none where the integration is still to come.
@@ -339,19 +345,29 @@ pub fn scripts(wanted: &ProfilesWanted, found: Option<&ProfilesFound>, before: &
     Scripts { apply: apply.into_iter().collect(), remove: remove.into_iter().collect() }
 }
 
-/// What is not as it is wanted of profiles that a person writes, in words. None: the login cannot read them.
-pub async fn lacks(
+/// What is seen of profiles that a person writes.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What is not as it is wanted, in words; none: the login cannot read them.
+    pub lacks: Option<Vec<String>>,
+    /// Wanted users that the warehouse does not have.
+    pub unknown_users: Vec<String>,
+}
+
+/// Compares them. The error: the integration is not there, or the profiles are not this registration's.
+pub async fn verify(
     warehouse: &Warehouse,
     wanted: &ProfilesWanted,
     before: &BTreeSet<String>,
     cancel: &CancellationToken,
-) -> Result<Option<Vec<String>>, Error> {
+) -> Result<Seen, Error> {
     let found = find(At::new(warehouse, &wanted.uri.database, cancel), wanted).await?;
     let found = found.ok_or_else(|| not_there(&wanted.uri))?;
     wanted.check(&found, before)?;
     let differences = wanted.differences(&found, before);
     let surplus = differences.surplus().into_iter().map(|what| format!("{what} (which should not be there)"));
-    Ok(found.is_read().then(|| differences.missing().into_iter().chain(surplus).collect()))
+    let lacks = found.is_read().then(|| differences.missing().into_iter().chain(surplus).collect());
+    Ok(Seen { lacks, unknown_users: found.unknown_users })
 }
 
 /// What is left of profiles that a person has to take away, in words; nothing, where the login cannot tell.
@@ -447,7 +463,7 @@ mod tests {
         assert_eq!(differences.surplus(), ["profile of dan, which is not declared here"]);
         let sent: Vec<String> = wanted.statements(&found, &before).iter().map(ToString::to_string).collect();
         assert_eq!(
-            sent[2..],
+            sent,
             [
                 "DELETE FROM gov_system.profile WHERE gov__userid || '.' IN ('bob.', 'dan.')",
                 "INSERT INTO gov_system.profile (gov__userid, gov__groups, gov__attributes, gov__projects, gov__tables) VALUES\n  \

@@ -2,6 +2,7 @@
 //! apply that was cut short is found again by its entry in the registry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,7 @@ use super::uri::IntegrationUri;
 use super::wanted::{Desired, Offer, TablesWanted};
 use crate::engine::bootstrap::draws;
 use crate::engine::catalog::At;
+use crate::engine::cell::lock;
 use crate::engine::error::Error;
 use crate::engine::governance::Problem;
 use crate::engine::object;
@@ -85,7 +87,11 @@ pub async fn look(
     if let Some(named) = named {
         found.source = found.source.only(named);
     }
-    let desired = wanted.offer.desired(&wanted.uri, &wanted.name, &found.source)?;
+    let is_settled = |table: &str, view: &str, of: &str| {
+        let kept = kept.views.get(table).filter(|kept| kept.name == view && kept.of == of);
+        kept.is_some_and(|kept| kept.seen.is_some() && kept.seen == found.inside.text(&wanted.offer.view_schema, view))
+    };
+    let desired = wanted.offer.desired(&wanted.uri, &wanted.name, &found.source, is_settled)?;
     let way = way(wanted, &desired, &found, kept)?;
     let (name, schema) = (wanted.name.clone(), wanted.offer.view_schema.clone());
     Ok(Some(Looked { found, desired, way, name, schema, system_user: wanted.uri.system_user.clone(), is_there }))
@@ -100,11 +106,16 @@ pub async fn verify(
 ) -> Result<Applied, NotOffered> {
     let looked = look(warehouse, wanted, kept, None, cancel).await?;
     let looked = looked.filter(|looked| looked.is_there).ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
+    wanted.refuse_strangers(&looked.found.source)?;
     let lacks = looked.lacks();
     if !lacks.is_empty() {
         return Err(NotOffered::NotYet(lacks));
     }
-    Ok(Applied { kept: kept_of(wanted, &looked, kept), views: views_of(wanted, &looked.desired), looked })
+    let made = match looked.found.inside.detail(&wanted.name) {
+        Some(detail) => detail.made,
+        None => looked.way.made.clone(),
+    };
+    Ok(Applied { kept: kept_of(wanted, &looked, kept, made), views: views_of(wanted, &looked.desired), looked })
 }
 
 /// What is left of a registration that a person has to take away, in words.
@@ -141,12 +152,13 @@ pub async fn apply(
     let known = kept.cloned().unwrap_or_default();
     let looked = look(warehouse, wanted, &known, named, cancel).await?;
     let looked = looked.ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
+    wanted.refuse_strangers(&looked.found.source)?;
     let claimed = std::sync::atomic::AtomicBool::new(false);
-    let run = Run { warehouse, wanted, kept, known: &known, named, claimed: &claimed, cancel };
+    let run = Run { warehouse, wanted, kept, known: &known, named, claimed: &claimed, last: Mutex::default(), cancel };
     if looked.desired.hashes {
         run.mask_key(&looked.found.inside.seat).await?;
     }
-    match run.all().await {
+    match run.all(&looked).await {
         Ok(()) => {}
         Err(error) => {
             if kept.is_none() && claimed.load(std::sync::atomic::Ordering::Relaxed) {
@@ -155,10 +167,13 @@ pub async fn apply(
             return Err(error.into());
         }
     }
+    // What was looked at in the turn is as it was wanted now; only what the warehouse makes of the texts is new.
+    let mut looked = lock(&run.last).take().unwrap_or(looked);
+    let made = run.made(&looked, true);
     let never = CancellationToken::new();
-    let again = look(warehouse, wanted, &known, named, &never).await?;
-    let again = again.ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
-    Ok(Applied { kept: kept_of(wanted, &again, &known), views: views_of(wanted, &again.desired), looked: again })
+    let at = At::new(warehouse, &wanted.uri.database, &never);
+    looked.found.inside = looked.found.inside.with_new_texts(at).await?;
+    Ok(Applied { kept: kept_of(wanted, &looked, &known, made), views: views_of(wanted, &looked.desired), looked })
 }
 
 impl Detail {
@@ -196,14 +211,10 @@ pub fn views_of(wanted: &TablesWanted, desired: &Desired) -> BTreeMap<String, St
 }
 
 /// What is remembered once all is as wanted.
-pub fn kept_of(wanted: &TablesWanted, looked: &Looked, before: &Kept) -> Kept {
+fn kept_of(wanted: &TablesWanted, looked: &Looked, before: &Kept, made: BTreeSet<Given>) -> Kept {
     let inside = &looked.found.inside;
     let seen = |schema: &str, name: &str| inside.text(schema, name);
-    let made = match inside.detail(&wanted.name) {
-        Some(detail) => detail.made,
-        None if wanted.uri.by_hand => looked.way.made.clone(),
-        None => before.made.clone(),
-    };
+    let text_before = |table: &str| before.views.get(table).map(|kept| kept.text.clone()).unwrap_or_default();
     Kept {
         views: looked
             .desired
@@ -213,7 +224,7 @@ pub fn kept_of(wanted: &TablesWanted, looked: &Looked, before: &Kept) -> Kept {
                 let kept = KeptView {
                     name: view.name.clone(),
                     of: view.of.clone(),
-                    text: view.text.clone(),
+                    text: view.made_by.as_ref().map_or_else(|| text_before(table), |made| made.text.clone()),
                     seen: seen(&wanted.offer.view_schema, &view.name),
                     form: view.form.clone(),
                     columns: view.columns.clone(),
@@ -239,16 +250,22 @@ struct Run<'a> {
     known: &'a Kept,
     named: Option<&'a Named>,
     claimed: &'a std::sync::atomic::AtomicBool,
+    /// What was seen in the turn of the views.
+    last: Mutex<Option<Looked>>,
     cancel: &'a CancellationToken,
 }
 
 impl Run<'_> {
     /// All stages. Where the tables are in the managed database, one transaction does all of it; else the registration is
     /// entered first, so that nothing that is given elsewhere is ever nobody's.
-    async fn all(&self) -> Result<(), Error> {
+    async fn all(&self, looked: &Looked) -> Result<(), Error> {
         let (managed, source) = (&self.wanted.uri.database, &self.wanted.offer.source.database);
         if managed == source {
             return self.turn(managed, &[Stage::Before, Stage::Inside, Stage::After]).await;
+        }
+        let elsewhere = [Stage::Before, Stage::After].map(|stage| looked.way.statements(stage));
+        if self.kept.is_some() && elsewhere.iter().all(Vec::is_empty) {
+            return self.turn(managed, &[Stage::Inside]).await;
         }
         self.claim().await?;
         self.turn(source, &[Stage::Before]).await?;
@@ -332,14 +349,14 @@ impl Run<'_> {
 
     async fn turn(&self, database: &str, stages: &[Stage]) -> Result<(), Error> {
         let steps = || async {
-            // What is in the other database may have been changed by the stage before.
-            self.warehouse.catalog().forget(&self.wanted.uri.database);
-            self.warehouse.catalog().forget(&self.wanted.offer.source.database);
             let looked = self.look().await?;
             self.may(&looked)?;
             let mut steps = Vec::new();
             for stage in stages {
                 steps.extend(self.steps_of(&looked, *stage)?);
+            }
+            if stages.contains(&Stage::Inside) {
+                *lock(&self.last) = Some(looked);
             }
             Ok(steps)
         };
@@ -365,7 +382,7 @@ impl Run<'_> {
     /// After a failure: what was made is taken back, as far as that goes. What is left is found again by its entry.
     async fn take_back(&self, looked: &Looked) {
         let never = CancellationToken::new();
-        let kept = Kept { made: looked.way.made.clone(), ..kept_of(self.wanted, looked, self.known) };
+        let kept = kept_of(self.wanted, looked, self.known, looked.way.made.clone());
         let taken = remove(self.warehouse, self.wanted, &kept, &never).await;
         if let Err(error) = taken {
             tracing::debug!(%error, "what was begun is left");
@@ -430,7 +447,7 @@ pub async fn remove(
     cancel: &CancellationToken,
 ) -> Result<Vec<String>, Error> {
     let (managed, source) = (&gone.uri.database, &gone.offer.source.database);
-    let left = std::sync::Mutex::new(Vec::new());
+    let left = Mutex::new(Vec::new());
     let inside = || async {
         let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
         let seat = &found.inside.seat;
@@ -438,7 +455,7 @@ pub async fn remove(
         if found.inside.entry(&gone.name).is_some() {
             statements.push(registry::delete(&gone.uri, What::Tables, &gone.name));
         }
-        *crate::engine::cell::lock(&left) = left_over(gone, kept, &found, &way);
+        *lock(&left) = left_over(gone, kept, &found, &way);
         let mut steps = seat.steps(statements, "the views");
         if managed == source {
             let after = way.statements(Stage::After);

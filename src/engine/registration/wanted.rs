@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::source::SourceFound;
 use super::uri::IntegrationUri;
+use crate::engine::datastore::missing::some_of;
 use crate::engine::error::{Error, shown};
 use crate::engine::governance::{Barrier, Entitlements, Policy, Problem, Protected, Rules, Table, Target};
 use crate::engine::names::{NAME_BYTES, check_name};
@@ -99,6 +100,8 @@ pub struct TablesWanted {
     pub name: String,
     /// What is offered, and to whom.
     pub offer: Offer,
+    /// Who may read the tables themselves: `user a`, `group b`, `role c`, `PUBLIC`. None: whoever does.
+    pub allowed_readers: Option<BTreeSet<String>>,
     /// Whether it may drop what others hung on its views.
     pub force: bool,
 }
@@ -138,15 +141,22 @@ pub struct DesiredText {
     pub of: String,
 }
 
+/// A statement.
+#[derive(Clone, Debug)]
+pub struct MadeBy {
+    /// Itself.
+    pub sql: Sql,
+    /// Its digest.
+    pub text: String,
+}
+
 /// A view on a table.
 #[derive(Clone, Debug)]
 pub struct DesiredView {
     /// Its name.
     pub name: String,
-    /// What makes it.
-    pub sql: Sql,
-    /// The digest of that.
-    pub text: String,
+    /// What makes it; none, where it is there as it was made from the same.
+    pub made_by: Option<MadeBy>,
     /// The digest of what it is made from. Another release may write the same rules otherwise: that alone changes nothing.
     pub of: String,
     /// The columns of the table, each with its type.
@@ -157,6 +167,34 @@ pub struct DesiredView {
     pub masked: BTreeSet<String>,
     /// Whether rows are filtered.
     pub is_filtered: bool,
+}
+
+impl TablesWanted {
+    /// Who reads the tables themselves, past the rules, and is not allowed to.
+    pub fn strangers(&self, found: &SourceFound) -> Vec<String> {
+        let is_allowed =
+            |reader: &String| self.allowed_readers.as_ref().is_some_and(|allowed| allowed.contains(reader));
+        let readers = found.direct_readers(&self.uri.system_user).into_iter();
+        readers.filter(|reader| !is_allowed(reader)).collect()
+    }
+
+    /// Refuses them, where it is written who may.
+    pub fn refuse_strangers(&self, found: &SourceFound) -> Result<(), Error> {
+        let strangers = if self.allowed_readers.is_some() { self.strangers(found) } else { Vec::new() };
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let who: Vec<&str> = strangers.iter().map(String::as_str).collect();
+        Err(Error::refused(
+            "Others read the tables themselves",
+            format!(
+                "These hold SELECT on tables of the source and are not in `allowed_direct_readers`, so they see what the rules hide: \
+                 {}. Nothing was changed. Revoke it, or add them.",
+                some_of(&who)
+            ),
+        )
+        .about("allowed_direct_readers"))
+    }
 }
 
 impl Offer {
@@ -179,22 +217,25 @@ impl Offer {
         Ok(())
     }
 
-    /// A digest of the rules, and of what else a text is made from.
-    fn made_from(&self, rest: &str) -> String {
-        let rules = (FORMAT, self.policy.json(), self.barrier, &self.barrier_except, &self.view_schema, rest);
-        digest_of(&format!("{rules:?}"))
+    /// The digest of the rules, to which what else a text is made from is to be added.
+    fn made_from(&self) -> Sha256 {
+        let rules = (FORMAT, self.policy.json(), self.barrier, &self.barrier_except, &self.view_schema);
+        let rules = format!("{rules:?}");
+        Sha256::new().chain_update(rules.strip_suffix(')').unwrap_or(&rules))
     }
 
     fn is_of_one_table(&self) -> bool {
         self.source.tables.len() == 1 && self.source.tables.iter().all(|table| !is_pattern(table))
     }
 
-    /// What the tables come to. The errors are on settings, as rules are written.
+    /// What the tables come to. The errors are on settings, as rules are written. No statement is written for a view that is
+    /// settled, which is asked by its table, its name and the digest of what it is made from.
     pub fn desired(
         &self,
         uri: &IntegrationUri,
         registration: &str,
         found: &SourceFound,
+        is_settled: impl Fn(&str, &str, &str) -> bool,
     ) -> Result<Desired, Vec<Problem>> {
         let rules = Rules::new(&self.policy).map_err(|problem| vec![problem])?;
         let barrier = Barrier::new(self.barrier, &self.barrier_except)
@@ -204,6 +245,8 @@ impl Offer {
         let mut problems = Vec::new();
         let mut names: BTreeMap<String, &str> = BTreeMap::new();
         let mut on_tables = Vec::new();
+        let made_from = self.made_from();
+        let digest_with = |rest: &str| hex(&made_from.clone().chain_update(format!(", {rest:?})")).finalize());
         for (name, of) in &found.tables {
             let database = (self.source.database != uri.database).then(|| self.source.database.clone());
             let table =
@@ -222,13 +265,14 @@ impl Offer {
                 entitlements: entitlements.relation(),
                 barrier: &barrier,
             };
+            let of = digest_with(&format!("{view}\n{table:?}"));
             match rules.on(&table).and_then(|protected| {
-                let made = rules.view(&table, &protected, &target).map_err(|problem| vec![problem])?;
-                Ok((protected, made))
+                let settled = is_settled(name, &view, &of);
+                let made = (!settled).then(|| rules.view(&table, &protected, &target)).transpose();
+                Ok((protected, made.map_err(|problem| vec![problem])?))
             }) {
                 Ok((protected, sql)) => {
                     desired.warnings.extend(protected.warnings.iter().cloned());
-                    let of = self.made_from(&format!("{view}\n{table:?}"));
                     desired.views.insert(name.clone(), view_of(view, sql, of, &table, &protected));
                 }
                 Err(wrong) => problems.extend(wrong),
@@ -238,18 +282,17 @@ impl Offer {
         problems.extend(rules.without_effect(&on_tables).into_iter().filter(|_| !on_tables.is_empty()));
         if !self.policy.is_empty() {
             let sql = entitlements.sql();
-            let (name, text, of) = (entitlements.name(), digest(&sql), self.made_from(registration));
+            let (name, text, of) = (entitlements.name(), digest(&sql), digest_with(registration));
             desired.entitlements = Some(DesiredText { name, sql, text, of });
         }
         if problems.is_empty() { Ok(desired) } else { Err(problems) }
     }
 }
 
-fn view_of(name: String, sql: Sql, of: String, table: &Table, protected: &Protected<'_>) -> DesiredView {
+fn view_of(name: String, sql: Option<Sql>, of: String, table: &Table, protected: &Protected<'_>) -> DesiredView {
     DesiredView {
         name,
-        text: digest(&sql),
-        sql,
+        made_by: sql.map(|sql| MadeBy { text: digest(&sql), sql }),
         of,
         columns: table.columns.iter().map(|column| (column.name.clone(), column.ty.to_string())).collect(),
         form: digest_of(&protected.form()),
@@ -281,5 +324,9 @@ fn digest(sql: &Sql) -> String {
 
 /// 16 hexadecimal digits, which are kept in states: how they are made must not change.
 fn digest_of(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

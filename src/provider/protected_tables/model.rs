@@ -6,7 +6,6 @@ use serde::Deserialize;
 
 use super::super::errors;
 use crate::engine::datastore::missing::some_of;
-use crate::engine::error::Error;
 use crate::engine::governance::{FilterRule, MaskRule, Policy, Problem};
 use crate::engine::registration::uri::IntegrationUri;
 use crate::engine::registration::wanted::{Offer, Reader, Source, TablesWanted, VIEW_NAME};
@@ -93,7 +92,8 @@ impl Model {
                 .unwrap_or_default(),
             readers: self.readers.as_ref().map(WrittenReaders::all).unwrap_or_default(),
         };
-        Ok(TablesWanted { uri, name: self.name.clone(), offer, force: self.force_destroy })
+        let allowed_readers = self.allowed_direct_readers.clone();
+        Ok(TablesWanted { uri, name: self.name.clone(), offer, allowed_readers, force: self.force_destroy })
     }
 
     /// All rules as one.
@@ -116,37 +116,19 @@ impl Model {
     pub(super) fn chooses_other_tables(&self, other: &Model) -> bool {
         self.source != other.source
     }
+}
 
-    /// Those of the readers who are not allowed: an error where it is written who is, a warning where nothing is.
-    pub(super) fn strangers(&self, readers: &[String]) -> Option<Result<Diagnostic, Error>> {
-        let allowed = self.allowed_direct_readers.clone();
-        let strange: Vec<&str> = readers
-            .iter()
-            .filter(|reader| !allowed.as_ref().is_some_and(|allowed| allowed.contains(*reader)))
-            .map(String::as_str)
-            .collect();
-        if strange.is_empty() {
-            return None;
-        }
-        let who = some_of(&strange);
-        Some(match allowed {
-            None => Ok(Diagnostic::warning(
-                "The tables themselves can be read",
-                format!(
-                    "These hold SELECT on tables of the source, and so see what the rules hide: {who}. Revoke it, or name those who may in \
-                     `allowed_direct_readers`: then others are an error."
-                ),
-            )),
-            Some(_) => Err(Error::refused(
-                "Others read the tables themselves",
-                format!(
-                    "These hold SELECT on tables of the source and are not in `allowed_direct_readers`, so they see what the rules hide: \
-                     {who}. Nothing was changed. Revoke it, or add them."
-                ),
-            )
-            .about("allowed_direct_readers")),
-        })
-    }
+/// Nothing is written of who may.
+pub(super) fn read_past_the_rules(readers: &[String]) -> Diagnostic {
+    let readers: Vec<&str> = readers.iter().map(String::as_str).collect();
+    Diagnostic::warning(
+        "The tables themselves can be read",
+        format!(
+            "These hold SELECT on tables of the source, and so see what the rules hide: {}. Revoke it, or name those who may in \
+             `allowed_direct_readers`: then others are an error.",
+            some_of(&readers)
+        ),
+    )
 }
 
 /// The schema of the views where none is written: in another database that of the tables, beside them one of the

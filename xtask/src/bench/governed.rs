@@ -9,6 +9,16 @@ use super::work::{Work, provider_folder, watched_folder};
 use super::{Row, fastest};
 use crate::warehouse::Warehouse;
 
+/// The integration in which all of it is registered.
+const INTEGRATION: &str = r#"
+    resource "redshift_integration" "gov" {
+      auto_bootstrap   = true
+      database         = "governed"
+      initial_database = "dev"
+      prefix           = "gov"
+    }
+"#;
+
 /// Tables of a schema.
 const TABLES: usize = 300;
 /// Schemas, each with a registration.
@@ -33,20 +43,24 @@ pub fn rows(release: &Path) -> Result<Vec<Row>, String> {
     let work = Work::new(folder.path().join("work"), warehouse.environment(), String::new())?;
     let mut rows = Vec::new();
 
+    note("making the integration");
+    // Somebody else's configuration, so that what it asks is not counted.
+    let integration = Work::new(folder.path().join("integration"), warehouse.environment(), String::new())?;
+    integration.write(INTEGRATION)?;
+    integration.apply(&real, &warehouse)?;
     let mut wanted = Wanted::default();
     let apply = |wanted: &Wanted| -> Result<Counters, String> {
         work.write(&wanted.text())?;
         work.apply(&real, &warehouse)
     };
-    note("making the integration");
-    apply(&wanted)?;
     note("profiles");
     wanted.profiles = PROFILES;
     let all = apply(&wanted)?;
     rows.push(Row::bar("2,000 profiles made, statements", all.statements as f64, "", 20.0));
     wanted.changed = 10;
     let some = apply(&wanted)?;
-    rows.push(Row::bar("10 of them changed, statements", some.statements as f64, "", 12.0));
+    // Twelve, and three for signing in to each of two databases.
+    rows.push(Row::bar("10 of them changed, statements", some.statements as f64, "", 18.0));
 
     note("protecting tables");
     wanted.schemas = 1;
@@ -60,7 +74,8 @@ pub fn rows(release: &Path) -> Result<Vec<Row>, String> {
     rows.push(Row::bar("300 tables registered, commits", commits as f64, "", 20.0));
     wanted.group = "auditors";
     let changed = apply(&wanted)?;
-    rows.push(Row::bar("another group in a rule of 300 tables, statements", changed.statements as f64, "", 15.0));
+    // However many the tables: two catalogues are read, one of them again in the turn, and five sessions sign in.
+    rows.push(Row::bar("another group in a rule of 300 tables, statements", changed.statements as f64, "", 48.0));
     wanted.schemas = SCHEMAS;
     apply(&wanted)?;
     let bytes = |of: &str, count: usize| Ok::<f64, String>(work.state_bytes(of)? / 1000.0 / count as f64);
@@ -144,15 +159,9 @@ impl Wanted {
         let users = (0..*profiles).map(user).collect::<Vec<_>>().join("\n");
         format!(
             r#"
-            resource "redshift_integration" "gov" {{
-              auto_bootstrap   = true
-              database         = "governed"
-              initial_database = "dev"
-              prefix           = "gov"
-            }}
             resource "redshift_user_profiles" "okta" {{
               name            = "okta"
-              integration_uri = redshift_integration.gov.uri
+              integration_uri = "redshift-integration://governed/gov"
               users = {{
                 {users}
               }}
@@ -160,7 +169,7 @@ impl Wanted {
             resource "redshift_protected_tables" "many" {{
               count           = {schemas}
               name            = "s${{count.index}}"
-              integration_uri = redshift_integration.gov.uri
+              integration_uri = "redshift-integration://governed/gov"
               source {{
                 database = "prod"
                 schema   = "s${{count.index}}"

@@ -42,11 +42,12 @@ impl Finder<'_> {
     }
 
     fn making(&self, table: &str, view: &DesiredView) -> Making {
+        let Some(made_by) = &view.made_by else { return Making::Nothing };
         if self.relation(&view.name).is_none() {
             return Making::Make;
         }
         let by_hand = self.wanted.uri.by_hand.then(|| self.inside().whole_text(self.schema(), &view.name)).flatten();
-        if by_hand.is_some_and(|text| by_hand::is_as_written(text, &view.sql)) {
+        if by_hand.is_some_and(|text| by_hand::is_as_written(text, &made_by.sql)) {
             return Making::Nothing;
         }
         let Some(kept) = self.kept.views.get(table).filter(|kept| kept.name == view.name) else {
@@ -56,7 +57,7 @@ impl Finder<'_> {
         if kept.seen != seen {
             return Making::MakeAnew;
         }
-        match kept.text == view.text || kept.of == view.of {
+        match kept.text == made_by.text || kept.of == view.of {
             true => Making::Nothing,
             false if kept.form == view.form => Making::Replace,
             false => Making::MakeAnew,
@@ -67,11 +68,11 @@ impl Finder<'_> {
         let mut made = Vec::new();
         for (table, view) in &self.desired.views {
             let making = self.making(table, view);
-            let statements = match making {
-                Making::Nothing => continue,
-                Making::Make | Making::Replace => vec![view.sql.clone()],
-                Making::MakeAnew => vec![self.drop_view(&view.name), view.sql.clone()],
-            };
+            let Some(made_by) = view.made_by.as_ref().filter(|_| making != Making::Nothing) else { continue };
+            let mut statements = vec![made_by.sql.clone()];
+            if making == Making::MakeAnew {
+                statements.insert(0, self.drop_view(&view.name));
+            }
             let kept = self.kept.views.get(table);
             let what = self.view_in_words(table, view, kept, making);
             made.push((what, statements, sql!("EXPLAIN SELECT * FROM {}", self.view_name(&view.name))));
