@@ -75,11 +75,17 @@ pub(super) fn was_read(cx: &mut Change<'_>) {
 }
 
 /// The warehouse to make something in. Where that is, is set.
-pub(super) async fn to_create(data: &Configured, cx: &mut Change<'_>) -> Result<Arc<Warehouse>, Diagnostics> {
+///
+/// Here as below, `database` is what will be asked next: to sign in there tells as much of the warehouse as anywhere.
+pub(super) async fn to_create(
+    data: &Configured,
+    cx: &mut Change<'_>,
+    database: &str,
+) -> Result<Arc<Warehouse>, Diagnostics> {
     let link = super::link::known(cx.planned())?;
     let opened = async {
         let warehouse = data.warehouse(&link, cx.cancelled()).await?;
-        let facts = warehouse.facts(cx.cancelled()).await?;
+        let facts = warehouse.facts_in(database, cx.cancelled()).await?;
         Ok((warehouse, facts))
     };
     let (warehouse, facts) = opened.await.map_err(|error: Error| explained(data, &error, cx))?;
@@ -89,10 +95,15 @@ pub(super) async fn to_create(data: &Configured, cx: &mut Change<'_>) -> Result<
 }
 
 /// The warehouse to change something in: where it was made. Where that is now, is set.
-pub(super) async fn to_change(data: &Configured, cx: &mut Change<'_>) -> Result<Arc<Warehouse>, Diagnostics> {
+pub(super) async fn to_change(
+    data: &Configured,
+    cx: &mut Change<'_>,
+    database: &str,
+) -> Result<Arc<Warehouse>, Diagnostics> {
     let link = super::link::known(cx.planned())?;
     let (planned, prior) = (cx.planned().at("endpoint").clone(), cx.prior().at("namespace").clone());
-    let made = Made { endpoint: planned.as_str(), namespace: prior.as_str(), mark: Mark::None };
+    let asks = Some(database);
+    let made = Made { endpoint: planned.as_str(), namespace: prior.as_str(), mark: Mark::None, asks };
     let opened = to_update(data, &link, made, cx.cancelled()).await;
     let warehouse = opened.map_err(|error| explained(data, &error, cx))?;
     pin(&warehouse, cx).await.map_err(|error| explained(data, &error, cx))?;
@@ -100,10 +111,10 @@ pub(super) async fn to_change(data: &Configured, cx: &mut Change<'_>) -> Result<
 }
 
 /// The warehouse to read in or to delete from: where it was made.
-pub(super) async fn where_made(data: &Configured, cx: &Change<'_>) -> Result<Arc<Warehouse>, Error> {
+pub(super) async fn where_made(data: &Configured, cx: &Change<'_>, database: &str) -> Result<Arc<Warehouse>, Error> {
     let link = super::link::known(cx.prior()).map_err(|_| Error::setting("connection_id", "It is not known."))?;
     let (endpoint, namespace) = (cx.prior().at("endpoint").as_str(), cx.prior().at("namespace").as_str());
-    made_in(data, &link, Made { endpoint, namespace, mark: Mark::None }, cx.cancelled()).await
+    made_in(data, &link, Made { endpoint, namespace, mark: Mark::None, asks: Some(database) }, cx.cancelled()).await
 }
 
 /// An error on the attribute it is about.
@@ -271,6 +282,8 @@ pub(super) struct Made<'a> {
     pub(super) endpoint: Option<&'a str>,
     pub(super) namespace: Option<&'a str>,
     pub(super) mark: Mark<'a>,
+    /// The database that will be asked next, where that is known.
+    pub(super) asks: Option<&'a str>,
 }
 
 /// The warehouse to update in: the planned one, which `made` says. If the configuration turned out to lead elsewhere
@@ -316,7 +329,10 @@ pub(super) async fn made_in(
 /// Refuses a warehouse that answers in place of the one that is remembered: a tunnel that leads elsewhere today, or a
 /// cluster that was made anew under the old name.
 async fn expect(warehouse: &Warehouse, made: Made<'_>, cancel: &CancellationToken) -> Result<(), Error> {
-    let facts = warehouse.facts(cancel).await?;
+    let facts = match made.asks {
+        Some(database) => warehouse.facts_in(database, cancel).await?,
+        None => warehouse.facts(cancel).await?,
+    };
     let (Some(before), Some(now)) = (made.namespace, facts.namespace.as_deref()) else { return Ok(()) };
     if before == now {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::engine::catalog::At;
 use crate::engine::error::{Error, shown};
 use crate::engine::governance::{self, Table, column};
 use crate::engine::registration::by_hand;
-use crate::engine::registration::found::{Kept, KeptView};
+use crate::engine::registration::kept::{Kept, KeptView};
 use crate::engine::registration::registry::What;
 use crate::engine::registration::source::Named;
 use crate::engine::registration::tables::{self, Looked, NotOffered};
@@ -60,7 +60,7 @@ impl Resource for ProtectedTables {
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let (offered, written) = (wanted.tables()?, wanted.written());
-        let warehouse = place::to_create(data, cx).await?;
+        let warehouse = place::to_create(data, cx, &offered.uri.database).await?;
         let applied = match offered.uri.by_hand {
             true => tables::verify(&warehouse, &offered, &Kept::default(), cx.cancelled()).await,
             false => tables::apply(&warehouse, &offered, None, None, cx.cancelled()).await,
@@ -86,7 +86,7 @@ impl Resource for ProtectedTables {
         }
         let wanted = state.tables()?;
         let kept = kept(cx.private(KEPT));
-        let looked = match place::where_made(data, cx).await {
+        let looked = match place::where_made(data, cx, &wanted.uri.database).await {
             Ok(warehouse) => tables::look(&warehouse, &wanted, &kept, None, cx.cancelled()).await,
             Err(error) => Err(error.into()),
         };
@@ -114,7 +114,7 @@ impl Resource for ProtectedTables {
 
     async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let (offered, written) = (wanted.tables()?, wanted.written());
-        let warehouse = place::to_change(data, cx).await?;
+        let warehouse = place::to_change(data, cx, &offered.uri.database).await?;
         let kept = kept(cx.private(KEPT));
         let named = named(&kept, cx.private(NAMED), prior.chooses_other_tables(&wanted));
         let applied = match offered.uri.by_hand {
@@ -133,7 +133,7 @@ impl Resource for ProtectedTables {
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let link = link::known(cx.prior())?;
         let gone = state.tables()?;
-        let warehouse = match place::where_made(data, cx).await {
+        let warehouse = match place::where_made(data, cx, &gone.uri.database).await {
             Ok(warehouse) => warehouse,
             Err(error) => {
                 let endpoint = cx.prior().at("endpoint").as_str().map(str::to_owned);

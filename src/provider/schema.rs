@@ -196,7 +196,12 @@ impl Resource for SchemaResource {
 
 impl Model {
     fn made(&self) -> place::Made<'_> {
-        place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), mark: Mark::None }
+        place::Made {
+            endpoint: self.endpoint.as_deref(),
+            namespace: self.namespace.as_deref(),
+            mark: Mark::None,
+            asks: None,
+        }
     }
 
     fn schema(&self) -> SchemaWanted {

@@ -272,7 +272,12 @@ impl Resource for User {
 
 impl Model {
     fn made(&self) -> place::Made<'_> {
-        place::Made { endpoint: self.endpoint.as_deref(), namespace: self.namespace.as_deref(), mark: Mark::None }
+        place::Made {
+            endpoint: self.endpoint.as_deref(),
+            namespace: self.namespace.as_deref(),
+            mark: Mark::None,
+            asks: None,
+        }
     }
 
     /// Where the update is planned: the pinned endpoint, of the warehouse that state knows.

@@ -108,7 +108,7 @@ impl Resource for UserProfiles {
 
     async fn create(data: &Configured, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let wanted = wanted.profiles()?;
-        let warehouse = place::to_create(data, cx).await?;
+        let warehouse = place::to_create(data, cx, &wanted.uri.database).await?;
         if wanted.uri.by_hand {
             let unknown = verify(data, &warehouse, &wanted, &BTreeSet::new(), cx).await?;
             cx.created();
@@ -136,7 +136,7 @@ impl Resource for UserProfiles {
             return Ok(Found::Here);
         }
         let wanted = state.profiles()?;
-        let found = match place::where_made(data, cx).await {
+        let found = match place::where_made(data, cx, &wanted.uri.database).await {
             Ok(warehouse) => look(&warehouse, &wanted, cx).await,
             Err(error) => Err(error),
         };
@@ -158,7 +158,7 @@ impl Resource for UserProfiles {
 
     async fn update(data: &Configured, prior: Model, wanted: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let (prior, wanted) = (prior.profiles()?, wanted.profiles()?);
-        let warehouse = place::to_change(data, cx).await?;
+        let warehouse = place::to_change(data, cx, &wanted.uri.database).await?;
         let before: BTreeSet<String> = prior.users.into_keys().collect();
         if wanted.uri.by_hand {
             let unknown = verify(data, &warehouse, &wanted, &before, cx).await?;
@@ -173,7 +173,7 @@ impl Resource for UserProfiles {
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let link = link::known(cx.prior())?;
         let gone = state.profiles()?;
-        let warehouse = match place::where_made(data, cx).await {
+        let warehouse = match place::where_made(data, cx, &gone.uri.database).await {
             Ok(warehouse) => warehouse,
             Err(error) => {
                 let endpoint = cx.prior().at("endpoint").as_str().map(str::to_owned);

@@ -1,6 +1,8 @@
 //! Random types and values. The parent module says which `Number`, `Type` and `Value` are meant, for the tests in
 //! `tests/` use this file, too.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::{Number, Type, Value};
@@ -49,7 +51,7 @@ fn values(ty: &Type, unknown: bool) -> BoxedStrategy<Value> {
             .prop_flat_map(move |ty| {
                 values(&ty, unknown)
                     .prop_filter("dynamic is not null as a whole", |value| !value.is_null() && !value.is_unknown())
-                    .prop_map(move |value| Value::Dynamic(Box::new((ty.clone(), value))))
+                    .prop_map(move |value| Value::Dynamic(Arc::new((ty.clone(), value))))
             })
             .boxed(),
         Type::List(element) | Type::Set(element) => {

@@ -63,8 +63,8 @@ fn what_others_send_is_understood() {
         ("cb7ff0000000000000", Type::Number, number("inf")),
         ("82a162a132a161c0", object.clone(), Value::object([("a", Value::Null), ("b", 2.into())])),
         ("81a161a178", object, Value::object([("a", "x".into()), ("b", Value::Null)])),
-        ("92c40822737472696e6722a178", Type::Dynamic, Value::Dynamic(Box::new((Type::String, "x".into())))),
-        ("92c40822737472696e6722c0", Type::Dynamic, Value::Dynamic(Box::new((Type::String, Value::Null)))),
+        ("92c40822737472696e6722a178", Type::Dynamic, Value::Dynamic(std::sync::Arc::new((Type::String, "x".into())))),
+        ("92c40822737472696e6722c0", Type::Dynamic, Value::Dynamic(std::sync::Arc::new((Type::String, Value::Null)))),
         ("c0", Type::Dynamic, Value::Null),
         ("92c3c2", Type::Tuple(vec![Type::Bool, Type::Bool]), Value::List(vec![true.into(), false.into()])),
     ] {

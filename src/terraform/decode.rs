@@ -426,9 +426,9 @@ mod tests {
 
     #[test]
     fn dynamic_values_read_as_what_they_hold() {
-        let value = Value::Dynamic(Box::new((Type::String, "x".into())));
+        let value = Value::Dynamic(std::sync::Arc::new((Type::String, "x".into())));
         assert_eq!(value.decode::<Option<String>>(), Ok(Some("x".into())));
-        let null = Value::Dynamic(Box::new((Type::String, Value::Null)));
+        let null = Value::Dynamic(std::sync::Arc::new((Type::String, Value::Null)));
         assert_eq!(null.decode::<Option<String>>(), Ok(None));
     }
 }

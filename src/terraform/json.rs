@@ -1,6 +1,7 @@
 //! Values as Terraform writes them into state: JSON.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
@@ -73,7 +74,7 @@ fn read(json: Json, ty: &Type, extra: Extra, path: &mut Path) -> Result<Value, T
             let ty = pair.get("type").and_then(Type::from_json);
             let ty = ty.ok_or_else(|| TypeError::new(path, "a dynamic value has no type"))?;
             let value = read(pair.remove("value").unwrap_or(Json::Null), &ty, extra, path)?;
-            Ok(Value::Dynamic(Box::new((ty, value))))
+            Ok(Value::Dynamic(Arc::new((ty, value))))
         }
         (ty, _) => Err(TypeError::new(path, format!("{} is needed", ty.in_words()))),
     }
@@ -114,7 +115,7 @@ fn write(value: Value, ty: &Type, path: &mut Path) -> Result<Json, TypeError> {
             Ok(Json::Object(object))
         }
         (Type::Dynamic, Value::Dynamic(inner)) => {
-            let (ty, value) = *inner;
+            let (ty, value) = Arc::unwrap_or_clone(inner);
             if ty == Type::Dynamic {
                 return write(value, &ty, path);
             }

@@ -1,5 +1,7 @@
 //! Values as Terraform sends them: MessagePack, with the extensions of the object wire format (protocol 6).
 
+use std::sync::Arc;
+
 use rmpv::Value as Raw;
 
 use super::number::Wire;
@@ -72,7 +74,7 @@ fn read(raw: Raw, ty: &Type, path: &mut Path) -> Result<Value, TypeError> {
                 let ty = serde_json::from_slice(&ty).ok().and_then(|json| Type::from_json(&json));
                 let ty = ty.ok_or_else(|| TypeError::new(path, "a dynamic value has no type"))?;
                 let value = read(raw, &ty, path)?;
-                Ok(Value::Dynamic(Box::new((ty, value))))
+                Ok(Value::Dynamic(Arc::new((ty, value))))
             }
             _ => Err(TypeError::new(path, "a dynamic value is not a type and a value")),
         },
@@ -125,7 +127,7 @@ fn write(value: Value, ty: &Type) -> Result<Raw, TypeError> {
             fields.iter().map(field).collect::<Result<_, _>>().map(Raw::Map)
         }
         (Type::Dynamic, Value::Dynamic(inner)) => {
-            let (ty, value) = *inner;
+            let (ty, value) = Arc::unwrap_or_clone(inner);
             if ty == Type::Dynamic {
                 return write(value, &ty);
             }

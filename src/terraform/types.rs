@@ -1,6 +1,7 @@
 //! Terraform's types, and how a value is fitted to one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -187,8 +188,8 @@ impl Type {
             (_, Value::Null) => Ok(Value::Null),
             (_, Value::Unknown) => Ok(Value::Unknown),
             (Type::Dynamic, Value::Dynamic(inner)) => Ok(Value::Dynamic(inner)),
-            (Type::Dynamic, value) => Ok(Value::Dynamic(Box::new((Type::of(&value), value)))),
-            (ty, Value::Dynamic(inner)) => ty.fit_at(inner.1, path),
+            (Type::Dynamic, value) => Ok(Value::Dynamic(Arc::new((Type::of(&value), value)))),
+            (ty, Value::Dynamic(inner)) => ty.fit_at(Arc::unwrap_or_clone(inner).1, path),
             (Type::Bool, value @ Value::Bool(_)) => Ok(value),
             (Type::Number, value @ Value::Number(_)) => Ok(value),
             (Type::String, value @ Value::String(_)) => Ok(value),
@@ -231,7 +232,7 @@ impl Type {
     fn in_order(&self, value: &Value) -> Value {
         match (self, value) {
             (Type::Dynamic, Value::Dynamic(inner)) => {
-                Value::Dynamic(Box::new((inner.0.clone(), inner.0.in_order(&inner.1))))
+                Value::Dynamic(Arc::new((inner.0.clone(), inner.0.in_order(&inner.1))))
             }
             (Type::List(element), Value::List(items)) => items.iter().map(|item| element.in_order(item)).collect(),
             (Type::Set(element), Value::List(items)) => {
@@ -292,7 +293,7 @@ mod tests {
     fn sets_compare_without_order_in_whatever_holds_them() {
         let set = Type::set(Type::String);
         let item = |names: [&str; 2]| Value::from(names.to_vec());
-        let dynamic = |ty: &Type, value| Value::Dynamic(Box::new((ty.clone(), value)));
+        let dynamic = |ty: &Type, value| Value::Dynamic(Arc::new((ty.clone(), value)));
         let in_map = |value| Value::object([("k", value)]);
         let in_list = |value| Value::List(vec![value]);
         let (one, other, not) = (item(["a", "b"]), item(["b", "a"]), item(["b", "c"]));

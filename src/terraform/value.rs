@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -28,8 +29,8 @@ pub enum Value {
     List(Vec<Value>),
     /// A map, object or block.
     Map(BTreeMap<String, Value>),
-    /// A value where any type may stand, with the type it has.
-    Dynamic(Box<(Type, Value)>),
+    /// A value where any type may stand, with the type it has. Such values may be large, and are handed on as they are.
+    Dynamic(Arc<(Type, Value)>),
 }
 
 static NULL: Value = Value::Null;
@@ -39,6 +40,20 @@ impl Value {
     /// An object or block.
     pub fn object<const N: usize>(attributes: [(&str, Value); N]) -> Self {
         Value::Map(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    }
+
+    /// With those attributes of any type that the other one has as well, so that what is large is in memory once.
+    #[must_use]
+    pub(super) fn sharing(mut self, other: &Value) -> Value {
+        if let (Value::Map(ours), Value::Map(theirs)) = (&mut self, other) {
+            for (name, ours) in ours {
+                match (&*ours, theirs.get(name)) {
+                    (Value::Dynamic(a), Some(Value::Dynamic(b))) if a == b => *ours = Value::Dynamic(Arc::clone(b)),
+                    _ => {}
+                }
+            }
+        }
+        self
     }
 
     /// The value at a path such as `service_user.name`. Below null, and where nothing is, it is null; below an unknown
@@ -160,10 +175,14 @@ impl Value {
             Value::Unknown => Value::Null,
             Value::List(items) => items.into_iter().map(Value::unknown_to_null).collect(),
             Value::Map(map) => Value::Map(map.into_iter().map(|(k, v)| (k, v.unknown_to_null())).collect()),
-            Value::Dynamic(inner) => match inner.1.unknown_to_null() {
-                Value::Null => Value::Null,
-                value => Value::Dynamic(Box::new((inner.0, value))),
-            },
+            Value::Dynamic(inner) if inner.1.is_wholly_known() && !inner.1.is_null() => Value::Dynamic(inner),
+            Value::Dynamic(inner) => {
+                let (ty, value) = Arc::unwrap_or_clone(inner);
+                match value.unknown_to_null() {
+                    Value::Null => Value::Null,
+                    value => Value::Dynamic(Arc::new((ty, value))),
+                }
+            }
             value => value,
         }
     }

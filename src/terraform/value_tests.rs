@@ -1,11 +1,12 @@
 //! Tests of values: reading them, changing them, and making them of Rust's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Attr, Number, Path, Type, Value};
 
 fn dynamic(value: Value) -> Value {
-    Value::Dynamic(Box::new((Type::of(&value), value)))
+    Value::Dynamic(Arc::new((Type::of(&value), value)))
 }
 
 fn sample() -> Value {
@@ -183,4 +184,17 @@ fn values_are_made_of_what_rust_has() {
 fn what_a_value_holds_is_shown_for_debugging() {
     let value = Value::object([("a", Value::List(vec![Value::Null, Value::Unknown, true.into()])), ("b", "x".into())]);
     assert_eq!(format!("{:?}", dynamic(value)), r#"{"a": [null, unknown, true], "b": "x"}"#);
+}
+
+#[test]
+fn equal_values_of_any_type_are_held_once() {
+    let object = |n: u32| Value::object([("d", dynamic(Value::from(vec![n.to_string()]))), ("n", Value::from(n))]);
+    let (one, same, other) = (object(1), object(1), object(2));
+    let held = |value: &Value| match value.at("d") {
+        Value::Dynamic(inner) => std::sync::Arc::as_ptr(inner),
+        _ => panic!("it has a type of its own"),
+    };
+    let shared = same.clone().sharing(&one);
+    assert!(shared == same && held(&shared) == held(&one));
+    assert!(held(&other.clone().sharing(&one)) == held(&other));
 }

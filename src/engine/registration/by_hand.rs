@@ -2,7 +2,8 @@
 //! whether what is there is what they make.
 
 use super::changes::{Stage, removal};
-use super::found::{Detail, Kept};
+use super::found::Detail;
+use super::kept::Kept;
 use super::registry::{self, Entry, What};
 use super::tables::{DRAWS, Looked};
 use super::uri::IntegrationUri;

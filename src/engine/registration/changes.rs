@@ -6,7 +6,8 @@ mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::found::{Detail, Given, Inside, Kept, TablesFound};
+use super::found::{Detail, Given, Inside, TablesFound};
+use super::kept::Kept;
 use super::wanted::{Desired, TablesWanted};
 use crate::engine::catalog::snapshot::{Relation, RelationKind};
 use crate::engine::error::{Error, shown};

@@ -47,55 +47,6 @@ pub struct Detail {
     pub made: BTreeSet<Given>,
 }
 
-/// What an apply remembers of what it made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    /// By table.
-    pub views: BTreeMap<String, KeptView>,
-    /// The view that says who sees what.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entitlements: Option<KeptText>,
-    /// What was given that nobody had given before.
-    pub made: BTreeSet<Given>,
-}
-
-/// A view on a table, as it was made. States keep thousands of them, so the words are short there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptView {
-    /// Its name.
-    #[serde(rename = "n", alias = "name")]
-    pub name: String,
-    /// The digest of what it was made from: rules and columns.
-    #[serde(rename = "o", alias = "of")]
-    pub of: String,
-    /// The digest of the statement.
-    #[serde(rename = "t", alias = "text")]
-    pub text: String,
-    /// The digest of what it is to the warehouse.
-    #[serde(rename = "s", alias = "seen", default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<String>,
-    /// The digest of its columns.
-    #[serde(rename = "f", alias = "form")]
-    pub form: String,
-    /// The columns of the table, each with its type.
-    #[serde(rename = "c", alias = "columns")]
-    pub columns: Vec<(String, String)>,
-}
-
-/// Another view, as it was made.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptText {
-    /// Its name.
-    pub name: String,
-    /// The digest of what it was made from.
-    pub of: String,
-    /// The digest of the statement.
-    pub text: String,
-    /// The digest of what it is to the warehouse.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<String>,
-}
-
 /// What is in the managed database.
 #[derive(Clone, Debug)]
 pub struct Inside {

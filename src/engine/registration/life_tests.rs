@@ -7,7 +7,7 @@ use proptest::test_runner::TestRunner;
 use redshift_standin::Fault;
 use secrecy::SecretString;
 
-use super::found::Kept;
+use super::kept::Kept;
 use super::profiles::{self, ProfilesWanted};
 use super::tables::{self, NotOffered};
 use super::uri::IntegrationUri;

@@ -4,13 +4,14 @@
 //! - [`uri`]: which integration; [`seat`]: as whom its statements run, and whether it is one at all;
 //! - [`registry`]: the table in which a registration is entered, before anything of it is made elsewhere;
 //! - [`profiles`]: the rows of the table `profile`;
-//! - [`source`]: the tables that are read; [`wanted`], [`found`]: what is to be, and what is there; [`changes`]: the way
+//! - [`source`]: the tables that are read; [`wanted`], [`found`]: what is to be, and what is there; [`kept`]: what was made of it; [`changes`]: the way
 //!   from one to the other; [`tables`]: making, changing and removing it;
 //! - [`by_hand`]: the same as scripts for a person, and whether they were run.
 
 pub mod by_hand;
 pub mod changes;
 pub mod found;
+pub mod kept;
 #[cfg(test)]
 mod life_tests;
 pub mod profiles;

@@ -25,7 +25,7 @@ use crate::engine::sql::{Sql, literal, sql};
 use crate::engine::step::Step;
 
 /// How many rows, and how many bytes of them, go into one statement. A statement may have 16 MB (AWS: Amazon Redshift SQL).
-const MOST_ROWS: usize = 500;
+const MOST_ROWS: usize = 1000;
 const MOST_BYTES: usize = 1 << 20;
 
 /// Profiles as they are to be.
@@ -492,7 +492,7 @@ mod tests {
 
     #[test]
     fn many_rows_go_in_statements_of_bounded_length() {
-        let small = (0..1_201).map(|_| sql!("('x', NULL, NULL, NULL, NULL)"));
+        let small = (0..2_401).map(|_| sql!("('x', NULL, NULL, NULL, NULL)"));
         assert_eq!(inserts(&uri(), small).len(), 3);
         let long = of(&[&"g".repeat(50_000)]).row();
         assert_eq!(inserts(&uri(), (0..50).map(|_| long.clone())).len(), 3);

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::by_hand::ENTRY;
 use super::changes::{Stage, Way, undoing, way};
-use super::found::{self, Detail, Given, Inside, Kept, KeptText, KeptView, TablesFound};
+use super::found::{self, Detail, Given, Inside, TablesFound};
+use super::kept::{Kept, KeptText, KeptView};
 use super::registry::{self, Entry, Registry, What};
 use super::seat::{MASK_KEY, Seat, not_there};
 use super::source::{self, Named, SourceFound};

@@ -149,10 +149,20 @@ impl Warehouse {
         pools.iter().for_each(|pool| pool.close_idle(database));
     }
 
-    /// The facts of the first sign-in to the access's own database.
+    /// The facts of the first sign-in that asked for them, to the access's own database unless [`Warehouse::facts_in`] was
+    /// faster.
     pub async fn facts(&self, cancel: &CancellationToken) -> Result<Arc<Facts>, Error> {
         let read = || async { Ok(self.session(&self.access.database, cancel).await?.shared_facts()) };
         self.facts.get_or_try_init(read).await.cloned()
+    }
+
+    /// The same by a sign-in to this database, if there is such a one.
+    pub async fn facts_in(&self, database: &str, cancel: &CancellationToken) -> Result<Arc<Facts>, Error> {
+        let read = || async { Ok::<_, Error>(self.session(database, cancel).await?.shared_facts()) };
+        match self.facts.get_or_try_init(read).await {
+            Ok(facts) => Ok(facts.clone()),
+            Err(_) => self.facts(cancel).await,
+        }
     }
 
     /// The turn for DDL in one database, among all logins to this endpoint.

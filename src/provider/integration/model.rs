@@ -141,6 +141,7 @@ impl Model {
                 }
                 None => place::Mark::None,
             },
+            asks: None,
         }
     }
 

@@ -191,7 +191,7 @@ mod tests {
     fn the_place_is_a_key_where_the_value_is_a_map() {
         let object = Type::object([("group", Type::String)]);
         let ann = Value::object([("a@b", Value::object([("group", "hr".into())]))]);
-        let value = Value::Dynamic(Box::new((Type::map(object), ann)));
+        let value = Value::Dynamic(std::sync::Arc::new((Type::map(object), ann)));
         let found = users().broken_by(&value, &Path::from("users"));
         assert_eq!(found[0].0.to_string(), "users[\"a@b\"].group");
     }

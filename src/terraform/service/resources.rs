@@ -72,11 +72,13 @@ impl<P: Provider> Service<P> {
     ) -> Result<pb::plan_resource_change::Response, Diagnostics> {
         let resource = self.resource(&request.type_name)?;
         let form = resource.form();
-        let config = convert::value(request.config.as_ref(), &form.ty)?;
+        let prior = convert::value(request.prior_state.as_ref(), &form.ty)?;
+        let config = convert::value(request.config.as_ref(), &form.ty)?.sharing(&prior);
+        let proposed = convert::value(request.proposed_new_state.as_ref(), &form.ty)?.sharing(&config);
         let proposal = Proposal {
             config: config.clone(),
-            prior: convert::value(request.prior_state.as_ref(), &form.ty)?,
-            proposed: convert::value(request.proposed_new_state.as_ref(), &form.ty)?,
+            prior,
+            proposed,
             private: Private::read(&request.prior_private),
             cancelled: self.token(),
         };
@@ -98,8 +100,8 @@ impl<P: Provider> Service<P> {
         let resource = self.resource(&request.type_name)?;
         let ty = &resource.form().ty;
         let prior = convert::value(request.prior_state.as_ref(), ty)?;
-        let planned = convert::value(request.planned_state.as_ref(), ty)?;
-        let config = convert::value(request.config.as_ref(), ty)?;
+        let planned = convert::value(request.planned_state.as_ref(), ty)?.sharing(&prior);
+        let config = convert::value(request.config.as_ref(), ty)?.sharing(&planned);
         let action = match (&prior, &planned) {
             (Value::Null, Value::Null) => {
                 return Ok(pb::apply_resource_change::Response { new_state: convert::null(), ..Default::default() });

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::by_hand;
-use super::super::found::{Inside, KeptView};
+use super::super::found::Inside;
+use super::super::kept::KeptView;
 use super::super::wanted::{DesiredView, Reader};
 use super::{Change, Finder, Stage, TOGETHER};
 use crate::engine::catalog::acl::Grantee;
