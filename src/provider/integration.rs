@@ -15,7 +15,10 @@ use crate::engine::bootstrap::{
     self, ALTERED, Applied, Impersonation, Keepsake, NotApplied, Removal, Request, Seen, Spec,
 };
 use crate::engine::error::Error;
+use crate::engine::registration::mask_key;
+use crate::engine::registration::uri::IntegrationUri;
 use crate::engine::session::validation::{Status, TestResult, Validation};
+use crate::engine::session::warehouse::Warehouse;
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
 use model::{Kept, Model};
 
@@ -154,7 +157,10 @@ impl Resource for Integration {
         let is_whole = prior.status.as_deref() == Some("enabled") && !prior.has_drifted();
         let same = |home: &str| prior.settings.spec(home).same_in_warehouse(&wanted.settings.spec(home));
         let is_here = prior.endpoint == wanted.endpoint && wanted.endpoint.is_some();
-        if is_whole && keeps_password && same("") && is_here && !cx.planned().at("namespace").is_unknown() {
+        let renews = wanted.mask_key_version.is_some() && prior.mask_key_version != wanted.mask_key_version;
+        let is_settled =
+            is_whole && keeps_password && same("") && is_here && !cx.planned().at("namespace").is_unknown();
+        if is_settled && !renews {
             return place::still_there(data, &link, wanted.endpoint.as_deref())
                 .map_err(|error| explain(&error, cx).into());
         }
@@ -164,6 +170,9 @@ impl Resource for Integration {
         let spec = wanted.settings.spec(&warehouse.access().database);
         let kept = Kept::read(cx);
         place::pin(&warehouse, cx).await.map_err(|error| explain(&error, cx))?;
+        if renews && is_settled {
+            return renew_mask_key(data, &warehouse, cx).await;
+        }
         if !wanted.settings.auto_bootstrap {
             let mut known = prior.known(kept.as_ref());
             if !same(&warehouse.access().database) {
@@ -184,7 +193,7 @@ impl Resource for Integration {
         match bootstrap::update(&warehouse, &request, &prior.known(kept.as_ref()), cx.cancelled()).await {
             Ok(applied) => {
                 record(applied, secret.version, cx);
-                Ok(())
+                if renews { renew_mask_key(data, &warehouse, cx).await } else { Ok(()) }
             }
             Err(failed) => {
                 if let Some(left) = &failed.left {
@@ -249,6 +258,15 @@ impl Resource for Integration {
     async fn import(data: &Configured, id: &str, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         import::import(data, id, cx).await
     }
+}
+
+/// Makes another key of hashes. Where nothing was ever hashed there is none, and the first one is as good.
+async fn renew_mask_key(data: &Configured, warehouse: &Warehouse, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
+    let uri = cx.planned().at("uri").as_str().unwrap_or_default().parse::<IntegrationUri>();
+    let explain = |error: &Error| errors::on_attribute(error, &data.hints(), cx.config());
+    let uri = uri.map_err(|error| explain(&error))?;
+    mask_key::renew(warehouse, &uri, cx.cancelled()).await.map_err(|error| explain(&error))?;
+    Ok(())
 }
 
 /// What only the connection's own database tells: the managed one cannot be made from itself.

@@ -9,6 +9,7 @@ use super::configured::Configured;
 use super::errors;
 use super::link::Link;
 use crate::engine::bootstrap;
+use crate::engine::catalog::At;
 use crate::engine::datastore::grant_role_present;
 use crate::engine::error::Error;
 use crate::engine::session::warehouse::Warehouse;
@@ -76,7 +77,8 @@ pub(super) fn was_read(cx: &mut Change<'_>) {
 
 /// The warehouse to make something in. Where that is, is set.
 ///
-/// Here as below, `database` is what will be asked next: to sign in there tells as much of the warehouse as anywhere.
+/// Here as below, `database` is what will be asked next: to sign in there tells as much of the warehouse as anywhere. Where
+/// there are several, the others are read meanwhile.
 pub(super) async fn to_create(
     data: &Configured,
     cx: &mut Change<'_>,
@@ -102,7 +104,7 @@ pub(super) async fn to_change(
 ) -> Result<Arc<Warehouse>, Diagnostics> {
     let link = super::link::known(cx.planned())?;
     let (planned, prior) = (cx.planned().at("endpoint").clone(), cx.prior().at("namespace").clone());
-    let asks = Some(database);
+    let asks = &[database];
     let made = Made { endpoint: planned.as_str(), namespace: prior.as_str(), mark: Mark::None, asks };
     let opened = to_update(data, &link, made, cx.cancelled()).await;
     let warehouse = opened.map_err(|error| explained(data, &error, cx))?;
@@ -111,10 +113,14 @@ pub(super) async fn to_change(
 }
 
 /// The warehouse to read in or to delete from: where it was made.
-pub(super) async fn where_made(data: &Configured, cx: &Change<'_>, database: &str) -> Result<Arc<Warehouse>, Error> {
+pub(super) async fn where_made(
+    data: &Configured,
+    cx: &Change<'_>,
+    databases: &[&str],
+) -> Result<Arc<Warehouse>, Error> {
     let link = super::link::known(cx.prior()).map_err(|_| Error::setting("connection_id", "It is not known."))?;
     let (endpoint, namespace) = (cx.prior().at("endpoint").as_str(), cx.prior().at("namespace").as_str());
-    made_in(data, &link, Made { endpoint, namespace, mark: Mark::None, asks: Some(database) }, cx.cancelled()).await
+    made_in(data, &link, Made { endpoint, namespace, mark: Mark::None, asks: databases }, cx.cancelled()).await
 }
 
 /// An error on the attribute it is about.
@@ -282,8 +288,8 @@ pub(super) struct Made<'a> {
     pub(super) endpoint: Option<&'a str>,
     pub(super) namespace: Option<&'a str>,
     pub(super) mark: Mark<'a>,
-    /// The database that will be asked next, where that is known.
-    pub(super) asks: Option<&'a str>,
+    /// The databases that will be asked next, where that is known.
+    pub(super) asks: &'a [&'a str],
 }
 
 /// The warehouse to update in: the planned one, which `made` says. If the configuration turned out to lead elsewhere
@@ -330,8 +336,13 @@ pub(super) async fn made_in(
 /// cluster that was made anew under the old name.
 async fn expect(warehouse: &Warehouse, made: Made<'_>, cancel: &CancellationToken) -> Result<(), Error> {
     let facts = match made.asks {
-        Some(database) => warehouse.facts_in(database, cancel).await?,
-        None => warehouse.facts(cancel).await?,
+        [] => warehouse.facts(cancel).await?,
+        [database, others @ ..] => {
+            // Only read, so it does no harm in another warehouse; whatever fails is asked, and told, again.
+            let others = others.iter().filter(|other| *other != database);
+            let ahead = others.map(|other| warehouse.catalog().snapshot(At::new(warehouse, other, cancel), None));
+            futures::join!(warehouse.facts_in(database, cancel), futures::future::join_all(ahead)).0?
+        }
     };
     let (Some(before), Some(now)) = (made.namespace, facts.namespace.as_deref()) else { return Ok(()) };
     if before == now {

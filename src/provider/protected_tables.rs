@@ -86,7 +86,7 @@ impl Resource for ProtectedTables {
         }
         let wanted = state.tables()?;
         let kept = kept(cx.private(KEPT));
-        let looked = match place::where_made(data, cx, &wanted.uri.database).await {
+        let looked = match place::where_made(data, cx, &[&wanted.uri.database, &wanted.offer.source.database]).await {
             Ok(warehouse) => tables::look(&warehouse, &wanted, &kept, None, cx.cancelled()).await,
             Err(error) => Err(error.into()),
         };
@@ -133,7 +133,7 @@ impl Resource for ProtectedTables {
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let link = link::known(cx.prior())?;
         let gone = state.tables()?;
-        let warehouse = match place::where_made(data, cx, &gone.uri.database).await {
+        let warehouse = match place::where_made(data, cx, &[&gone.uri.database]).await {
             Ok(warehouse) => warehouse,
             Err(error) => {
                 let endpoint = cx.prior().at("endpoint").as_str().map(str::to_owned);

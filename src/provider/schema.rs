@@ -200,7 +200,7 @@ impl Model {
             endpoint: self.endpoint.as_deref(),
             namespace: self.namespace.as_deref(),
             mark: Mark::None,
-            asks: None,
+            asks: &[],
         }
     }
 

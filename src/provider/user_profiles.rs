@@ -136,7 +136,7 @@ impl Resource for UserProfiles {
             return Ok(Found::Here);
         }
         let wanted = state.profiles()?;
-        let found = match place::where_made(data, cx, &wanted.uri.database).await {
+        let found = match place::where_made(data, cx, &[&wanted.uri.database]).await {
             Ok(warehouse) => look(&warehouse, &wanted, cx).await,
             Err(error) => Err(error),
         };
@@ -173,7 +173,7 @@ impl Resource for UserProfiles {
     async fn delete(data: &Configured, state: Model, cx: &mut Change<'_>) -> Result<(), Diagnostics> {
         let link = link::known(cx.prior())?;
         let gone = state.profiles()?;
-        let warehouse = match place::where_made(data, cx, &gone.uri.database).await {
+        let warehouse = match place::where_made(data, cx, &[&gone.uri.database]).await {
             Ok(warehouse) => warehouse,
             Err(error) => {
                 let endpoint = cx.prior().at("endpoint").as_str().map(str::to_owned);

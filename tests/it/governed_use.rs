@@ -178,6 +178,39 @@ fn hashes_join_where_they_share_a_salt_and_nowhere_else() {
     assert_eq!(joined(""), [""; 0]);
 }
 
+/// Proves: G12, G13
+#[test]
+fn another_key_of_hashes_changes_each_of_them_and_nothing_else() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    let rule = "  mask {\n    columns = [\"email\"]\n    using   = \"hash\"\n  }\n";
+    let with = |version: &str| {
+        let integration =
+            BESIDE.replace("prefix          = \"gov\"\n", &format!("prefix          = \"gov\"\n{version}"));
+        workspace.write(&format!("{integration}{PROFILES}{}", tables(rule)));
+        workspace.apply();
+        workspace.plan().assert_empty();
+        let hashes = seen(&warehouse, "ann", "prod", "SELECT email FROM gov_sales.people WHERE email IS NOT NULL");
+        (hashes.expect("reads"), warehouse.sql("prod", "SELECT mask_key, draws FROM gov_system.mask_key"))
+    };
+    let ((before, old), (after, new)) = (with(""), with("  mask_key_version = 1\n"));
+    assert_eq!((before.len(), after.len(), new.len()), (3, 3, 1));
+    assert!(before.iter().all(|hash| hash.len() == 64 && !after.contains(hash)), "{before:?} {after:?}");
+    assert_ne!(old[0][0], new[0][0]);
+    assert_eq!(new[0][1].as_deref(), Some("4"), "drawn to its end");
+    let key = new[0][0].clone().expect("a key");
+    assert!(!workspace.state().to_string().contains(&key));
+    assert!(warehouse.statements().iter().all(|statement| !statement.contains(&key)));
+    assert_eq!(with("  mask_key_version = 1\n").1, new, "it changes with its version alone");
+    assert_eq!(with("").1, new);
+
+    let by_hand = INTEGRATION.replace("auto_bootstrap = true", "auto_bootstrap = false\n  mask_key_version = 1");
+    workspace.write(&by_hand);
+    let problems = workspace.plan_problems();
+    let problem = problems.iter().find(|problem| problem.severity == "error").expect("an error");
+    assert_eq!((problem.summary.as_str(), problem.line.as_str()), ("The key would not change", "mask_key_version = 1"));
+}
+
 /// Proves: G21
 #[test]
 fn whoever_acts_for_another_sees_what_that_one_sees() {

@@ -4,11 +4,10 @@
 use super::changes::{Stage, removal};
 use super::found::Detail;
 use super::kept::Kept;
+use super::mask_key;
 use super::registry::{self, Entry, What};
-use super::tables::{DRAWS, Looked};
-use super::uri::IntegrationUri;
+use super::tables::Looked;
 use super::wanted::TablesWanted;
-use crate::engine::bootstrap::{MASK_KEY, draws};
 use crate::engine::error::Error;
 use crate::engine::script::{Script, Writer};
 use crate::engine::sql::{Sql, sql};
@@ -39,7 +38,7 @@ fn apply(wanted: &TablesWanted, looked: &Looked) -> Result<Vec<Script>, Error> {
     let entry = Entry { is_done: true, detail: Detail::of(wanted, looked).text()? };
     let mut inside = vec![registry::make(&wanted.uri)];
     if looked.desired.hashes && !seat.has_mask_key {
-        inside.extend(mask_key(&wanted.uri));
+        inside.extend(mask_key::by_hand(&wanted.uri));
     }
     inside.extend(looked.way.statements(Stage::Inside));
     inside.extend(registry::write(&wanted.uri, What::Tables, &wanted.name, &entry));
@@ -89,23 +88,6 @@ pub(super) fn together(what: &str, database: &str, statements: impl IntoIterator
     out.all(statements);
     out.statement(sql!("COMMIT"));
     Some(out.done(database))
-}
-
-/// The key of hashes, made by the warehouse, so that nobody has to know it.
-fn mask_key(uri: &IntegrationUri) -> [Sql; 2] {
-    let table = uri.relation(MASK_KEY);
-    [
-        sql!(
-            "CREATE TABLE IF NOT EXISTS {} (mask_key varchar(64) NOT NULL, draws integer NOT NULL) DISTSTYLE ALL",
-            table
-        ),
-        sql!(
-            "INSERT INTO {0} SELECT pg_catalog.sha2({1} || {1}, 256), {2} WHERE NOT EXISTS (SELECT 1 FROM {0})",
-            table,
-            draws(),
-            DRAWS
-        ),
-    ]
 }
 
 /// Whether a view that binds late is what this statement makes. The warehouse keeps the text as it was sent, of which

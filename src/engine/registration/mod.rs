@@ -6,6 +6,7 @@
 //! - [`profiles`]: the rows of the table `profile`;
 //! - [`source`]: the tables that are read; [`wanted`], [`found`]: what is to be, and what is there; [`kept`]: what was made of it; [`changes`]: the way
 //!   from one to the other; [`tables`]: making, changing and removing it;
+//! - [`mask_key`]: the key of hashes;
 //! - [`by_hand`]: the same as scripts for a person, and whether they were run.
 
 pub mod by_hand;
@@ -14,6 +15,7 @@ pub mod found;
 pub mod kept;
 #[cfg(test)]
 mod life_tests;
+pub mod mask_key;
 pub mod profiles;
 pub mod registry;
 pub mod seat;

@@ -4,27 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
-use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
 use super::by_hand::ENTRY;
 use super::changes::{Stage, Way, undoing, way};
 use super::found::{self, Detail, Given, Inside, TablesFound};
 use super::kept::{Kept, KeptText, KeptView};
+use super::mask_key;
 use super::registry::{self, Entry, Registry, What};
-use super::seat::{MASK_KEY, Seat, not_there};
+use super::seat::{Seat, not_there};
 use super::source::{self, Named, SourceFound};
 use super::uri::IntegrationUri;
 use super::wanted::{Desired, Offer, TablesWanted};
-use crate::engine::bootstrap::draws;
 use crate::engine::catalog::At;
 use crate::engine::cell::lock;
 use crate::engine::error::Error;
 use crate::engine::governance::Problem;
 use crate::engine::object;
-use crate::engine::password;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{Sql, secret, sql};
+use crate::engine::sql::Sql;
 use crate::engine::step::Step;
 
 /// Why tables are not offered.
@@ -157,7 +155,7 @@ pub async fn apply(
     let claimed = std::sync::atomic::AtomicBool::new(false);
     let run = Run { warehouse, wanted, kept, known: &known, named, claimed: &claimed, last: Mutex::default(), cancel };
     if looked.desired.hashes {
-        run.mask_key(&looked.found.inside.seat).await?;
+        mask_key::ensure(warehouse, &looked.found.inside.seat, cancel).await?;
     }
     match run.all(&looked).await {
         Ok(()) => {}
@@ -389,56 +387,7 @@ impl Run<'_> {
             tracing::debug!(%error, "what was begun is left");
         }
     }
-
-    /// The key of hashes: drawn by several sessions, each of which the warehouse seeds anew, and with a half of the
-    /// provider's. It is made before the first view that needs it, and stays.
-    async fn mask_key(&self, seat: &Seat) -> Result<(), Error> {
-        let table = self.wanted.uri.relation(MASK_KEY);
-        let mut drawn = match seat.has_mask_key {
-            true => self.drawn(&table).await?,
-            false => 0,
-        };
-        while drawn < DRAWS {
-            let half: SecretString = password::nobodys();
-            let mut statements = Vec::new();
-            if drawn == 0 {
-                statements.push(sql!(
-                    "CREATE TABLE IF NOT EXISTS {} (mask_key varchar(64) NOT NULL, draws integer NOT NULL) DISTSTYLE ALL",
-                    table
-                ));
-                statements.push(sql!(
-                    "INSERT INTO {0} SELECT pg_catalog.sha2({1} || {2}, 256), 0 WHERE NOT EXISTS (SELECT 1 FROM {0})",
-                    table,
-                    secret(&half),
-                    draws()
-                ));
-            }
-            statements.push(sql!(
-                "UPDATE {} SET mask_key = pg_catalog.sha2(mask_key || {} || {}, 256), draws = draws + 1",
-                table,
-                secret(&half),
-                draws()
-            ));
-            let mut session = self.warehouse.lone_session(&self.wanted.uri.database, self.cancel).await?;
-            for step in seat.steps(statements, "the key of hashes") {
-                session.execute(&step.sql).await?;
-            }
-            session.discard();
-            drawn += 1;
-        }
-        self.warehouse.catalog().forget(&self.wanted.uri.database);
-        Ok(())
-    }
-
-    async fn drawn(&self, table: &Sql) -> Result<u64, Error> {
-        let mut session = self.warehouse.session(&self.wanted.uri.database, self.cancel).await?;
-        let rows = session.query(&sql!("SELECT coalesce(pg_catalog.min(draws), 0) FROM {}", table)).await?;
-        rows.first().map_or(Ok(0), |row| row.parse(0))
-    }
 }
-
-/// How many sessions draw a key.
-pub(super) const DRAWS: u64 = 4;
 
 /// Takes the registration away. What is gone already is fine. The lines say what is left, and why.
 pub async fn remove(

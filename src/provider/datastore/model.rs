@@ -109,7 +109,7 @@ impl Model {
             endpoint: self.endpoint.as_deref(),
             namespace: self.namespace.as_deref(),
             mark: self.grant_role.as_deref().map_or(place::Mark::None, place::Mark::Role),
-            asks: None,
+            asks: &[],
         }
     }
 

@@ -55,6 +55,7 @@ pub(super) struct ImpersonationBlock {
 pub struct Model {
     #[serde(flatten)]
     pub(super) settings: Settings,
+    pub(super) mask_key_version: Option<i64>,
     pub(super) force_destroy: bool,
     pub(super) abandon_on_destroy: bool,
     pub(super) id: Option<String>,
@@ -141,7 +142,7 @@ impl Model {
                 }
                 None => place::Mark::None,
             },
-            asks: None,
+            asks: &[],
         }
     }
 

@@ -40,6 +40,13 @@ pub(super) fn schema() -> Schema<Configured> {
             ),
         )
         .setting(
+            "mask_key_version",
+            number().whole().doc(
+                "Any whole number. Whenever it changes, the warehouse makes another key of hashes, in place, and every hash that protected \
+                 tables show is another from then on. Needs `auto_bootstrap = true`.",
+            ),
+        )
+        .setting(
             "force_destroy",
             boolean().default(false).local().doc(
                 "`true`: a destroy also drops what others put into the managed database or schemas, and hands over what the system \
@@ -331,5 +338,10 @@ pub(super) fn check(config: &Value, d: &mut Diagnostics) {
     if settings.system_user.as_ref().is_some_and(SystemUser::has_source) && !settings.auto_bootstrap {
         let detail = "With auto_bootstrap = false nothing is sent to the warehouse: whoever runs the script gives the password there.";
         d.push(Diagnostic::error("The password would not be used", detail).at("system_user"));
+    }
+    if !filled.at("mask_key_version").is_null() && !settings.auto_bootstrap {
+        let detail =
+            "With auto_bootstrap = false nothing is sent to the warehouse, so no new key is made. Leave it out.";
+        d.push(Diagnostic::error("The key would not change", detail).at("mask_key_version"));
     }
 }
