@@ -66,7 +66,8 @@ fn diagnostics(output: &str) -> Vec<Value> {
     lines.filter_map(|mut line| line.get_mut("diagnostic").map(Value::take)).collect()
 }
 
-/// The same diagnostics as a reader sees them, line breaks and all: where each is, on which line, and its whole text.
+/// The same diagnostics as a reader sees them, line breaks and all: where each is, on which line, and its whole text. Warnings
+/// come first, then by resource: in which order Terraform gets round to resources changes from run to run.
 pub fn shown(output: &str) -> String {
     let one = |diagnostic: &Value| {
         let problem = problem(diagnostic);
@@ -81,7 +82,10 @@ pub fn shown(output: &str) -> String {
         format!("{}: {}\n{place}\n{detail}\n", problem.severity, problem.summary)
     };
     let found = diagnostics(output).into_iter().filter(|diagnostic| diagnostic["summary"] != OVERRIDES);
-    found.map(|diagnostic| one(&diagnostic)).collect::<Vec<_>>().join("\n---\n\n")
+    let mut found: Vec<Value> = found.collect();
+    let text = |diagnostic: &Value, key: &str| diagnostic[key].as_str().unwrap_or_default().to_owned();
+    found.sort_by_key(|diagnostic| (text(diagnostic, "severity") != "warning", text(diagnostic, "address")));
+    found.iter().map(one).collect::<Vec<_>>().join("\n---\n\n")
 }
 
 fn problem(diagnostic: &Value) -> Problem {
