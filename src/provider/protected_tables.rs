@@ -264,6 +264,8 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Re
                 plan.warn(not_offered(late));
             }
             if scripts {
+                tables::refuse_another(&offered, &looked, &kept)
+                    .map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
                 let made = by_hand::scripts(&offered, &looked, &kept);
                 let made = made.map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
                 plan.set("scripts", registered::scripts_value(&made));
@@ -318,6 +320,10 @@ fn named(kept: &Kept, seen: Option<serde_json::Value>, other_tables: bool) -> Op
 /// Whether nothing of a registration is there.
 fn is_gone(looked: &Looked, kept: &Kept) -> bool {
     let inside = &looked.found.inside;
+    if !inside.seat.reads_all && kept.views.is_empty() {
+        // Nothing was to be made, and the entry cannot be seen.
+        return false;
+    }
     let is_there = |name: &str| inside.text(&looked.schema, name).is_some();
     !inside.is_entered(&looked.name) && !kept.views.values().any(|view| is_there(&view.name))
 }

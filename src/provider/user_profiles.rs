@@ -101,7 +101,7 @@ impl Resource for UserProfiles {
     async fn plan(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
         place::plan(data, plan, Mark::None).await?;
         if registered::plans_scripts(plan) {
-            plan_scripts(data, plan).await;
+            plan_scripts(data, plan).await?;
         }
         Ok(())
     }
@@ -182,7 +182,10 @@ impl Resource for UserProfiles {
         };
         if gone.uri.by_hand {
             let left = profiles::left(&warehouse, &gone, cx.cancelled()).await;
-            let left = left.map_err(|error| errors::of_destroy(&error, &data.hints()))?;
+            let Some(left) = left.map_err(|error| errors::of_destroy(&error, &data.hints()))? else {
+                cx.warn(unseen(&gone));
+                return Ok(());
+            };
             return if left.is_empty() { Ok(()) } else { Err(registered::still_there(&left).into()) };
         }
         let removed = profiles::remove(&warehouse, &gone, cx.cancelled()).await;
@@ -293,28 +296,37 @@ async fn look(warehouse: &Warehouse, wanted: &ProfilesWanted, cx: &Change<'_>) -
 }
 
 /// Makes the scripts, from what is there where that can be seen, and else from what is written alone.
-async fn plan_scripts(data: &Configured, plan: &mut Plan<'_>) {
+async fn plan_scripts(data: &Configured, plan: &mut Plan<'_>) -> Result<(), Diagnostics> {
     if !plan.planned().at("users").is_wholly_known() {
-        return;
+        return Ok(());
     }
     let read = |value: &Value| value.clone().unknown_to_null().decode::<Model>().ok()?.profiles().ok();
-    let Some(wanted) = read(plan.planned()) else { return };
-    let before = read(plan.prior()).map(|prior| prior.users.into_keys().collect()).unwrap_or_default();
+    let Some(wanted) = read(plan.planned()) else { return Ok(()) };
+    let before: Option<BTreeSet<String>> = read(plan.prior()).map(|prior| prior.users.into_keys().collect());
     let found = match Link::read(plan.planned()) {
         Ok(Some(link)) if link.enabled && link.settings.pending.is_empty() => {
             let warehouse = data.warehouse(&link, plan.cancelled()).await;
             match warehouse {
                 Ok(warehouse) => {
                     let at = At::new(&warehouse, &wanted.uri.database, plan.cancelled());
-                    profiles::find(at, &wanted).await.ok().flatten()
+                    match profiles::find(at, &wanted).await {
+                        Err(error @ Error::Refused { .. }) => Err(error),
+                        found => Ok(found.ok().flatten()),
+                    }
                 }
-                Err(_) => None,
+                Err(_) => Ok(None),
             }
         }
-        _ => None,
+        _ => Ok(None),
     };
-    let scripts = profiles::scripts(&wanted, found.as_ref(), &before);
+    let explain = |error: Error| errors::on_attribute(&error, &data.hints(), plan.config());
+    let found = found.map_err(explain)?;
+    if let Some(found) = &found {
+        profiles::refuse(&wanted, found, before.as_ref()).map_err(explain)?;
+    }
+    let scripts = profiles::scripts(&wanted, found.as_ref(), &before.unwrap_or_default());
     plan.set("scripts", registered::scripts_value(&scripts));
+    Ok(())
 }
 
 /// Looks whether a person has written the profiles, and says which of the users the warehouse does not have.

@@ -161,4 +161,58 @@ fn a_login_without_rights_has_everything_made_by_a_person() {
     warehouse.run_all("governed", &altered).expect("a person alters it");
     let plan = workspace.plan();
     assert_eq!(plan.change(ADDRESS)["before"]["missing"], json!(["view sales.orders, as it was made"]));
+
+    // What this login cannot see gone does not keep it from letting go.
+    let remove = |address: &str| workspace.values(address)["scripts"]["remove"].clone();
+    let (profiles, sales) = (remove(IDP), remove(ADDRESS));
+    workspace.write(&integration);
+    let early = errors(workspace.apply_problems());
+    assert!(early.iter().any(|problem| problem.detail.contains("view sales.people")), "{early:#?}");
+    run_all(&warehouse, &sales);
+    run_all(&warehouse, &profiles);
+    workspace.apply();
+    workspace.plan().assert_empty();
+    assert_eq!(warehouse.sql("prod", "SELECT 1 FROM pg_default_acl"), Vec::<Vec<Option<String>>>::new());
+}
+
+/// Proves: G19
+#[test]
+fn a_script_that_was_not_run_is_noticed_though_it_speaks_of_the_same_names() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    let rules = |condition: &str| {
+        let rule = format!("  mask {{\n    columns = [\"phone\"]\n    using   = \"null\"\n    {condition}\n  }}\n");
+        by_hand(INTEGRATION, &format!("{PROFILES}{}", tables(&rule)))
+    };
+    workspace.write(&rules("unless { groups = [\"privacy\"] }"));
+    let plan = workspace.plan();
+    let scripts = |address: &str| plan.change(address)["after"]["scripts"]["apply"].clone();
+    let (profiles, sales) = (scripts(IDP), scripts(ADDRESS));
+    // The integration is made by an apply, which the registrations wait for.
+    assert_eq!(errors(workspace.apply_problems()).len(), 2);
+    run_all(&warehouse, &profiles);
+    run_all(&warehouse, &sales);
+    workspace.apply();
+    let phones = |user: &str| seen(&warehouse, user, "governed", "SELECT phone FROM sales.people ORDER BY id");
+    assert_eq!(phones("ann").expect("reads")[0], "+1");
+    for condition in ["only_for { groups = [\"privacy\"] }", "unless { users = [\"privacy\"] }"] {
+        workspace.write(&rules(condition));
+        let edit = planned(&workspace, ADDRESS);
+        let early = errors(workspace.apply_problems());
+        assert_eq!(early.len(), 1, "{condition}: {early:#?}");
+        run_all(&warehouse, &edit["apply"]);
+        workspace.apply();
+        workspace.plan().assert_empty();
+        assert_eq!(phones("ann").expect("reads")[0], "-", "{condition}");
+    }
+
+    // Nobody takes the place of what another configuration registered, in a script neither.
+    let elsewhere = Workspace::on(&warehouse);
+    let uri = "\"redshift-integration://governed/gov?mode=manual\"";
+    let of_others = format!("provider \"redshift\" {{}}\n{PROFILES}{}", tables("  clear_columns = [\"id\"]\n"));
+    elsewhere.write(&of_others.replace("redshift_integration.gov.uri", uri).replace("\"okta\"", "\"ldap\""));
+    let refused = errors(elsewhere.plan_problems());
+    let told: Vec<&str> = refused.iter().map(|problem| problem.summary.as_str()).collect();
+    assert!(told.iter().any(|summary| summary.contains("another registration's")), "{told:?}");
+    assert!(told.iter().any(|summary| summary.contains("The registration of tables \"sales\"")), "{told:?}");
 }

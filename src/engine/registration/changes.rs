@@ -6,9 +6,10 @@ mod views;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::by_hand;
 use super::found::{Detail, Given, Inside, TablesFound};
 use super::kept::Kept;
-use super::wanted::{Desired, TablesWanted};
+use super::wanted::{Desired, DesiredView, TablesWanted};
 use crate::engine::catalog::snapshot::{Relation, RelationKind};
 use crate::engine::error::{Error, shown};
 use crate::engine::rights::Rights;
@@ -111,11 +112,12 @@ pub fn undoing(wanted: &TablesWanted, found: &TablesFound, kept: &Kept) -> Way {
     finder.way
 }
 
-/// What takes a registration away that is as it is wanted, for a person to run: each statement does nothing where there is
-/// nothing.
+/// What takes a registration away that is as it is wanted, for a person to run.
 pub struct Removal {
-    /// In the managed database, as who owns what is there.
-    pub inside: Vec<Sql>,
+    /// The views, as who owns them. A statement does nothing where there is none.
+    pub views: Vec<Sql>,
+    /// What was given in the managed database.
+    pub rights: Vec<Sql>,
     /// The schema of the views, if it was made for them: others may have put something there since.
     pub schema: Option<Sql>,
     /// In the database of the tables.
@@ -133,18 +135,18 @@ pub fn removal(
     let finder = Finder::new(wanted, desired, found, kept);
     let views = desired.views.values().map(|view| view.name.as_str());
     let views: BTreeSet<&str> = views.chain(kept.views.values().map(|view| view.name.as_str())).collect();
-    let mut inside: Vec<Sql> =
+    let mut drops: Vec<Sql> =
         views.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", finder.view_name(view))).collect();
     let entitlements = desired.entitlements.iter().map(|view| &view.name);
     let entitlements: BTreeSet<&String> = entitlements.chain(kept.entitlements.iter().map(|view| &view.name)).collect();
-    inside.extend(entitlements.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", wanted.uri.relation(view))));
+    drops.extend(entitlements.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", wanted.uri.relation(view))));
     let needed = finder.needed_by_others();
     let back = |given: &&Given| !needed.contains(*given) && **given != Given::Schema;
     let is_inside = |given: &Given| given::stage_of(given) == Stage::Inside;
     let (within, after): (Vec<&Given>, Vec<&Given>) = made.iter().filter(back).partition(|given| is_inside(given));
-    inside.extend(within.into_iter().map(|given| finder.revoke(given)));
     Removal {
-        inside,
+        views: drops,
+        rights: within.into_iter().map(|given| finder.revoke(given)).collect(),
         schema: made.contains(&Given::Schema).then(|| finder.revoke(&Given::Schema)),
         after: after.into_iter().map(|given| finder.revoke(given)).collect(),
     }
@@ -227,6 +229,10 @@ impl Finder<'_> {
                     let owner = self.found.source.principals.name_of(relation.owner);
                     format!("there is a {} of {}", relation.kind.name(), shown(&owner))
                 }
+                // Of which registration it is, only its entry says.
+                None if self.is_of_unseen(table, view) => {
+                    "there is a view already, and this login cannot see whose".to_owned()
+                }
                 None => continue,
             };
             return Err(Error::refused(
@@ -241,6 +247,13 @@ impl Finder<'_> {
             .about("view_name"));
         }
         Ok(())
+    }
+
+    fn is_of_unseen(&self, table: &str, view: &DesiredView) -> bool {
+        let (inside, kept) = (self.inside(), self.kept.views.get(table).is_some_and(|kept| kept.name == view.name));
+        let text = inside.whole_text(self.schema(), &view.name).zip(view.made_by.as_ref());
+        let is_as_written = text.is_some_and(|(text, made_by)| by_hand::is_as_written(text, &made_by.sql));
+        !inside.seat.reads_all && !kept && !is_as_written && view.made_by.is_some()
     }
 
     /// The schema of the views, if it was made for them and they were all that is in it.

@@ -73,9 +73,16 @@ pub struct TablesFound {
 /// Looks at all of it. None: the integration is not there.
 pub async fn look(at: At<'_>, wanted: &TablesWanted) -> Result<Option<TablesFound>, Error> {
     let elsewhere = At { database: &wanted.offer.source.database, ..at };
-    let (inside, source) = futures::join!(inside(at, wanted), source::look(elsewhere, &wanted.offer.source));
-    match inside? {
-        Some(inside) => Ok(Some(TablesFound { inside, source: source? })),
+    let (inside, source) = (inside(at, wanted), source::look(elsewhere, &wanted.offer.source));
+    if let Some(_room) = at.warehouse.room_for_another() {
+        let (inside, source) = futures::join!(inside, source);
+        return match inside? {
+            Some(inside) => Ok(Some(TablesFound { inside, source: source? })),
+            None => Ok(None),
+        };
+    }
+    match inside.await? {
+        Some(inside) => Ok(Some(TablesFound { inside, source: source.await? })),
         None => Ok(None),
     }
 }

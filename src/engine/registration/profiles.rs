@@ -311,15 +311,24 @@ pub async fn apply(
     let steps = || async move {
         let found = find(at, wanted).await?.ok_or_else(|| not_there(&wanted.uri))?;
         lock(unknown).clone_from(&found.unknown_users);
-        wanted.check(&found, had)?;
-        // Entry and rows are written together: of an apply that was killed after that, all is as it is wanted.
-        if before.is_none() && found.entered.is_some() && !wanted.differences(&found, had).is_empty() {
-            return Err(super::exists("profiles", &wanted.name));
-        }
+        refuse(wanted, &found, before)?;
         Ok(found.seat.steps(wanted.statements(&found, had), "profiles"))
     };
     object::in_turn(warehouse, &wanted.uri.database, steps, cancel).await?;
     Ok(std::mem::take(&mut *lock(unknown)))
+}
+
+/// What stands against them: users of another registration, rows of nobody, a registration of the name. `before`: as in
+/// [`apply`].
+pub fn refuse(wanted: &ProfilesWanted, found: &ProfilesFound, before: Option<&BTreeSet<String>>) -> Result<(), Error> {
+    let nobody = BTreeSet::new();
+    let had = before.unwrap_or(&nobody);
+    wanted.check(found, had)?;
+    // Entry and rows are written together: of an apply that was killed after that, all is as it is wanted.
+    if before.is_none() && found.entered.is_some() && !wanted.differences(found, had).is_empty() {
+        return Err(super::exists("profiles", &wanted.name));
+    }
+    Ok(())
 }
 
 /// The scripts of profiles. What cannot be read is written anew. `found` is none where the integration is still to come.
@@ -337,7 +346,8 @@ pub fn scripts(wanted: &ProfilesWanted, found: Option<&ProfilesFound>, before: &
             entry.chain(deletes(uri, users.into_iter())).chain(inserts(uri, rows)).collect()
         }
     };
-    let users: BTreeSet<&String> = wanted.users.keys().chain(before).collect();
+    let of_others = |user: &&String| found.is_some_and(|found| found.of_others.contains_key(*user));
+    let users: BTreeSet<&String> = wanted.users.keys().chain(before).filter(|user| !of_others(user)).collect();
     let mut gone = deletes(uri, users.into_iter());
     gone.extend([registry::make(uri), registry::delete(uri, What::Profiles, &wanted.name)]);
     let apply = together("Sets what is known of users.", &uri.database, seat.by_hand(statements));
@@ -370,16 +380,20 @@ pub async fn verify(
     Ok(Seen { lacks, unknown_users: found.unknown_users })
 }
 
-/// What is left of profiles that a person has to take away, in words; nothing, where the login cannot tell.
+/// What is left of profiles that a person has to take away, in words; none, where the login cannot tell.
 pub async fn left(
     warehouse: &Warehouse,
     gone: &ProfilesWanted,
     cancel: &CancellationToken,
-) -> Result<Vec<String>, Error> {
-    let Some(found) = find(At::new(warehouse, &gone.uri.database, cancel), gone).await? else { return Ok(Vec::new()) };
+) -> Result<Option<Vec<String>>, Error> {
+    let found = match find(At::new(warehouse, &gone.uri.database, cancel), gone).await? {
+        None => return Ok(Some(Vec::new())),
+        Some(found) if !found.is_read() => return Ok(None),
+        Some(found) => found,
+    };
     let ours = |user: &&String| found.rows.contains_key(*user) && !found.of_others.contains_key(*user);
     let rows = gone.users.keys().filter(ours).map(|user| format!("profile of {}", shown(user)));
-    Ok(rows.chain(found.entered.is_some().then(|| ENTRY.to_owned())).collect())
+    Ok(Some(rows.chain(found.entered.is_some().then(|| ENTRY.to_owned())).collect()))
 }
 
 /// Takes the profiles away, and the registration's entry. What is gone already is fine.

@@ -54,7 +54,7 @@ impl Seat {
         let reads_all = Some(owner) == login || snapshot.login.superuser;
         let acts_as = match Some(owner) == login {
             // Whoever runs a script is a superuser.
-            _ if uri.by_hand => Some(uri.system_user.clone()),
+            _ if uri.by_hand => Some(principals.name_of(owner)),
             true => None,
             false if snapshot.login.superuser => Some(uri.system_user.clone()),
             false => return Err(cannot_act(uri, &snapshot.login.name)),

@@ -104,9 +104,20 @@ pub async fn verify(
     cancel: &CancellationToken,
 ) -> Result<Applied, NotOffered> {
     let looked = look(warehouse, wanted, kept, None, cancel).await?;
-    let looked = looked.filter(|looked| looked.is_there).ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
+    let mut looked =
+        looked.filter(|looked| looked.is_there).ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
     wanted.refuse_strangers(&looked.found.source)?;
-    let lacks = looked.lacks();
+    refuse_another(wanted, &looked, kept)?;
+    let mut lacks = looked.lacks(wanted);
+    if !lacks.is_empty() && kept.entitlements.is_some() {
+        // The same, which the warehouse may have begun to show in other words.
+        let unseen = kept.entitlements.clone().map(|kept| KeptText { seen: None, ..kept });
+        let is_same = looked.desired.entitlements.as_ref().map(|it| &it.of) == unseen.as_ref().map(|it| &it.of);
+        if is_same {
+            looked.way = way(wanted, &looked.desired, &looked.found, &Kept { entitlements: unseen, ..kept.clone() })?;
+            lacks = looked.lacks(wanted);
+        }
+    }
     if !lacks.is_empty() {
         return Err(NotOffered::NotYet(lacks));
     }
@@ -125,17 +136,42 @@ pub async fn left(
     cancel: &CancellationToken,
 ) -> Result<Vec<String>, Error> {
     let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
+    if !found.inside.seat.reads_all {
+        // What others need as well is not seen, so that nothing but the views has to be gone.
+        let views = kept.views.values().filter(|view| found.inside.text(&gone.offer.view_schema, &view.name).is_some());
+        return Ok(views.map(|view| format!("view {}.{}", gone.offer.view_schema, view.name)).collect());
+    }
     let entry = found.inside.is_entered(&gone.name).then(|| ENTRY.to_owned());
     Ok(way.surplus().into_iter().chain(entry).collect())
 }
 
+/// Refuses to take the place of a registration that somebody else has made. Where nothing is kept, it is new.
+pub fn refuse_another(wanted: &TablesWanted, looked: &Looked, kept: &Kept) -> Result<(), Error> {
+    let is_other = |detail: Detail| detail.offer != wanted.offer;
+    let inside = &looked.found.inside;
+    match inside.entry(&wanted.name) {
+        // A run began it that did not end, or whose answer was lost.
+        Some(entry)
+            if entry.is_done && *kept == Kept::default() && inside.detail(&wanted.name).is_none_or(is_other) =>
+        {
+            Err(super::exists("tables", &wanted.name))
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Looked {
     /// What is not as it is wanted, in words.
-    fn lacks(&self) -> Vec<String> {
+    pub(super) fn lacks(&self, wanted: &TablesWanted) -> Vec<String> {
         let surplus = self.way.surplus().into_iter().map(|what| format!("{what} (which should not be there)"));
         let inside = &self.found.inside;
-        let entry = (inside.seat.reads_all && !inside.is_entered(&self.name)).then(|| ENTRY.to_owned());
-        self.way.missing().into_iter().chain(surplus).chain(entry).collect()
+        let is_entered = inside.detail(&self.name).is_some_and(|detail| {
+            let now = Detail::of(wanted, self);
+            detail.offer == now.offer && detail.views == now.views
+        });
+        let entry = (inside.seat.reads_all && !is_entered).then(|| ENTRY.to_owned());
+        let key = (self.desired.hashes && !inside.seat.has_mask_key).then(|| "key of hashes".to_owned());
+        self.way.missing().into_iter().chain(surplus).chain(key).chain(entry).collect()
     }
 }
 
@@ -149,6 +185,8 @@ pub async fn apply(
     cancel: &CancellationToken,
 ) -> Result<Applied, NotOffered> {
     let known = kept.cloned().unwrap_or_default();
+    // Of the tables, what is seen now counts, and not what another resource of this run has seen.
+    warehouse.catalog().forget(&wanted.offer.source.database);
     let looked = look(warehouse, wanted, &known, named, cancel).await?;
     let looked = looked.ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
     wanted.refuse_strangers(&looked.found.source)?;
@@ -262,14 +300,36 @@ impl Run<'_> {
         if managed == source {
             return self.turn(managed, &[Stage::Before, Stage::Inside, Stage::After]).await;
         }
-        let elsewhere = [Stage::Before, Stage::After].map(|stage| looked.way.statements(stage));
-        if self.kept.is_some() && elsewhere.iter().all(Vec::is_empty) {
-            return self.turn(managed, &[Stage::Inside]).await;
+        if self.is_within(looked) && self.inside_alone().await? {
+            return Ok(());
         }
         self.claim().await?;
         self.turn(source, &[Stage::Before]).await?;
         self.turn(managed, &[Stage::Inside]).await?;
         self.turn(source, &[Stage::After]).await
+    }
+
+    /// Whether nothing has to be given or taken back in the database of the tables, nor remembered of it.
+    fn is_within(&self, looked: &Looked) -> bool {
+        let elsewhere = [Stage::Before, Stage::After].map(|stage| looked.way.statements(stage));
+        self.kept.is_some() && elsewhere.iter().all(Vec::is_empty) && looked.way.made.is_subset(&self.known.made)
+    }
+
+    /// A change within the managed database alone. False: in its turn there turned out to be more to do.
+    async fn inside_alone(&self) -> Result<bool, Error> {
+        let alone = std::sync::atomic::AtomicBool::new(true);
+        let steps = || async {
+            let looked = self.look().await?;
+            if !self.is_within(&looked) {
+                alone.store(false, std::sync::atomic::Ordering::Relaxed);
+                return Ok(Vec::new());
+            }
+            let steps = self.steps_of(&looked, Stage::Inside)?;
+            *lock(&self.last) = Some(looked);
+            Ok(steps)
+        };
+        object::in_turn(self.warehouse, &self.wanted.uri.database, steps, self.cancel).await?;
+        Ok(alone.load(std::sync::atomic::Ordering::Relaxed))
     }
 
     async fn look(&self) -> Result<Looked, Error> {

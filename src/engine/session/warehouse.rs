@@ -125,6 +125,10 @@ struct AtEndpoint {
     pools: Mutex<Vec<Arc<Pool>>>,
 }
 
+/// A session that is kept free: see [`Warehouse::room_for_another`].
+#[derive(Debug)]
+pub struct RoomForAnother(#[allow(dead_code)] tokio::sync::OwnedSemaphorePermit);
+
 impl Warehouse {
     /// A session with `database`, from the pool or new; waits while `max_sessions` of this login are in use, whatever their
     /// databases. Who has a session already does not wait, but gets one beside them. `cancel` stops the waiting,
@@ -133,6 +137,11 @@ impl Warehouse {
     /// no ROLLBACK: dropping it closes the line.
     pub async fn session(&self, database: &str, cancel: &CancellationToken) -> Result<Session, Error> {
         self.login.session(database, cancel).await
+    }
+
+    /// Room for asking two databases side by side within `max_sessions`, as long as it is held; none: one after the other.
+    pub fn room_for_another(&self) -> Option<RoomForAnother> {
+        self.login.pool.room_for_another().map(RoomForAnother)
     }
 
     /// A new session beside `max_sessions`, for holding a lock while others work; close it with

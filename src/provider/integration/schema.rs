@@ -42,7 +42,7 @@ pub(super) fn schema() -> Schema<Configured> {
         .setting(
             "mask_key_version",
             number().whole().doc(
-                "Any whole number. Whenever it changes, the warehouse makes another key of hashes, in place, and every hash that protected \
+                "Any whole number. Whenever it changes to another, the warehouse makes another key of hashes, in place, and every hash that protected \
                  tables show is another from then on. Needs `auto_bootstrap = true`.",
             ),
         )

@@ -50,8 +50,7 @@ impl Finder<'_> {
         match given {
             Given::Source => has(&source.acl, Privilege::Usage),
             Given::Table(table) => source.acls.get(table).is_some_and(|acl| has(acl, Privilege::Select)),
-            // AWS, PG_DEFAULT_ACL: "regular users can see only their own data".
-            Given::Future(_) if !self.inside().seat.reads_all => true,
+            Given::Future(_) if self.is_unseen(given) => true,
             Given::Future(owner) => source.principals.user(owner).is_some_and(|owner| {
                 let rights = source.defaults.on_tables(owner.id, &source.schema, &system, source.case_sensitive);
                 rights.has(Privilege::Select)
@@ -120,16 +119,18 @@ impl Finder<'_> {
 
     /// What other registrations were given for the same schemas.
     pub(super) fn needed_by_others(&self) -> BTreeSet<&Given> {
-        let sharing = self.others.iter().filter(|(_, other)| self.shares(other));
-        sharing.flat_map(|(_, other)| &other.made).collect()
+        let of = |other: &'_ Detail, given: &Given| match given {
+            Given::Schema | Given::SchemaFor(_) => other.offer.view_schema == self.wanted.offer.view_schema,
+            Given::Source | Given::Table(_) | Given::Future(_) | Given::SourceFor(_) => self.shares(other),
+        };
+        let all = self.others.iter().flat_map(|(_, other)| other.made.iter().map(move |given| (other, given)));
+        all.filter(|(other, given)| of(other, given)).map(|(_, given)| given).collect()
     }
 
-    /// Whether another registration is about the same schemas, so that what was given for it serves this one.
+    /// Whether another registration is about the same tables, so that what was given for it serves this one.
     fn shares(&self, other: &Detail) -> bool {
-        let (ours, theirs) = (&self.wanted.offer, &other.offer);
-        ours.source.database == theirs.source.database
-            && ours.source.schema == theirs.source.schema
-            && ours.view_schema == theirs.view_schema
+        let (ours, theirs) = (&self.wanted.offer.source, &other.offer.source);
+        ours.database == theirs.database && ours.schema == theirs.schema
     }
 
     fn grants(&self, lacking: &[&Given]) -> Vec<Change> {
@@ -217,7 +218,11 @@ impl Finder<'_> {
         let wanted = self.wanted_given();
         let needed = self.needed_by_others();
         let goes = |given: &&Given| {
-            **given != Given::Schema && !wanted.contains(*given) && !needed.contains(*given) && self.is_held(given)
+            **given != Given::Schema
+                && !self.is_unseen(given)
+                && !wanted.contains(*given)
+                && !needed.contains(*given)
+                && self.is_held(given)
         };
         let back: Vec<(String, Stage, Sql)> = self
             .kept
@@ -232,6 +237,21 @@ impl Finder<'_> {
         for (words, stage, revoke) in back {
             self.too_much(stage, words, revoke);
         }
+        // Whether these are held cannot be seen, so that nobody is told that they are there.
+        let unseen = self
+            .kept
+            .made
+            .iter()
+            .filter(|given| matches!(given, Given::Future(_)) && self.is_unseen(given) && !wanted.contains(*given));
+        let statements: Vec<Sql> = unseen.map(|given| self.revoke(given)).collect();
+        if !statements.is_empty() {
+            self.way.changes.push(Change { what: Vec::new(), excess: true, stage: Stage::After, statements });
+        }
+    }
+
+    /// AWS, PG_DEFAULT_ACL: "regular users can see only their own data".
+    fn is_unseen(&self, given: &Given) -> bool {
+        matches!(given, Given::Future(_)) && !self.inside().seat.reads_all
     }
 }
 

@@ -33,7 +33,10 @@ impl Finder<'_> {
         let is_made = seen.is_some() && kept.is_some_and(|kept| kept.seen == seen);
         let is_same = kept.is_some_and(|kept| kept.text == wanted.text || kept.of == wanted.of);
         let by_hand = self.wanted.uri.by_hand.then(|| self.inside().whole_text(&system, &wanted.name)).flatten();
-        if is_made && is_same || by_hand.is_some_and(|text| by_hand::says_the_same(text, &wanted.sql)) {
+        // What is as the last apply saw it was made for that one.
+        let is_new = kept.is_none_or(|kept| kept.seen.is_none() || !is_same && kept.seen != seen);
+        let is_by_hand = is_new && by_hand.is_some_and(|text| by_hand::says_the_same(text, &wanted.sql));
+        if is_made && is_same || is_by_hand {
             return;
         }
         let what = format!("view {system}.{}", wanted.name);
