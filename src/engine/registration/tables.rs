@@ -18,7 +18,7 @@ use super::uri::IntegrationUri;
 use super::wanted::{Desired, Offer, TablesWanted};
 use crate::engine::catalog::At;
 use crate::engine::cell::lock;
-use crate::engine::error::Error;
+use crate::engine::error::{Error, shown};
 use crate::engine::governance::Problem;
 use crate::engine::object;
 use crate::engine::session::warehouse::Warehouse;
@@ -139,7 +139,8 @@ pub async fn left(
     if !found.inside.seat.reads_all {
         // What others need as well is not seen, so that nothing but the views has to be gone.
         let views = kept.views.values().filter(|view| found.inside.text(&gone.offer.view_schema, &view.name).is_some());
-        return Ok(views.map(|view| format!("view {}.{}", gone.offer.view_schema, view.name)).collect());
+        let schema = shown(&gone.offer.view_schema);
+        return Ok(views.map(|view| format!("view {schema}.{}", shown(&view.name))).collect());
     }
     let entry = found.inside.is_entered(&gone.name).then(|| ENTRY.to_owned());
     Ok(way.surplus().into_iter().chain(entry).collect())
@@ -354,15 +355,7 @@ impl Run<'_> {
         if self.kept.is_some() || self.claimed.load(std::sync::atomic::Ordering::Relaxed) {
             return Ok(());
         }
-        let inside = &looked.found.inside;
-        let is_other = |detail: Detail| detail.offer != self.wanted.offer;
-        match inside.entry(&self.wanted.name) {
-            // A run began it that did not end, or whose answer was lost.
-            Some(entry) if entry.is_done && inside.detail(&self.wanted.name).is_none_or(is_other) => {
-                Err(super::exists("tables", &self.wanted.name))
-            }
-            _ => Ok(()),
-        }
+        refuse_another(self.wanted, looked, self.known)
     }
 
     async fn claim(&self) -> Result<(), Error> {
@@ -518,13 +511,9 @@ fn left_over(gone: &TablesWanted, kept: &Kept, found: &TablesFound, way: &Way) -
     let schema = &gone.offer.view_schema;
     let stays = kept.made.contains(&Given::Schema)
         && found.inside.schema(schema).is_some()
-        && !way.surplus().iter().any(|what| *what == format!("schema {}", crate::engine::error::shown(schema)))
+        && !way.surplus().iter().any(|what| *what == format!("schema {}", shown(schema)))
         && !found.inside.others(&gone.name).iter().any(|(_, other)| other.offer.view_schema == *schema);
-    if stays {
-        vec![format!("schema {}, as others put something there", crate::engine::error::shown(schema))]
-    } else {
-        Vec::new()
-    }
+    if stays { vec![format!("schema {}, as others put something there", shown(schema))] } else { Vec::new() }
 }
 
 /// Something of others hangs on a view.

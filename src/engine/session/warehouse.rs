@@ -165,12 +165,14 @@ impl Warehouse {
         self.facts.get_or_try_init(read).await.cloned()
     }
 
-    /// The same by a sign-in to this database, if there is such a one.
+    /// The same by a sign-in to this database, if there is such a one. Whatever else stands against it is not tried twice: a
+    /// refused login would count twice, and a silent warehouse be waited for twice.
     pub async fn facts_in(&self, database: &str, cancel: &CancellationToken) -> Result<Arc<Facts>, Error> {
         let read = || async { Ok::<_, Error>(self.session(database, cancel).await?.shared_facts()) };
         match self.facts.get_or_try_init(read).await {
             Ok(facts) => Ok(facts.clone()),
-            Err(_) => self.facts(cancel).await,
+            Err(error) if error.sqlstate() == Some("3D000") => self.facts(cancel).await,
+            Err(error) => Err(error),
         }
     }
 

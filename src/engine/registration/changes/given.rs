@@ -238,11 +238,7 @@ impl Finder<'_> {
             self.too_much(stage, words, revoke);
         }
         // Whether these are held cannot be seen, so that nobody is told that they are there.
-        let unseen = self
-            .kept
-            .made
-            .iter()
-            .filter(|given| matches!(given, Given::Future(_)) && self.is_unseen(given) && !wanted.contains(*given));
+        let unseen = self.kept.made.iter().filter(|given| self.is_unseen(given) && !wanted.contains(*given));
         let statements: Vec<Sql> = unseen.map(|given| self.revoke(given)).collect();
         if !statements.is_empty() {
             self.way.changes.push(Change { what: Vec::new(), excess: true, stage: Stage::After, statements });
