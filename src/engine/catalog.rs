@@ -57,6 +57,8 @@ pub struct Catalog {
     /// Changes to users, groups, roles and memberships; `named` by role.
     principals_changed: Mutex<Changed>,
     databases: Mutex<HashMap<String, Arc<DatabaseCells>>>,
+    /// When the look ahead of a change began, by what is changed.
+    looks_ahead: Mutex<HashMap<String, u64>>,
 }
 
 #[derive(Default)]
@@ -70,6 +72,7 @@ struct DatabaseCells {
     quotas: Cell<Quotas>,
     effective: Cell<Effective>,
     others: Mutex<HashMap<String, Arc<Cell<Whatever>>>>,
+    columns: Mutex<HashMap<String, (u64, Columns)>>,
     columns_asked: Mutex<Vec<ColumnsAsked>>,
     columns_gate: tokio::sync::Mutex<()>,
     changed: Mutex<Changed>,
@@ -144,25 +147,35 @@ impl Catalog {
         cells.effective.get(&self.clock, since, || at.with_session(effective::load)).await
     }
 
-    /// The columns of a schema's relations. Schemas that others ask for at the same time are read with it; a read is
-    /// good for who asked before it began, and not kept for later.
+    /// The columns of a schema's relations. Schemas that others ask for at the same time are read with it.
     pub async fn columns(&self, at: At<'_>, schema: &str) -> Result<Columns, Error> {
         let cells = self.database(at.database);
+        let since = cells.changed_since(Some(schema));
+        if let Some(columns) = cells.columns_after(schema, since) {
+            return Ok(columns);
+        }
         let (sender, mut answer) = oneshot::channel();
         lock(&cells.columns_asked).push((schema.to_owned(), sender));
         let gate = cells.columns_gate.lock().await;
         if let Ok(answer) = answer.try_recv() {
             return answer;
         }
+        // Those who waited for the same as this one, and go on now, are read with it.
+        tokio::task::yield_now().await;
         let asked = std::mem::take(&mut *lock(&cells.columns_asked));
         let mut schemas: Vec<String> = asked.iter().map(|(schema, _)| schema.clone()).collect();
         schemas.push(schema.to_owned());
         schemas.sort();
         schemas.dedup();
+        let began = self.tick();
         let loaded = match at.warehouse.session(at.database, at.cancel).await {
             Ok(mut session) => sync::load_columns(&mut session, &schemas).await,
             Err(error) => Err(error),
         };
+        if let Ok(columns) = &loaded {
+            let of_each = schemas.into_iter().map(|schema| (schema, (began, columns.clone())));
+            lock(&cells.columns).extend(of_each);
+        }
         // Somebody else's Ctrl-C is no answer: those who get none read for themselves.
         if !matches!(loaded, Err(Error::Cancelled)) {
             for (_, sender) in asked {
@@ -236,6 +249,22 @@ impl Catalog {
         self.database(database).changed().anything = now;
     }
 
+    /// A plan looks ahead at `what` from this moment on: what it reads itself is new enough for a change that follows at once.
+    pub fn looks_ahead(&self, what: &str) {
+        let now = self.tick();
+        lock(&self.looks_ahead).insert(what.to_owned(), now);
+    }
+
+    /// What was read about a database before the look ahead at `what` is out of date: somebody else's plan may have read it
+    /// long ago. All of it is, where nothing looked ahead, or for a second change.
+    pub fn forget_before_look_ahead(&self, database: &str, what: &str) {
+        let began = lock(&self.looks_ahead).remove(what);
+        let moment = began.unwrap_or_else(|| self.tick());
+        let cells = self.database(database);
+        let mut changed = cells.changed();
+        changed.anything = changed.anything.max(moment);
+    }
+
     /// What was read about one schema is out of date; the rest of the database is not.
     pub fn forget_schema(&self, database: &str, schema: &str) {
         let now = self.tick();
@@ -295,6 +324,11 @@ impl DatabaseCells {
 
     fn changed_since(&self, schema: Option<&str>) -> u64 {
         self.changed().since(schema)
+    }
+
+    fn columns_after(&self, schema: &str, since: u64) -> Option<Columns> {
+        let columns = lock(&self.columns);
+        columns.get(schema).filter(|(began, _)| *began > since).map(|(_, columns)| columns.clone())
     }
 }
 
@@ -364,6 +398,19 @@ mod tests {
         catalog.forget("dev");
         assert_eq!((cells.changed_since(Some("a")), cells.changed_since(Some("b"))), (2, 2));
         assert_eq!(catalog.database("other").changed_since(None), 0);
+    }
+
+    #[test]
+    fn what_a_look_ahead_has_read_itself_serves_the_change_that_follows() {
+        let catalog = Catalog::default();
+        let since = || catalog.database("dev").changed_since(None);
+        let read_by_others = catalog.tick();
+        catalog.looks_ahead("tables sales");
+        let read_by_itself = catalog.tick();
+        catalog.forget_before_look_ahead("dev", "tables sales");
+        assert!(read_by_others <= since() && since() < read_by_itself);
+        catalog.forget_before_look_ahead("dev", "tables sales");
+        assert!(read_by_itself <= since());
     }
 
     #[tokio::test]

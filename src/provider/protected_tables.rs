@@ -242,7 +242,7 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Re
     }
     let kept = kept(plan.private(KEPT));
     let looked = match data.warehouse(&link, plan.cancelled()).await {
-        Ok(warehouse) => tables::look(&warehouse, &offered, &kept, None, plan.cancelled()).await,
+        Ok(warehouse) => tables::look_ahead(&warehouse, &offered, &kept, plan.cancelled()).await,
         Err(error) => Err(error.into()),
     };
     match looked {

@@ -96,6 +96,21 @@ pub async fn look(
     Ok(Some(Looked { found, desired, way, name, schema, system_user: wanted.uri.system_user.clone(), is_there }))
 }
 
+/// The same before a change of it: what is read here need not be read again by [`apply`].
+pub async fn look_ahead(
+    warehouse: &Warehouse,
+    wanted: &TablesWanted,
+    kept: &Kept,
+    cancel: &CancellationToken,
+) -> Result<Option<Looked>, NotOffered> {
+    warehouse.catalog().looks_ahead(&what(wanted));
+    look(warehouse, wanted, kept, None, cancel).await
+}
+
+fn what(wanted: &TablesWanted) -> String {
+    format!("tables {} of {}", wanted.name, wanted.uri)
+}
+
 /// Whether a registration that a person makes is as it is wanted. The error lists what is not.
 pub async fn verify(
     warehouse: &Warehouse,
@@ -187,7 +202,7 @@ pub async fn apply(
 ) -> Result<Applied, NotOffered> {
     let known = kept.cloned().unwrap_or_default();
     // Of the tables, what is seen now counts, and not what another resource of this run has seen.
-    warehouse.catalog().forget(&wanted.offer.source.database);
+    warehouse.catalog().forget_before_look_ahead(&wanted.offer.source.database, &what(wanted));
     let looked = look(warehouse, wanted, &known, named, cancel).await?;
     let looked = looked.ok_or_else(|| NotOffered::Failed(not_there(&wanted.uri)))?;
     wanted.refuse_strangers(&looked.found.source)?;
