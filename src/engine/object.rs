@@ -184,7 +184,8 @@ where
             turns.with_shared(warehouse, &steps, cancel).await?;
             run::run(warehouse, database, &steps, cancel).await.map_err(|stopped| stopped.error)
         };
-        let ran = once.await;
+        // What is looked at in a turn may be large, and would lie on the stack of whoever waits for it.
+        let ran = Box::pin(once).await;
         forget();
         let Err(error) = ran else { return Ok(()) };
         let may_retry = error.is_retryable() || error.is_lost() || lost_race(&error);

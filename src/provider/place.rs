@@ -338,11 +338,14 @@ async fn expect(warehouse: &Warehouse, made: Made<'_>, cancel: &CancellationToke
     let facts = match made.asks {
         [] => warehouse.facts(cancel).await?,
         [database, others @ ..] => {
-            let room = warehouse.room_for_another();
             // Only read, so it does no harm in another warehouse; whatever fails is asked, and told, again.
-            let others = others.iter().filter(|other| *other != database && room.is_some());
-            let ahead = others.map(|other| warehouse.catalog().snapshot(At::new(warehouse, other, cancel), None));
-            futures::join!(warehouse.facts_in(database, cancel), futures::future::join_all(ahead)).0?
+            let ahead = async {
+                let read_now = |other: &&&str| **other != *database && warehouse.asks_side_by_side();
+                for other in others.iter().filter(read_now) {
+                    let _ = warehouse.catalog().snapshot(At::new(warehouse, other, cancel), None).await;
+                }
+            };
+            warehouse.side_by_side(warehouse.facts_in(database, cancel), ahead).await.0?
         }
     };
     let (Some(before), Some(now)) = (made.namespace, facts.namespace.as_deref()) else { return Ok(()) };

@@ -204,6 +204,7 @@ fn simulate(model: &Model) -> Result<Simulated, Diagnostics> {
         prefix: PREFIX,
         entitlements: entitlements.relation(),
         barrier: &barrier,
+        copy: None,
     };
     let view = rules.view(&table, &protected, &target).map_err(|problem| of_policy(&problem))?;
     let seen = protected.seen_by(model.profile.as_ref());

@@ -18,7 +18,7 @@ use crate::engine::registration::kept::{Kept, KeptView};
 use crate::engine::registration::registry::What;
 use crate::engine::registration::source::Named;
 use crate::engine::registration::tables::{self, Looked, NotOffered};
-use crate::engine::registration::wanted::TablesWanted;
+use crate::engine::registration::wanted::{External, TablesWanted};
 use crate::terraform::{Change, Diagnostic, Diagnostics, Found, Plan, Resource, Schema, Value};
 use model::Model;
 
@@ -232,7 +232,17 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Re
         return Ok(());
     }
     let Ok(wanted) = plan.planned().clone().unknown_to_null().decode::<Model>() else { return Ok(()) };
-    let is_known = ["integration_uri", "source", "view_schema", "view_name", "policies", "mask", "row_filter", "tags"];
+    let is_known = [
+        "integration_uri",
+        "source",
+        "view_schema",
+        "view_name",
+        "policies",
+        "mask",
+        "row_filter",
+        "tags",
+        "external_tables",
+    ];
     if !is_known.iter().all(|name| plan.planned().at(name).is_wholly_known()) {
         return Ok(());
     }
@@ -254,6 +264,12 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Re
             let strangers = offered.strangers(source);
             if !strangers.is_empty() {
                 plan.warn(model::read_past_the_rules(&strangers));
+            }
+            if source.is_external
+                && offered.offer.external != Some(External::Materialized)
+                && !offered.offer.readers.is_empty()
+            {
+                plan.warn(model::readers_may_be_refused(&source.schema));
             }
             let told = &looked.desired.warnings;
             if !told.is_empty() {

@@ -117,56 +117,53 @@ fn the_type_is_one_of_two() {
     }
 }
 
-/// What the tool makes with the system user: a view on a table of others, of which each user sees what the profile says.
+/// Tables of a database that is there, external ones among them, are registered, and shown as the profile says.
+///
 /// Proves: I1, I6, S1, S17
 #[test]
-fn views_of_the_tool_enforce_what_the_profile_says() {
+fn views_enforce_what_the_profile_says_in_a_database_that_is_there() {
     let warehouse = Warehouse::start();
     let workspace = Workspace::on(&warehouse);
+    for user in ["ann", "bob"] {
+        warehouse.sql("dev", &format!("CREATE USER {user} PASSWORD 'Canary123'"));
+    }
     warehouse.sql("sample", "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'theirs' IAM_ROLE DEFAULT");
+    let visits =
+        "CREATE EXTERNAL TABLE lake.visits (id int, page varchar(20)) STORED AS PARQUET LOCATION 's3://bucket/visits/'";
+    warehouse.sql("sample", visits);
+    warehouse.put_files("s3://bucket/visits/", &json!([{ "id": 1, "page": "home" }, { "id": 2, "page": "basket" }]));
     let before = warehouse.dump_all();
-    assert!(before.iter().any(|line| line.starts_with("external schema lake ")), "{before:#?}");
+    assert!(before.iter().any(|line| line.starts_with("external table lake.visits ")), "{before:#?}");
     let spectrum = integration(USER).replace(
         "database       = \"governed\"",
         "database       = \"sample\"\n  type           = \"RedshiftSpectrum\"",
     );
-    workspace.write(&spectrum);
+    let tables = |name: &str, schema: &str, more: &str| {
+        format!(
+            "resource \"redshift_protected_tables\" \"{name}\" {{\n  name            = \"{name}\"\n  integration_uri = redshift_integration.i.uri\n  source {{\n    schema = \"{schema}\"\n{more}  row_filter {{\n    where = \"1 = 0\"\n    unless {{ groups = [\"people\"] }}\n  }}\n  readers {{ users = [\"ann\", \"bob\"] }}\n}}\n"
+        )
+    };
+    let profiles = "resource \"redshift_user_profiles\" \"p\" {\n  name            = \"p\"\n  integration_uri = redshift_integration.i.uri\n  users = {\n    ann = { groups = [\"people\"] }\n    bob = { groups = [\"nothing\"] }\n  }\n}\n";
+    let local = tables("tickit", "tickit", "    tables = [\"people\"]\n  }\n");
+    let external = tables("lake", "lake", "  }\n  external_tables = \"materialized\"\n");
+    workspace.write(&format!("{spectrum}{profiles}{local}{external}"));
     workspace.apply();
+    workspace.plan().assert_empty();
     let values = workspace.values("redshift_integration.i");
     assert_eq!((&values["status"], &values["validation_results"]["status"]), (&json!("enabled"), &json!("passed")));
-    for user in ["ann", "bob"] {
-        warehouse.sql("dev", &format!("CREATE USER {user} PASSWORD 'Canary123'"));
-    }
-    warehouse.sql("sample", "GRANT USAGE ON SCHEMA tickit TO immuta_system_user");
-    warehouse.sql("sample", "GRANT SELECT ON TABLE tickit.people TO immuta_system_user");
-    for statement in [
-        "INSERT INTO immuta_system.profile VALUES ('ann', 'people', NULL, NULL, NULL)",
-        "INSERT INTO immuta_system.profile VALUES ('bob', 'nothing', NULL, NULL, NULL)",
-        "CREATE SCHEMA governed",
-        "CREATE VIEW governed.people AS SELECT t.name FROM tickit.people t CROSS JOIN immuta_system.user_profile p WHERE p.immuta__groups = 'people' WITH NO SCHEMA BINDING",
-        "GRANT USAGE ON SCHEMA governed TO PUBLIC",
-        "GRANT SELECT ON governed.people TO PUBLIC",
-    ] {
-        let done = warehouse.sql_as("immuta_system_user", "System-secret-1", "sample", statement);
-        done.unwrap_or_else(|error| panic!("{statement}: {error}"));
-    }
-    // The view is late-binding: its reader needs USAGE on each schema that the text names, and no right on the table.
-    let unbound = warehouse.sql_as("ann", "Canary123", "sample", "SELECT count(*) FROM governed.people");
-    assert!(unbound.is_err_and(|error| error.contains("permission denied for schema tickit")));
-    warehouse.sql("sample", "GRANT USAGE ON SCHEMA tickit TO ann, bob");
-    let count = |user: &str| {
-        let rows = warehouse.sql_as(user, "Canary123", "sample", "SELECT count(*) FROM governed.people");
-        rows.unwrap_or_else(|error| panic!("{user}: {error}"))[0][0].clone().unwrap_or_default()
+    let count = |user: &str, relation: &str| {
+        let rows = warehouse.sql_as(user, "Canary123", "sample", &format!("SELECT count(*) FROM {relation}"));
+        rows.map(|rows| rows[0][0].clone().unwrap_or_default())
     };
-    assert_ne!(count("ann"), "0");
-    assert_eq!(count("bob"), "0");
-    assert!(warehouse.sql_as("ann", "Canary123", "sample", "SELECT * FROM tickit.people").is_err());
-    // The views are the tool's: it takes them away before the integration goes.
-    warehouse.sql("sample", "DROP SCHEMA governed CASCADE");
-    warehouse.sql("sample", "REVOKE ALL ON TABLE tickit.people FROM immuta_system_user");
-    warehouse.sql("sample", "REVOKE ALL ON SCHEMA tickit FROM immuta_system_user, ann, bob");
-    for user in ["ann", "bob"] {
-        warehouse.sql("dev", &format!("DROP USER {user}"));
+    let views = workspace.values("redshift_protected_tables.tickit")["views"]["people"].clone();
+    let people = views.as_str().expect("a view");
+    assert_ne!(count("ann", people).expect("ann reads"), "0");
+    assert_eq!(count("bob", people).expect("bob reads"), "0");
+    assert_eq!(count("ann", "immuta_lake.visits").expect("ann reads"), "2");
+    assert_eq!(count("bob", "immuta_lake.visits").expect("bob reads"), "0");
+    // No right on the tables themselves, nor on the external schema, is needed.
+    for relation in ["tickit.people", "lake.visits"] {
+        assert!(count("ann", relation).is_err(), "{relation}");
     }
     workspace.destroy();
     assert_eq!(warehouse.dump_all(), before);

@@ -26,6 +26,7 @@ mod first_tries;
 mod golden;
 mod governed;
 mod governed_by_hand;
+mod governed_external;
 mod governed_use;
 mod grants;
 mod guides;

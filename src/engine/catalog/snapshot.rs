@@ -247,9 +247,10 @@ fn snapshot(login: Login, rows: &[Row]) -> Result<Snapshot, Error> {
     Ok(Snapshot { login, schemas })
 }
 
-/// Whether a table is the one behind the materialized view of this name.
+/// Whether a table is the one behind the materialized view of this name: `mv_tbl__<name>__<number>`.
 pub fn is_behind(table: &str, view: &str) -> bool {
-    table.strip_prefix("mv_tbl__").and_then(|rest| rest.strip_prefix(view)).is_some_and(|rest| rest.starts_with("__"))
+    let rest = table.strip_prefix("mv_tbl__").and_then(|rest| rest.strip_prefix(view)?.strip_prefix("__"));
+    rest.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// On Redshift a materialized view is a view to the catalogue, and its rows are in a table beside it (dbt-redshift,
@@ -318,6 +319,20 @@ mod tests {
         assert!(found.schema("empty").expect("is there").relations.is_empty());
         let keeps_case = Snapshot { login: Login { case_sensitive: true, ..Login::default() }, ..found };
         assert!(keeps_case.schema("SALES").is_none());
+    }
+
+    #[test]
+    fn a_table_is_behind_the_materialized_view_of_its_own_name() {
+        for (table, view, is) in [
+            ("mv_tbl__people__0", "people", true),
+            ("mv_tbl__people__data__0", "people__data", true),
+            ("mv_tbl__people__data__0", "people", false),
+            ("mv_tbl__people__", "people", false),
+            ("mv_tbl__people2__0", "people", false),
+            ("people__0", "people", false),
+        ] {
+            assert_eq!(is_behind(table, view), is, "{table} {view}");
+        }
     }
 
     #[test]

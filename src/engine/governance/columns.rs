@@ -75,6 +75,20 @@ impl ColumnType {
         Self::of(&name, sizes.as_deref())
     }
 
+    /// Reads the type of an external table's column: in the words of Hive, as a data catalogue has them, or as a database
+    /// that is federated spells it (AWS: CREATE EXTERNAL TABLE, SVV_EXTERNAL_COLUMNS). None: a nested one, or an unknown one.
+    pub fn read_external(text: &str) -> Option<Self> {
+        match fold_ascii(text.trim()).as_str() {
+            "string" => Some(Self::Varchar(MAX_VARCHAR)),
+            "tinyint" => Some(Self::Integer(2)),
+            "float" => Some(Self::Real),
+            "double" => Some(Self::Double),
+            "decimal" => Some(Self::Decimal(10, 0)),
+            "binary" => Some(Self::Varbyte(64_000)),
+            other => Self::read(other),
+        }
+    }
+
     /// From a name without sizes, and what stands in its brackets.
     pub(super) fn of(name: &str, sizes: Option<&str>) -> Option<Self> {
         let one = |default: u32, most: u32| match sizes.map(str::trim) {
@@ -216,6 +230,28 @@ mod tests {
             ["", "int)", "varchar(0)", "varchar(65536)", "decimal(39)", "decimal(3,4)", "money", "int(4)", "x; y"]
         {
             assert_eq!(ColumnType::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn types_of_external_tables_are_read_in_the_words_of_hive() {
+        for (text, ty) in [
+            ("string", ColumnType::Varchar(65_535)),
+            ("tinyint", ColumnType::Integer(2)),
+            ("int", ColumnType::Integer(4)),
+            ("float", ColumnType::Real),
+            ("double", ColumnType::Double),
+            ("decimal", ColumnType::Decimal(10, 0)),
+            ("decimal(8,2)", ColumnType::Decimal(8, 2)),
+            ("Binary", ColumnType::Varbyte(64_000)),
+            ("varchar(5)", ColumnType::Varchar(5)),
+            // Of a federated database.
+            ("character varying(20)", ColumnType::Varchar(20)),
+        ] {
+            assert_eq!(ColumnType::read_external(text), Some(ty), "{text}");
+        }
+        for text in ["array<int>", "struct<a:int>", "map<string,int>", "uniontype<int>", ""] {
+            assert_eq!(ColumnType::read_external(text), None, "{text}");
         }
     }
 

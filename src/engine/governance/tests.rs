@@ -82,6 +82,7 @@ fn statements(policy: &Policy, table: &Table, barrier: &Barrier) -> (Vec<Sql>, V
         prefix: "gov",
         entitlements: entitlements.relation(),
         barrier,
+        copy: None,
     };
     let view = rules.view(table, &protected, &target).expect("a view");
     (vec![entitlements.sql(), view], protected.warnings)
@@ -347,7 +348,7 @@ fn a_table_that_no_view_can_show_is_told() {
         rules.view(
             table,
             &protected,
-            &Target { schema: "v", name: "t", prefix: "gov", entitlements, barrier: &barrier },
+            &Target { schema: "v", name: "t", prefix: "gov", entitlements, barrier: &barrier, copy: None },
         )
     };
     assert!(told(&table(&wide[1..])).is_ok(), "just as many as there may be");

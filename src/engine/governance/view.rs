@@ -22,6 +22,8 @@ pub struct Target<'t> {
     pub entitlements: Sql,
     /// The barrier.
     pub barrier: &'t Barrier,
+    /// The relation in the view's schema that holds a copy of the table's rows, if the view reads that.
+    pub copy: Option<&'t str>,
 }
 
 /// Whether hidden rows are NULL in all columns.
@@ -87,7 +89,7 @@ impl Rules<'_> {
 fn query(table: &Table, protected: &Protected<'_>, target: &Target<'_>, visible: &str) -> Sql {
     let columns: Vec<(Sql, &str)> =
         protected.columns.iter().map(|column| (decide(column).sql(), column.column.name.as_str())).collect();
-    let row = source(table);
+    let row = source(table, target);
     if protected.filters.is_empty() {
         let join = if uses_entitlements(protected) { sql!(" CROSS JOIN {} p", target.entitlements) } else { sql!("") };
         return sql!("SELECT {}\nFROM {} t{}", list(",\n       ", &columns), row, join);
@@ -113,7 +115,10 @@ fn query(table: &Table, protected: &Protected<'_>, target: &Target<'_>, visible:
     )
 }
 
-fn source(table: &Table) -> Sql {
+fn source(table: &Table, target: &Target<'_>) -> Sql {
+    if let Some(copy) = target.copy {
+        return sql!("{}.{}", ident(target.schema), ident(copy));
+    }
     let database = table.database.as_deref().map_or_else(|| sql!(""), |database| sql!("{}.", ident(database)));
     sql!("{}{}.{}", database, ident(&table.schema), ident(&table.name))
 }

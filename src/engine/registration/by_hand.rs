@@ -44,14 +44,16 @@ fn apply(wanted: &TablesWanted, looked: &Looked) -> Result<Vec<Script>, Error> {
     inside.extend(registry::write(&wanted.uri, What::Tables, &wanted.name, &entry));
     let (before, inside, after) =
         (looked.way.statements(Stage::Before), seat.by_hand(inside), looked.way.statements(Stage::After));
-    if managed == source {
-        let all = before.into_iter().chain(inside).chain(after);
+    let is_external = looked.found.source.is_external;
+    if managed == source && !is_external {
+        let all = before.into_iter().chain(inside).chain(after).collect();
         return Ok(together("Offers tables as protected views.", managed, all).into_iter().collect());
     }
+    let on_tables = if is_external { each_alone } else { together };
     let scripts = [
-        together("Lets the system user read the tables.", source, before),
+        on_tables("Lets the system user read the tables.", source, before),
         together("Offers them as protected views.", managed, inside),
-        together("Takes back what no view needs any more.", source, after),
+        on_tables("Takes back what no view needs any more.", source, after),
     ];
     Ok(scripts.into_iter().flatten().collect())
 }
@@ -68,7 +70,9 @@ fn remove(wanted: &TablesWanted, looked: &Looked, kept: &Kept) -> Vec<Script> {
     let mut out = Writer::new("Takes protected views away.", managed);
     out.statement(sql!("BEGIN"));
     out.all(looked.found.inside.seat.by_hand(inside));
-    if managed == source {
+    let is_external = looked.found.source.is_external;
+    let is_one = managed == source && !is_external;
+    if is_one {
         out.all(removal.after.clone());
     }
     out.statement(sql!("COMMIT"));
@@ -83,14 +87,27 @@ fn remove(wanted: &TablesWanted, looked: &Looked, kept: &Kept) -> Vec<Script> {
         out.statement(schema);
     }
     let views = out.done(managed);
-    let rights = if managed == source { Vec::new() } else { removal.after };
-    [Some(views), together("Takes back what was given on the tables.", source, rights)].into_iter().flatten().collect()
+    let rights = if is_one { Vec::new() } else { removal.after };
+    let on_tables = if is_external { each_alone } else { together };
+    [Some(views), on_tables("Takes back what was given on the tables.", source, rights)].into_iter().flatten().collect()
+}
+
+/// No transaction, as there must be none; none, if there is nothing to do.
+fn each_alone(what: &str, database: &str, statements: Vec<Sql>) -> Option<Script> {
+    if statements.is_empty() {
+        return None;
+    }
+    let mut out = Writer::new(what, database);
+    out.remark("Each by itself: rights on an external schema are given and taken outside of a transaction.");
+    out.all(statements);
+    Some(out.done(database))
 }
 
 /// One transaction; none, if there is nothing to do.
-pub(super) fn together(what: &str, database: &str, statements: impl IntoIterator<Item = Sql>) -> Option<Script> {
-    let mut statements = statements.into_iter().peekable();
-    statements.peek()?;
+pub(super) fn together(what: &str, database: &str, statements: Vec<Sql>) -> Option<Script> {
+    if statements.is_empty() {
+        return None;
+    }
     let mut out = Writer::new(what, database);
     out.remark("All or nothing.");
     out.statement(sql!("BEGIN"));

@@ -10,7 +10,7 @@ use super::by_hand;
 use super::found::{Detail, Given, Inside, TablesFound};
 use super::kept::Kept;
 use super::wanted::{Desired, DesiredView, TablesWanted};
-use crate::engine::catalog::snapshot::{Relation, RelationKind};
+use crate::engine::catalog::snapshot::{Relation, RelationKind, is_behind};
 use crate::engine::error::{Error, shown};
 use crate::engine::rights::Rights;
 use crate::engine::sql::{Sql, ident, sql};
@@ -82,6 +82,7 @@ pub fn way(wanted: &TablesWanted, desired: &Desired, found: &TablesFound, kept: 
     finder.refuse_what_is_in_the_way()?;
     finder.given();
     finder.entitlements();
+    finder.copies();
     finder.views();
     finder.readers();
     finder.gone();
@@ -135,8 +136,13 @@ pub fn removal(
     let finder = Finder::new(wanted, desired, found, kept);
     let views = desired.views.values().map(|view| view.name.as_str());
     let views: BTreeSet<&str> = views.chain(kept.views.values().map(|view| view.name.as_str())).collect();
+    let copies = desired.views.values().filter_map(|view| Some(view.copy.as_ref()?.name.as_str()));
+    let kept_copies = kept.views.values().filter_map(|view| Some(view.copy.as_ref()?.name.as_str()));
+    let copies: BTreeSet<&str> = copies.chain(kept_copies).collect();
     let mut drops: Vec<Sql> =
         views.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", finder.view_name(view))).collect();
+    let of_copy = |copy: &str| sql!("DROP MATERIALIZED VIEW IF EXISTS {}", finder.view_name(copy));
+    drops.extend(copies.into_iter().map(of_copy));
     let entitlements = desired.entitlements.iter().map(|view| &view.name);
     let entitlements: BTreeSet<&String> = entitlements.chain(kept.entitlements.iter().map(|view| &view.name)).collect();
     drops.extend(entitlements.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", wanted.uri.relation(view))));
@@ -200,6 +206,10 @@ impl Finder<'_> {
         relation.owner == self.inside().seat.owner && relation.kind == RelationKind::View
     }
 
+    fn is_our_copy(&self, relation: &Relation) -> bool {
+        relation.owner == self.inside().seat.owner && relation.kind == RelationKind::MaterializedView
+    }
+
     /// A schema or view of somebody else's, and a view of another registration, are left as they are.
     fn refuse_what_is_in_the_way(&self) -> Result<(), Error> {
         let schema = self.inside().schema(self.schema());
@@ -217,31 +227,35 @@ impl Finder<'_> {
             )
             .about("view_schema"));
         }
-        for (table, view) in &self.desired.views {
-            let Some(relation) = self.relation(&view.name) else { continue };
+        let names =
+            self.desired.views.iter().flat_map(|(table, view)| view.names().map(move |name| (table, view, name)));
+        for (table, view, name) in names {
+            let Some(relation) = self.relation(name) else { continue };
+            let is_view = name == view.name;
+            let is_ours = if is_view { self.is_ours(relation) } else { self.is_our_copy(relation) };
             let other = self
                 .others
                 .iter()
-                .find(|(_, detail)| detail.offer.view_schema == self.schema() && detail.views.contains(&view.name));
+                .find(|(_, detail)| detail.offer.view_schema == self.schema() && detail.views.contains(name));
             let why = match other {
                 Some((other, _)) => format!("it is a view of the registration \"{}\"", shown(other)),
-                None if !self.is_ours(relation) => {
+                None if !is_ours => {
                     let owner = self.found.source.principals.name_of(relation.owner);
                     format!("there is a {} of {}", relation.kind.name(), shown(&owner))
                 }
                 // Of which registration it is, only its entry says.
-                None if self.is_of_unseen(table, view) => {
+                None if is_view && self.is_of_unseen(table, view) => {
                     "there is a view already, and this login cannot see whose".to_owned()
                 }
                 None => continue,
             };
             return Err(Error::refused(
-                format!("The name of a view is taken: {}", ident(&view.name)),
+                format!("The name of a view is taken: {}", ident(name)),
                 format!(
                     "The view on {} would be {}, but {why}. Nothing was changed. Leave the table out (except_tables), or write \
                      another view_name or view_schema.",
                     ident(table),
-                    self.view_name(&view.name)
+                    self.view_name(name)
                 ),
             )
             .about("view_name"));
@@ -259,8 +273,16 @@ impl Finder<'_> {
     /// The schema of the views, if it was made for them and they were all that is in it.
     fn schema_gone(&mut self) {
         let Some(schema) = self.inside().schema(self.schema()) else { return };
-        let goes = |name: &str| self.kept.views.values().any(|kept| kept.name == name);
-        let others = schema.relations.iter().any(|relation| !goes(&relation.name) || !self.is_ours(relation));
+        let views = self.kept.views.values();
+        let copies: BTreeSet<&str> =
+            views.clone().filter_map(|kept| kept.copy.as_ref()).map(|copy| copy.name.as_str()).collect();
+        let is_behind_copy = |relation: &Relation| copies.iter().any(|copy| is_behind(&relation.name, copy));
+        let goes = |relation: &Relation| {
+            let is_view = self.is_ours(relation) && views.clone().any(|kept| kept.name == relation.name);
+            let is_copy = self.is_our_copy(relation) && copies.contains(relation.name.as_str());
+            is_view || is_copy || is_behind_copy(relation)
+        };
+        let others = schema.relations.iter().any(|relation| !goes(relation));
         let is_shared = self.others.iter().any(|(_, other)| other.offer.view_schema == self.schema());
         let is_ours = schema.owner == self.inside().seat.owner && self.kept.made.contains(&Given::Schema);
         if is_ours && !others && !is_shared {

@@ -73,16 +73,10 @@ pub struct TablesFound {
 /// Looks at all of it. None: the integration is not there.
 pub async fn look(at: At<'_>, wanted: &TablesWanted) -> Result<Option<TablesFound>, Error> {
     let elsewhere = At { database: &wanted.offer.source.database, ..at };
-    let (inside, source) = (inside(at, wanted), source::look(elsewhere, &wanted.offer.source));
-    if let Some(_room) = at.warehouse.room_for_another() {
-        let (inside, source) = futures::join!(inside, source);
-        return match inside? {
-            Some(inside) => Ok(Some(TablesFound { inside, source: source? })),
-            None => Ok(None),
-        };
-    }
-    match inside.await? {
-        Some(inside) => Ok(Some(TablesFound { inside, source: source.await? })),
+    let both = at.warehouse.side_by_side(inside(at, wanted), source::look(elsewhere, &wanted.offer.source));
+    let (inside, source) = both.await;
+    match inside? {
+        Some(inside) => Ok(Some(TablesFound { inside, source: source? })),
         None => Ok(None),
     }
 }

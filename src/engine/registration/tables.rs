@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use super::by_hand::ENTRY;
 use super::changes::{Stage, Way, undoing, way};
 use super::found::{self, Detail, Given, Inside, TablesFound};
-use super::kept::{Kept, KeptText, KeptView};
+use super::kept::{Kept, KeptCopy, KeptText, KeptView};
 use super::mask_key;
 use super::registry::{self, Entry, Registry, What};
 use super::seat::{Seat, not_there};
 use super::source::{self, Named, SourceFound};
 use super::uri::IntegrationUri;
-use super::wanted::{Desired, Offer, TablesWanted};
+use super::wanted::{Desired, DesiredView, Offer, TablesWanted};
 use crate::engine::catalog::At;
 use crate::engine::cell::lock;
 use crate::engine::error::{Error, shown};
@@ -78,7 +78,7 @@ pub async fn look(
 ) -> Result<Option<Looked>, NotOffered> {
     wanted.offer.check()?;
     let at = At::new(warehouse, &wanted.uri.database, cancel);
-    let (mut found, is_there) = match found::look(at, wanted).await? {
+    let (mut found, is_there) = match Box::pin(found::look(at, wanted)).await? {
         Some(found) => (found, true),
         None if wanted.uri.by_hand => (found::to_come(at, wanted).await?, false),
         None => return Ok(None),
@@ -90,6 +90,7 @@ pub async fn look(
         let kept = kept.views.get(table).filter(|kept| kept.name == view && kept.of == of);
         kept.is_some_and(|kept| kept.seen.is_some() && kept.seen == found.inside.text(&wanted.offer.view_schema, view))
     };
+    wanted.refuse_another_kind(&found.source)?;
     let desired = wanted.offer.desired(&wanted.uri, &wanted.name, &found.source, is_settled)?;
     let way = way(wanted, &desired, &found, kept)?;
     let (name, schema) = (wanted.name.clone(), wanted.offer.view_schema.clone());
@@ -211,7 +212,7 @@ pub async fn apply(
     if looked.desired.hashes {
         mask_key::ensure(warehouse, &looked.found.inside.seat, cancel).await?;
     }
-    match run.all(&looked).await {
+    match Box::pin(run.all(&looked)).await {
         Ok(()) => {}
         Err(error) => {
             if kept.is_none() && claimed.load(std::sync::atomic::Ordering::Relaxed) {
@@ -234,7 +235,7 @@ impl Detail {
     pub(super) fn of(wanted: &TablesWanted, looked: &Looked) -> Detail {
         Detail {
             offer: wanted.offer.clone(),
-            views: looked.desired.views.values().map(|view| view.name.clone()).collect(),
+            views: looked.desired.views.values().flat_map(DesiredView::names).map(ToOwned::to_owned).collect(),
             made: looked.way.made.clone(),
         }
     }
@@ -281,6 +282,7 @@ fn kept_of(wanted: &TablesWanted, looked: &Looked, before: &Kept, made: BTreeSet
                     seen: seen(&wanted.offer.view_schema, &view.name),
                     form: view.form.clone(),
                     columns: view.columns.clone(),
+                    copy: view.copy.as_ref().map(|copy| KeptCopy { name: copy.name.clone(), of: copy.of.clone() }),
                 };
                 (table.clone(), kept)
             })
@@ -309,11 +311,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// All stages. Where the tables are in the managed database, one transaction does all of it; else the registration is
-    /// entered first, so that nothing that is given elsewhere is ever nobody's.
+    /// All stages. Where the tables are in the managed database, one transaction does all of it; else, and where a right
+    /// cannot be given in a transaction, the registration is entered first, so that nothing that is given is ever nobody's.
     async fn all(&self, looked: &Looked) -> Result<(), Error> {
         let (managed, source) = (&self.wanted.uri.database, &self.wanted.offer.source.database);
-        if managed == source {
+        if managed == source && !looked.found.source.is_external {
             return self.turn(managed, &[Stage::Before, Stage::Inside, Stage::After]).await;
         }
         if self.is_within(looked) && self.inside_alone().await? {
@@ -349,7 +351,7 @@ impl Run<'_> {
     }
 
     async fn look(&self) -> Result<Looked, Error> {
-        match look(self.warehouse, self.wanted, self.known, self.named, self.cancel).await {
+        match Box::pin(look(self.warehouse, self.wanted, self.known, self.named, self.cancel)).await {
             Ok(Some(looked)) => Ok(looked),
             Ok(None) => Err(not_there(&self.wanted.uri)),
             Err(NotOffered::Failed(error)) => Err(error),
@@ -432,9 +434,8 @@ impl Run<'_> {
 
     fn steps_of(&self, looked: &Looked, stage: Stage) -> Result<Vec<Step>, Error> {
         let statements = looked.way.statements(stage);
-        let database = &self.wanted.offer.source.database;
         if stage != Stage::Inside {
-            return Ok(statements.into_iter().map(|sql| Step::new(database, sql, "rights on the tables")).collect());
+            return Ok(on_the_tables(&looked.found.source, &self.wanted.offer.source.database, statements));
         }
         let inside = &looked.found.inside;
         let entry = self.entry(looked, true)?;
@@ -476,8 +477,7 @@ pub async fn remove(
         *lock(&left) = left_over(gone, kept, &found, &way);
         let mut steps = seat.steps(statements, "the views");
         if managed == source {
-            let after = way.statements(Stage::After);
-            steps.extend(after.into_iter().map(|sql| Step::new(source, sql, "rights on the tables")));
+            steps.extend(on_the_tables(&found.source, source, way.statements(Stage::After)));
         }
         Ok(steps)
     };
@@ -486,13 +486,18 @@ pub async fn remove(
     gone_with_its_database(ran).map_err(|error| hung_on(gone, error))?;
     if managed != source {
         let outside = || async {
-            let (_, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
-            let after = way.statements(Stage::After);
-            Ok(after.into_iter().map(|sql| Step::new(source, sql, "rights on the tables")).collect())
+            let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
+            Ok(on_the_tables(&found.source, source, way.statements(Stage::After)))
         };
         gone_with_its_database(object::in_turn(warehouse, source, outside, cancel).await)?;
     }
     Ok(left.into_inner().unwrap_or_default())
+}
+
+/// The steps that give rights on the tables, or take them back. Those on an external schema run in no transaction (AWS: GRANT).
+fn on_the_tables(source: &SourceFound, database: &str, statements: Vec<Sql>) -> Vec<Step> {
+    let step = |sql| Step { alone: source.is_external, ..Step::new(database, sql, "rights on the tables") };
+    statements.into_iter().map(step).collect()
 }
 
 fn gone_with_its_database(ran: Result<(), Error>) -> Result<(), Error> {

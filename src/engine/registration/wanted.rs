@@ -89,6 +89,19 @@ pub struct Offer {
     /// Who may read the views.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub readers: BTreeSet<Reader>,
+    /// How external tables are offered; none: as the default has it, or they are not external.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external: Option<External>,
+}
+
+/// How external tables are offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum External {
+    /// By views on them, whose readers may need a right with which they read the tables themselves.
+    View,
+    /// By views on copies.
+    Materialized,
 }
 
 /// A registration of tables.
@@ -111,6 +124,9 @@ pub const VIEW_NAME: &str = "{table}";
 
 /// How views are written. Another number makes all of them anew with the next apply: for a release whose views hide more.
 const FORMAT: u32 = 1;
+
+/// What the name of a copy ends with, after that of the view.
+const COPY: &str = "__data";
 
 /// What stands for the table's name.
 const TABLE: &str = "{table}";
@@ -167,6 +183,19 @@ pub struct DesiredView {
     pub masked: BTreeSet<String>,
     /// Whether rows are filtered.
     pub is_filtered: bool,
+    /// The copy that it reads, of an external table.
+    pub copy: Option<DesiredCopy>,
+}
+
+/// A materialized view that holds the rows of an external table.
+#[derive(Clone, Debug)]
+pub struct DesiredCopy {
+    /// Its name, in the schema of the views.
+    pub name: String,
+    /// What makes it.
+    pub sql: Sql,
+    /// The digest of what it is made from.
+    pub of: String,
 }
 
 impl TablesWanted {
@@ -194,6 +223,33 @@ impl TablesWanted {
             ),
         )
         .about("allowed_direct_readers"))
+    }
+}
+
+impl TablesWanted {
+    /// Refuses external tables of another database, and what is said of external tables where these are none.
+    pub(super) fn refuse_another_kind(&self, found: &SourceFound) -> Result<(), Error> {
+        let source = &self.offer.source;
+        if found.is_external && source.database != self.uri.database {
+            let why = format!(
+                "Schema \"{}\" is external, and its tables are read only from its own database. Register them with an integration in \
+                 database \"{}\": one of the type RedshiftSpectrum.",
+                source.schema, source.database
+            );
+            return Err(Error::setting("source.database", why));
+        }
+        if !found.is_external && self.offer.external.is_some() {
+            let why = format!("Schema \"{}\" is not external: leave external_tables out.", source.schema);
+            return Err(Error::setting("external_tables", why));
+        }
+        Ok(())
+    }
+}
+
+impl DesiredView {
+    /// Its name, and that of the copy that it reads.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        [self.name.as_str()].into_iter().chain(self.copy.iter().map(|copy| copy.name.as_str()))
     }
 }
 
@@ -252,11 +308,14 @@ impl Offer {
             let table =
                 Table { database, schema: found.schema.clone(), name: name.clone(), columns: of.columns.clone() };
             let view = self.view_name.replace(TABLE, name);
-            if let Some(other) = names.insert(view.to_ascii_lowercase(), name) {
-                problems.push(one_name(&view, other, name));
-            }
-            if view.len() > NAME_BYTES {
-                problems.push(Problem::of("view_name", "A view's name is too long", too_long(&view)));
+            let copy = self.copies(found).then(|| format!("{view}{COPY}"));
+            for relation in copy.iter().chain([&view]) {
+                if let Some(other) = names.insert(relation.to_ascii_lowercase(), name) {
+                    problems.push(one_name(relation, other, name));
+                }
+                if relation.len() > NAME_BYTES {
+                    problems.push(Problem::of("view_name", "A view's name is too long", too_long(relation)));
+                }
             }
             let target = Target {
                 schema: &self.view_schema,
@@ -264,8 +323,13 @@ impl Offer {
                 prefix: &uri.prefix,
                 entitlements: entitlements.relation(),
                 barrier: &barrier,
+                copy: copy.as_deref(),
             };
-            let of = digest_with(&format!("{view}\n{table:?}"));
+            let of = match &copy {
+                Some(copy) => digest_with(&format!("{view}\n{table:?}\n{copy}")),
+                None => digest_with(&format!("{view}\n{table:?}")),
+            };
+            let copy = copy.as_deref().map(|copy| self.copy(copy, &table));
             match rules.on(&table).and_then(|protected| {
                 let settled = is_settled(name, &view, &of);
                 let made = (!settled).then(|| rules.view(&table, &protected, &target)).transpose();
@@ -273,7 +337,8 @@ impl Offer {
             }) {
                 Ok((protected, sql)) => {
                     desired.warnings.extend(protected.warnings.iter().cloned());
-                    desired.views.insert(name.clone(), view_of(view, sql, of, &table, &protected));
+                    let view = DesiredView { copy, ..view_of(view, sql, of, &table, &protected) };
+                    desired.views.insert(name.clone(), view);
                 }
                 Err(wrong) => problems.extend(wrong),
             }
@@ -287,6 +352,25 @@ impl Offer {
         }
         if problems.is_empty() { Ok(desired) } else { Err(problems) }
     }
+
+    /// Whether the views read copies of the tables.
+    fn copies(&self, found: &SourceFound) -> bool {
+        found.is_external && self.external == Some(External::Materialized)
+    }
+
+    /// A materialized view of an external table cannot be refreshed by the warehouse (AWS: CREATE MATERIALIZED VIEW).
+    fn copy(&self, name: &str, table: &Table) -> DesiredCopy {
+        let columns = Sql::join(", ", table.columns.iter().map(|column| sql!("t.{}", ident(&column.name))));
+        let sql = sql!(
+            "CREATE MATERIALIZED VIEW {}.{} AUTO REFRESH NO AS\nSELECT {}\nFROM {}.{} t",
+            ident(&self.view_schema),
+            ident(name),
+            columns,
+            ident(&table.schema),
+            ident(&table.name)
+        );
+        DesiredCopy { name: name.to_owned(), of: digest_of(&format!("{sql}\n{:?}", table.columns)), sql }
+    }
 }
 
 fn view_of(name: String, sql: Option<Sql>, of: String, table: &Table, protected: &Protected<'_>) -> DesiredView {
@@ -298,6 +382,7 @@ fn view_of(name: String, sql: Option<Sql>, of: String, table: &Table, protected:
         form: digest_of(&protected.form()),
         masked: protected.masked(),
         is_filtered: protected.is_filtered(),
+        copy: None,
     }
 }
 
@@ -329,4 +414,44 @@ fn digest_of(text: &str) -> String {
 
 fn hex(digest: &[u8]) -> String {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::governance::column;
+
+    #[test]
+    fn a_copy_names_its_columns_and_leaves_its_refreshes_to_people() {
+        let offer = Offer {
+            source: Source {
+                database: "prod".into(),
+                schema: "lake".into(),
+                tables: BTreeSet::from(["*".to_owned()]),
+                except_tables: BTreeSet::new(),
+                future_tables: true,
+            },
+            view_schema: "gov_lake".into(),
+            view_name: "v_{table}".into(),
+            policy: Policy::default(),
+            barrier: true,
+            barrier_except: BTreeSet::new(),
+            readers: BTreeSet::new(),
+            external: Some(External::Materialized),
+        };
+        let table = |ty: &str| Table {
+            database: None,
+            schema: "lake".into(),
+            name: "people".into(),
+            columns: vec![column("id", ty).expect("a column"), column("a\"b", "date").expect("a column")],
+        };
+        let copy = offer.copy("v_people__data", &table("integer"));
+        assert_eq!(
+            copy.sql.to_string(),
+            "CREATE MATERIALIZED VIEW \"gov_lake\".\"v_people__data\" AUTO REFRESH NO AS\n\
+             SELECT t.\"id\", t.\"a\"\"b\"\nFROM \"lake\".\"people\" t"
+        );
+        assert_eq!(copy.of, offer.copy("v_people__data", &table("integer")).of);
+        assert_ne!(copy.of, offer.copy("v_people__data", &table("bigint")).of, "a column of another type");
+    }
 }

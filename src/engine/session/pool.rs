@@ -65,11 +65,9 @@ impl Pool {
         Ok(Seat { permit: Some(permit), pool: self.clone(), taken: false })
     }
 
-    /// Room for one session more of somebody who has one, if there is room for both: kept free until it is dropped. One seat
-    /// is always left to those who wait, so that nobody waits for ever.
-    pub(super) fn room_for_another(&self) -> Option<OwnedSemaphorePermit> {
-        let mut both = self.permits.clone().try_acquire_many_owned(2).ok()?;
-        both.split(1)
+    /// How many sessions there may be.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Acquire)
     }
 
     /// After the warehouse has refused one more session: waits for one of those that are in use, and never again for as

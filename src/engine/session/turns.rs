@@ -11,6 +11,7 @@
 //! In a build with debug assertions, a task that takes one out of this order panics.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
@@ -54,7 +55,37 @@ enum Rank {
     Database,
     AllDatabases,
     Shared,
-    Session,
+    Session(Branch),
+}
+
+/// What of a task runs: all of it is 1, what [`side_by_side`] runs in a branch `n` are the branches `2n` and `2n + 1`.
+type Branch = u32;
+
+const WHOLE: Branch = 1;
+
+tokio::task_local! {
+    static BRANCH: Branch;
+}
+
+fn branch() -> Branch {
+    BRANCH.try_with(|branch| *branch).unwrap_or(WHOLE)
+}
+
+/// Runs both at once in one task. Each waits for a session of its own, as two tasks would.
+pub(super) async fn side_by_side<A: Future, B: Future>(one: A, other: B) -> (A::Output, B::Output) {
+    let within = branch() * 2;
+    // Boxed, as what waits in a branch is large, and lies on the stack of whoever joins the two.
+    let (one, other) = (Box::pin(BRANCH.scope(within, one)), Box::pin(BRANCH.scope(within + 1, other)));
+    futures::join!(one, other)
+}
+
+/// Whether one of them runs within the other.
+fn is_within(one: Branch, other: Branch) -> bool {
+    let (outer, mut inner) = (one.min(other), one.max(other));
+    while inner > outer {
+        inner /= 2;
+    }
+    inner == outer
 }
 
 impl Turns {
@@ -86,14 +117,15 @@ impl Turns {
         self.alone(Rank::Shared, self.shared.clone()).await
     }
 
-    /// Notes that the task is to have a session; none, where it has one already. All sessions may be in use by tasks that
-    /// want a second one, so such a task must not wait.
+    /// Notes that the task, or this branch of it, is to have a session; none, where it has one already. All sessions may be
+    /// in use by tasks that want a second one, so such a task must not wait.
     pub(super) fn session(&self) -> Option<TurnGuard> {
-        let task = task::try_id();
-        if task.is_some_and(|task| self.order.held(task).contains(&Rank::Session)) {
+        let (task, branch) = (task::try_id(), branch());
+        let has_one = |rank: &Rank| matches!(rank, Rank::Session(held) if is_within(*held, branch));
+        if task.is_some_and(|task| self.order.held(task).iter().any(has_one)) {
             return None;
         }
-        Some(self.order.take(task, Rank::Session, Lock::Session))
+        Some(self.order.take(task, Rank::Session(branch), Lock::Session))
     }
 
     async fn alone(&self, rank: Rank, turn: Arc<AsyncMutex<()>>) -> TurnGuard {
@@ -182,7 +214,8 @@ mod tests {
 
     #[test]
     fn turns_are_taken_in_one_order() {
-        use Rank::*;
+        use Rank::{AllDatabases, Database, Integrations, Shared};
+        let session = || Rank::Session(WHOLE);
         for (held, rank, may) in [
             (vec![], Integrations, true),
             (vec![], Shared, true),
@@ -199,12 +232,33 @@ mod tests {
             (vec![Integrations, AllDatabases], Database, false),
             (vec![Shared], AllDatabases, false),
             (vec![Shared], Shared, false),
-            (vec![Integrations, Database, AllDatabases, Shared], Session, true),
-            (vec![Session], Shared, false),
-            (vec![Session], Database, false),
+            (vec![Integrations, Database, AllDatabases, Shared], session(), true),
+            (vec![session()], Shared, false),
+            (vec![session()], Database, false),
         ] {
             assert_eq!(may_follow(&held, rank), may, "{rank:?} after {held:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn branches_of_a_task_have_a_session_each() {
+        let turns = Arc::new(Turns::default());
+        let both = tokio::spawn(async move {
+            let within = async |turns: &Turns| {
+                let one = turns.session();
+                // Until the other branch has one, too.
+                task::yield_now().await;
+                let nested =
+                    side_by_side(async { turns.session().is_none() }, async { turns.session().is_none() }).await;
+                (one.is_some(), turns.session().is_none(), nested)
+            };
+            let both = side_by_side(within(&turns), within(&turns)).await;
+            let held = turns.session();
+            let none = side_by_side(async { turns.session().is_none() }, async { turns.session().is_none() }).await;
+            (both, held.is_some(), none)
+        });
+        let in_each = (true, true, (true, true));
+        assert_eq!(both.await.expect("ends"), ((in_each, in_each), true, (true, true)));
     }
 
     #[tokio::test]

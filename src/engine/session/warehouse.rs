@@ -1,6 +1,7 @@
 //! A warehouse and one login to it.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use crate::engine::session::memory::Memory;
 use crate::engine::session::pool::Pool;
 use crate::engine::session::tls;
 pub use crate::engine::session::turns::TurnGuard;
-use crate::engine::session::turns::Turns;
+use crate::engine::session::turns::{self, Turns};
 use crate::engine::session::{Live, Session};
 use crate::engine::settings::access::Access;
 use crate::engine::settings::endpoint::Endpoint;
@@ -125,9 +126,8 @@ struct AtEndpoint {
     pools: Mutex<Vec<Arc<Pool>>>,
 }
 
-/// A session that is kept free: see [`Warehouse::room_for_another`].
-#[derive(Debug)]
-pub struct RoomForAnother(#[allow(dead_code)] tokio::sync::OwnedSemaphorePermit);
+/// From how many sessions on two databases are asked side by side.
+const SIDE_BY_SIDE: usize = 3;
 
 impl Warehouse {
     /// A session with `database`, from the pool or new; waits while `max_sessions` of this login are in use, whatever their
@@ -139,9 +139,18 @@ impl Warehouse {
         self.login.session(database, cancel).await
     }
 
-    /// Room for asking two databases side by side within `max_sessions`, as long as it is held; none: one after the other.
-    pub fn room_for_another(&self) -> Option<RoomForAnother> {
-        self.login.pool.room_for_another().map(RoomForAnother)
+    /// Asks two databases side by side, within `max_sessions`; where these are few, one after the other, as each would close
+    /// the other's sessions.
+    pub async fn side_by_side<A: Future, B: Future>(&self, one: A, other: B) -> (A::Output, B::Output) {
+        match self.asks_side_by_side() {
+            true => turns::side_by_side(one, other).await,
+            false => (one.await, other.await),
+        }
+    }
+
+    /// Whether there are sessions enough for that.
+    pub fn asks_side_by_side(&self) -> bool {
+        self.login.pool.limit() >= SIDE_BY_SIDE
     }
 
     /// A new session beside `max_sessions`, for holding a lock while others work; close it with

@@ -6,9 +6,10 @@ use serde::Deserialize;
 
 use super::super::errors;
 use crate::engine::datastore::missing::some_of;
+use crate::engine::error::shown;
 use crate::engine::governance::{FilterRule, MaskRule, Policy, Problem};
 use crate::engine::registration::uri::IntegrationUri;
-use crate::engine::registration::wanted::{Offer, Reader, Source, TablesWanted, VIEW_NAME};
+use crate::engine::registration::wanted::{External, Offer, Reader, Source, TablesWanted, VIEW_NAME};
 use crate::terraform::{Change, Diagnostic, Diagnostics, Value};
 
 /// What is written.
@@ -27,6 +28,7 @@ pub struct Model {
     readers: Option<WrittenReaders>,
     security_barrier: Option<WrittenBarrier>,
     allowed_direct_readers: Option<BTreeSet<String>>,
+    external_tables: Option<External>,
     force_destroy: bool,
 }
 
@@ -91,6 +93,7 @@ impl Model {
                 .and_then(|barrier| barrier.except_columns.clone())
                 .unwrap_or_default(),
             readers: self.readers.as_ref().map(WrittenReaders::all).unwrap_or_default(),
+            external: self.external_tables,
         };
         let allowed_readers = self.allowed_direct_readers.clone();
         Ok(TablesWanted { uri, name: self.name.clone(), offer, allowed_readers, force: self.force_destroy })
@@ -129,6 +132,20 @@ pub(super) fn read_past_the_rules(readers: &[String]) -> Diagnostic {
             some_of(&readers)
         ),
     )
+}
+
+/// Of external tables.
+pub(super) fn readers_may_be_refused(schema: &str) -> Diagnostic {
+    let schema = shown(schema);
+    Diagnostic::warning(
+        "Readers may be refused",
+        format!(
+            "Schema {schema} is external. USAGE on it is the right to read all of its tables, so no reader is given it, and a view that binds \
+             late may need it of whoever reads: then the answer is \"permission denied for schema {schema}\". With \
+             external_tables = \"materialized\" the views read copies, for which no reader needs it."
+        ),
+    )
+    .at("external_tables")
 }
 
 /// The schema of the views where none is written: in another database that of the tables, beside them one of the
@@ -185,6 +202,13 @@ pub(super) fn show(offer: &Offer, uri: &IntegrationUri, cx: &mut Change<'_>) {
                 ("roles", named(|reader| if let Reader::Role(name) = reader { Some(name) } else { None })),
             ]),
         );
+    }
+    if let Some(external) = offer.external {
+        let how = match external {
+            External::View => "view",
+            External::Materialized => "materialized",
+        };
+        cx.set("external_tables", how);
     }
     if !offer.barrier || !offer.barrier_except.is_empty() {
         cx.set(

@@ -51,6 +51,14 @@ pub(super) fn schema() -> Schema<Configured> {
         .block("readers", "Who may read the views. Left out: nobody yet.", readers())
         .block("security_barrier", "Whether a reader's own expressions see the values of rows that are hidden from him.", barrier())
         .setting(
+            "external_tables",
+            string().one_of(&["view", "materialized"]).doc(
+                "For tables of an external schema, of which USAGE on the schema is the right to read them all, so that no reader is given it. `view`: views \
+                 on the tables, which Redshift may refuse to whoever lacks that right. `materialized`: views on materialized views that hold a copy, which \
+                 somebody has to refresh. Left out: `view`.",
+            ),
+        )
+        .setting(
             "allowed_direct_readers",
             set(string()).doc(
                 "Who may read the tables themselves, past the rules, beside superusers, owners and the system user: `user NAME`, `group NAME`, \

@@ -291,6 +291,11 @@ impl Warehouse {
         self.0.resume().expect("resumes");
     }
 
+    /// The rows of an external table's files.
+    pub fn put_files(&self, location: &str, rows: &serde_json::Value) {
+        self.0.put_files(location, rows).expect("files are put");
+    }
+
     pub fn latency_ms(&self, milliseconds: u64) {
         self.0.set_latency(Duration::from_millis(milliseconds));
     }

@@ -118,6 +118,9 @@ pub fn columns(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<Option<Valu
     }
 }
 
+/// Types that tables have in a data catalogue, and what PostgreSQL has for them.
+const CATALOGUE_TYPES: [(&str, &str); 2] = [("string", "varchar(65535)"), ("tinyint", "int2")];
+
 /// A type for PostgreSQL, and as Hive has it, which is what SVV_EXTERNAL_COLUMNS shows
 /// (sqlalchemy-redshift/sqlalchemy-redshift, `dialect.py`).
 fn data_type(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<(String, String), Refusal> {
@@ -128,6 +131,18 @@ fn data_type(at: &mut Cursor<'_>, context: &Context<'_>) -> Result<(String, Stri
     let unlisted = || Refusal::unlisted(format!("the type {word} in an external table"));
     if LOCAL_TYPES.contains(&word.as_str()) {
         return Err(unlisted());
+    }
+    if let Some((_, backing)) = CATALOGUE_TYPES.iter().find(|(name, _)| *name == word) {
+        at.take();
+        return Ok(((*backing).to_owned(), word));
+    }
+    if word == "array" {
+        at.take();
+        if !at.mark("<") {
+            return Err(unlisted());
+        }
+        let (_, shown) = data_type(at, context)?;
+        return if at.mark(">") { Ok(("text".to_owned(), format!("array<{shown}>"))) } else { Err(unlisted()) };
     }
     let backing = table::data_type(at, context)?.ok_or_else(unlisted)?;
     let (kind, size) = match backing.split_once('(') {

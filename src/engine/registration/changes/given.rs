@@ -24,7 +24,7 @@ impl Finder<'_> {
         if Some(source.owner) != system {
             wanted.insert(Given::Source);
         }
-        for (name, table) in &source.tables {
+        for (name, table) in source.tables.iter().filter(|_| !source.is_external) {
             if Some(table.owner) == system {
                 continue;
             }
@@ -35,7 +35,7 @@ impl Finder<'_> {
         }
         for reader in &offer.readers {
             wanted.insert(Given::SchemaFor(reader.clone()));
-            if offer.source.database == self.wanted.uri.database {
+            if offer.source.database == self.wanted.uri.database && !source.is_external {
                 wanted.insert(Given::SourceFor(reader.clone()));
             }
         }

@@ -1,11 +1,11 @@
 //! The views and who may read them: made, put in the place of the old ones, made anew, dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::by_hand;
 use super::super::found::Inside;
 use super::super::kept::KeptView;
-use super::super::wanted::{DesiredView, Reader};
+use super::super::wanted::{DesiredCopy, DesiredView, Reader};
 use super::{Change, Finder, Stage, TOGETHER};
 use crate::engine::catalog::acl::Grantee;
 use crate::engine::catalog::snapshot::RelationKind;
@@ -66,6 +66,49 @@ impl Finder<'_> {
             false if kept.form == view.form => Making::Replace,
             false => Making::MakeAnew,
         }
+    }
+
+    /// What is to be done about the copy that a view reads. Any view of its name that is the system user's is believed by who
+    /// makes it by hand: its text is not compared.
+    fn making_copy(&self, table: &str, copy: &DesiredCopy) -> Making {
+        let kept = self.kept.views.get(table).and_then(|kept| kept.copy.as_ref());
+        match self.relation(&copy.name) {
+            None => Making::Make,
+            Some(_) if kept.is_some_and(|kept| kept.name == copy.name && kept.of == copy.of) => Making::Nothing,
+            Some(_) if kept.is_none() && self.wanted.uri.by_hand => Making::Nothing,
+            Some(_) => Making::MakeAnew,
+        }
+    }
+
+    /// The copies of external tables. A view that binds late does not hold one back.
+    pub(super) fn copies(&mut self) {
+        let mut changes = Vec::new();
+        for (table, view) in &self.desired.views {
+            let Some(copy) = &view.copy else { continue };
+            let making = self.making_copy(table, copy);
+            if making == Making::Nothing {
+                continue;
+            }
+            let mut statements = vec![copy.sql.clone()];
+            let mut what = self.copy_words(&copy.name);
+            if making == Making::MakeAnew {
+                statements.insert(0, self.drop_copy(&copy.name));
+                what.push_str(", of the columns that the table has now");
+            }
+            changes.push((what, statements));
+        }
+        for (what, statements) in changes {
+            self.push(Stage::Inside, what, statements);
+        }
+    }
+
+    fn copy_words(&self, copy: &str) -> String {
+        format!("materialized view {}.{}", shown(self.schema()), shown(copy))
+    }
+
+    fn drop_copy(&self, copy: &str) -> Sql {
+        let cascade = if self.wanted.force { sql!(" CASCADE") } else { sql!("") };
+        sql!("DROP MATERIALIZED VIEW {}{}", self.view_name(copy), cascade)
     }
 
     pub(super) fn views(&mut self) {
@@ -160,6 +203,14 @@ impl Finder<'_> {
                 }
             }
         }
+        for (table, copy) in self.desired.views.iter().filter_map(|(table, view)| Some((table, view.copy.as_ref()?))) {
+            let goes = self.making_copy(table, copy) == Making::MakeAnew;
+            for (reader, rights) in self.holders(&copy.name) {
+                let words = format!("{rights} on {}.{} for {reader}", shown(self.schema()), shown(&copy.name));
+                let revoke = sql!("REVOKE {} ON TABLE {} FROM {}", rights, self.view_name(&copy.name), reader.sql());
+                extra.push((words, (!goes).then_some(revoke)));
+            }
+        }
         for (words, revoke) in extra {
             let statements = revoke.into_iter().collect();
             self.way.changes.push(Change { what: vec![words], excess: true, stage: Stage::Inside, statements });
@@ -210,8 +261,14 @@ impl Finder<'_> {
         let still = |name: &str| self.desired.views.values().any(|view| view.name == name);
         let going: Vec<&KeptView> = self.kept.views.values().filter(|kept| !still(&kept.name)).collect();
         let going = going.into_iter().filter(|kept| self.relation(&kept.name).is_some_and(|it| self.is_ours(it)));
-        let drops: Vec<(String, Sql)> =
+        let mut drops: Vec<(String, Sql)> =
             going.map(|kept| (self.view_words(&kept.name), self.drop_view(&kept.name))).collect();
+        let still_read: BTreeSet<&str> =
+            self.desired.views.values().filter_map(|view| Some(view.copy.as_ref()?.name.as_str())).collect();
+        let copies = self.kept.views.values().filter_map(|kept| Some(kept.copy.as_ref()?.name.as_str()));
+        let copies = copies.filter(|copy| !still_read.contains(copy));
+        let copies = copies.filter(|copy| self.relation(copy).is_some_and(|it| self.is_our_copy(it)));
+        drops.extend(copies.map(|copy| (self.copy_words(copy), self.drop_copy(copy))));
         let wanted = self.desired.entitlements.as_ref().map(|entitlements| entitlements.name.clone());
         let old = entitlements(self.inside(), &self.wanted.uri.system(), &self.wanted.name);
         let old: Vec<String> = old.into_iter().filter(|name| Some(name) != wanted.as_ref()).collect();

@@ -6,9 +6,17 @@ SET search_path = pg_catalog;
 CREATE TABLE rs_scoped (nsp oid, grantee oid, privilege text, PRIMARY KEY (nsp, grantee, privilege));
 -- External schemas of this database.
 CREATE TABLE rs_external_schemas (nsp oid PRIMARY KEY, databasename text, options text);
--- External tables of this database, by the external database that they are in: they are not in pg_class.
-CREATE TABLE rs_external_tables (id serial PRIMARY KEY, databasename text NOT NULL, name text NOT NULL, location text NOT NULL, format text NOT NULL,
-  columns jsonb NOT NULL, properties jsonb NOT NULL, UNIQUE (databasename, name));
+-- The data catalogue is one for all databases, so it is kept where all of them see it: a comment of a shared object.
+CREATE FUNCTION rs_catalogue() RETURNS jsonb LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog AS $$
+  SELECT coalesce((SELECT description::jsonb FROM pg_shdescription JOIN pg_tablespace ON oid = objoid
+                   WHERE spcname = 'pg_global' AND classoid = 'pg_tablespace'::regclass), '[]')
+$$;
+-- External tables, by the external database that they are in: they are not in pg_class.
+CREATE VIEW rs_external_tables AS SELECT * FROM jsonb_to_recordset(rs_catalogue())
+  t(id int, databasename text, name text, location text, format text, columns jsonb, properties jsonb);
+CREATE FUNCTION rs_set_catalogue(tables jsonb) RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS
+$$ BEGIN EXECUTE format('COMMENT ON TABLESPACE pg_global IS %L', tables); END $$;
+REVOKE EXECUTE ON FUNCTION rs_set_catalogue(jsonb) FROM PUBLIC;
 CREATE VIEW rs_external_relations AS
 SELECT n.oid AS nsp, n.nspname::text AS schemaname, n.nspowner, t.*
 FROM rs_external_schemas e JOIN pg_namespace n ON n.oid = e.nsp JOIN rs_external_tables t ON t.databasename = e.databasename;

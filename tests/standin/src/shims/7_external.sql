@@ -68,8 +68,10 @@ BEGIN
   IF EXISTS (SELECT 1 FROM rs_external_relations r WHERE r.schemaname = parts[1] AND r.name = parts[2]) THEN
     PERFORM rs_fail('42P07', pg_catalog.format('relation "%s" already exists', parts[2]));
   END IF;
-  INSERT INTO rs_external_tables (databasename, name, location, format, columns, properties)
-  SELECT e.databasename, parts[2], rs_create_external.location, rs_create_external.format, listed, coalesce(rs_create_external.properties, '{}')::jsonb
+  PERFORM rs_set_catalogue(rs_catalogue() || jsonb_build_object(
+    'id', (SELECT coalesce(max(id), 0) + 1 FROM rs_external_tables), 'databasename', e.databasename, 'name', parts[2],
+    'location', rs_create_external.location, 'format', rs_create_external.format, 'columns', listed,
+    'properties', coalesce(rs_create_external.properties, '{}')::jsonb))
   FROM rs_external_schemas e WHERE e.nsp = rs_schema(parts[1]);
 END $$;
 
@@ -82,8 +84,9 @@ BEGIN
     RETURN;
   END IF;
   PERFORM rs_external_owner(parts[1]);
-  DELETE FROM rs_external_tables t USING rs_external_schemas e
-  WHERE e.nsp = rs_schema(parts[1]) AND t.databasename = e.databasename AND t.name = parts[2];
+  PERFORM rs_set_catalogue(coalesce((SELECT jsonb_agg(to_jsonb(t)) FROM rs_external_tables t WHERE NOT EXISTS (
+    SELECT 1 FROM rs_external_schemas e
+    WHERE e.nsp = rs_schema(parts[1]) AND t.databasename = e.databasename AND t.name = parts[2])), '[]'));
 END $$;
 
 -- AWS, DROP TABLE: "with an external table can't be run inside a transaction".

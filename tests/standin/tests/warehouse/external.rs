@@ -64,6 +64,14 @@ fn rows_are_read_from_where_they_are() {
     assert!(ok(&standin, "SELECT a.id FROM lagoon.people a JOIN lake.people b ON b.id = a.id").is_empty());
     assert_eq!(err(&standin, "SELECT id FROM lake.nothing").sqlstate, "42P01");
     assert_eq!(refused(standin.sql_blocking("sample", "SELECT id FROM dev.lake.people")).sqlstate, "0A000");
+    // So does one in another database, whoever makes a table.
+    let in_sample = |sql: &str| standin.sql_blocking("sample", sql).expect("runs");
+    in_sample(&format!("CREATE EXTERNAL SCHEMA bay {SCHEMA}"));
+    assert!(in_sample("SELECT a.id FROM bay.people a").is_empty());
+    in_sample("CREATE EXTERNAL TABLE bay.boats (id int) STORED AS PARQUET LOCATION 's3://bucket/boats/'");
+    assert!(ok(&standin, "SELECT b.id FROM lake.boats b").is_empty());
+    ok(&standin, "DROP TABLE lake.boats");
+    assert_eq!(refused(standin.sql_blocking("sample", "SELECT b.id FROM bay.boats b")).sqlstate, "42P01");
 }
 
 #[test]
@@ -198,6 +206,13 @@ fn they_are_in_views_of_their_own_and_not_in_the_catalogue() {
     );
     let both = "SELECT t.table_type, c.column_name, c.data_type FROM svv_tables t JOIN svv_columns c ON c.table_schema = t.table_schema AND c.table_name = t.table_name WHERE t.table_schema = 'lake' AND c.ordinal_position = 2 ORDER BY t.table_name";
     assert_eq!(cells(&ok(&standin, both)), ["EXTERNAL TABLE|name|varchar(5)", "EXTERNAL TABLE|price|decimal(8,2)"]);
+    ok(
+        &standin,
+        "CREATE EXTERNAL TABLE lake.hive (a string, b tinyint, c array<int>) STORED AS PARQUET LOCATION 's3://bucket/hive/'",
+    );
+    let hive = "SELECT external_type FROM svv_external_columns WHERE tablename = 'hive' ORDER BY columnnum";
+    assert_eq!(cells(&ok(&standin, hive)), ["string", "tinyint", "array<int>"]);
+    ok(&standin, "DROP TABLE lake.hive");
     // What lies behind an external schema breaks by itself: a fault on the text of what asks for it.
     standin.fault(Fault::error("schemaname = 'lake'", "XX000", "the external catalog cannot be reached"));
     block_on(async {
