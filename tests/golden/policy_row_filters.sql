@@ -33,9 +33,9 @@ SELECT CASE WHEN r.gov__visible = 1 THEN r."tenant_id" END AS "tenant_id",
        CASE WHEN r.gov__visible = 1 THEN r."region" END AS "region"
 FROM (SELECT t."tenant_id" AS "tenant_id",
              t."region" AS "region",
-             CASE WHEN p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || pg_catalog.rtrim(t."region") || p.sep) > 0) THEN 1 ELSE 0 END AS gov__visible
+             CASE WHEN p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || pg_catalog.replace(pg_catalog.rtrim(t."region"), p.sep, pg_catalog.chr(30)) || p.sep) > 0) THEN 1 ELSE 0 END AS gov__visible
       FROM "sales"."people" t CROSS JOIN gov_system.entitlements_sales_66254be7 p
-      WHERE p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || pg_catalog.rtrim(t."region") || p.sep) > 0)) r
+      WHERE p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || pg_catalog.replace(pg_catalog.rtrim(t."region"), p.sep, pg_catalog.chr(30)) || p.sep) > 0)) r
 WITH NO SCHEMA BINDING;
 
 -- in the purpose that was chosen
@@ -55,9 +55,9 @@ SELECT CASE WHEN r.gov__visible = 1 THEN r."tenant_id" END AS "tenant_id",
 FROM (SELECT t."tenant_id" AS "tenant_id",
              t."owner" AS "owner",
              t."region" AS "region",
-             CASE WHEN p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || t."owner" || p.sep) > 0) THEN 1 ELSE 0 END AS gov__visible
+             CASE WHEN p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || pg_catalog.replace(t."owner", p.sep, pg_catalog.chr(30)) || p.sep) > 0) THEN 1 ELSE 0 END AS gov__visible
       FROM "sales"."people" t CROSS JOIN gov_system.entitlements_sales_bf8a48cd p
-      WHERE p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || t."owner" || p.sep) > 0)) r
+      WHERE p.known = 1 AND (pg_catalog.strpos(p.a1, p.sep || pg_catalog.replace(t."owner", p.sep, pg_catalog.chr(30)) || p.sep) > 0)) r
 WITH NO SCHEMA BINDING;
 
 -- in an attribute, of a whole number
@@ -139,9 +139,9 @@ SELECT CASE WHEN r.gov__visible = 1 THEN r."tenant_id" END AS "tenant_id",
        CASE WHEN r.gov__visible = 1 THEN r."region" END AS "region"
 FROM (SELECT t."tenant_id" AS "tenant_id",
              t."region" AS "region",
-             CASE WHEN p.known = 1 AND (p.e1 = 1 OR (t."region" = 'eu' OR pg_catalog.strpos(p.a1, p.sep || pg_catalog.rtrim(t."region") || p.sep) > 0)) THEN 1 ELSE 0 END AS gov__visible
+             CASE WHEN p.known = 1 AND (p.e1 = 1 OR (t."region" = 'eu' OR pg_catalog.strpos(p.a1, p.sep || pg_catalog.replace(pg_catalog.rtrim(t."region"), p.sep, pg_catalog.chr(30)) || p.sep) > 0)) THEN 1 ELSE 0 END AS gov__visible
       FROM "sales"."people" t CROSS JOIN gov_system.entitlements_sales_f5c8f3fa p
-      WHERE p.known = 1 AND (p.e1 = 1 OR (t."region" = 'eu' OR pg_catalog.strpos(p.a1, p.sep || pg_catalog.rtrim(t."region") || p.sep) > 0))) r
+      WHERE p.known = 1 AND (p.e1 = 1 OR (t."region" = 'eu' OR pg_catalog.strpos(p.a1, p.sep || pg_catalog.replace(pg_catalog.rtrim(t."region"), p.sep, pg_catalog.chr(30)) || p.sep) > 0))) r
 WITH NO SCHEMA BINDING;
 
 -- newest, only for

@@ -25,6 +25,7 @@ mod examples;
 mod first_tries;
 mod golden;
 mod governed;
+mod governed_attacks;
 mod governed_by_hand;
 mod governed_external;
 mod governed_use;

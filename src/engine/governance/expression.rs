@@ -361,12 +361,14 @@ pub(super) fn in_list(list: &Sql, value: &Sql) -> Sql {
     sql!("pg_catalog.strpos({}, p.sep || {} || p.sep) > 0", list, value)
 }
 
-/// A column's value as it stands in a profile; none for types that do not.
+/// A column's value as it stands in a profile; none for types that do not. A text that holds the separator, and would be
+/// taken for two values of a list beside each other, is none of them: no value holds the other one.
 pub(super) fn comparable(column: &Column) -> Option<Sql> {
     let value = sql!("t.{}", ident(&column.name));
+    let as_one = |text: Sql| sql!("pg_catalog.replace({}, p.sep, pg_catalog.chr(30))", text);
     match column.ty {
-        ColumnType::Varchar(_) => Some(value),
-        ColumnType::Char(_) => Some(sql!("pg_catalog.rtrim({})", value)),
+        ColumnType::Varchar(_) => Some(as_one(value)),
+        ColumnType::Char(_) => Some(as_one(sql!("pg_catalog.rtrim({})", value))),
         ColumnType::Integer(_) => Some(sql!("{}::varchar", value)),
         // A session may choose another form for dates that are cast.
         ColumnType::Date => Some(sql!("pg_catalog.to_char({}, 'YYYY-MM-DD')", value)),

@@ -47,7 +47,34 @@ pub(super) fn diagnostics<D>(d: Diagnostics, form: &Form<D>, rules: Rules, value
         let secret = leads_to_secret(&form.schema, diagnostic.path()) || hides(diagnostic.path());
         if secret { diagnostic.without_path() } else { diagnostic }
     };
-    d.into_iter().map(|diagnostic| wire(guarded(diagnostic), |path| path.in_terms_of(&form.ty))).collect()
+    let place = |path: &Path| written_place(&form.schema, &path.in_terms_of(&form.ty));
+    d.into_iter().map(|diagnostic| wire(guarded(diagnostic), place)).collect()
+}
+
+/// The path as far as Terraform finds its line: through blocks to an attribute, and to an element of that. Of a longer one
+/// it shows no line at all (Terraform's `tfdiags`, `ElaborateFromConfigBody`).
+fn written_place<D>(schema: &Schema<D>, path: &Path) -> Path {
+    let mut place = Path::root();
+    let mut block: Option<&Attribute> = None;
+    let mut steps = path.steps().iter().peekable();
+    while let Some(step) = steps.next() {
+        place.push(step.clone());
+        let Step::Attribute(name) = step else { continue };
+        let found = match block {
+            None => schema.entries.iter().find(|entry| entry.name == *name).map(|entry| &entry.attribute),
+            Some(block) => block.children().iter().find(|(child, _)| child == name).map(|(_, child)| child),
+        };
+        match found {
+            Some(attribute) if attribute.block.is_some() => block = Some(attribute),
+            _ => {
+                if let Some(element) = steps.next_if(|next| !matches!(next, Step::Attribute(_))) {
+                    place.push(element.clone());
+                }
+                break;
+            }
+        }
+    }
+    place
 }
 
 /// Diagnostics that are not about any attribute.
@@ -100,4 +127,31 @@ fn leads_to_secret<D>(schema: &Schema<D>, path: &Path) -> bool {
         attribute = here.children().iter().find(|(child, _)| child == name).map(|(_, child)| child).or(Some(here));
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Block, list_of, map, string};
+    use super::*;
+
+    #[test]
+    fn a_place_is_an_attribute_in_its_blocks_or_an_element_of_it() {
+        let inner = Block::new([("groups", string())]);
+        let block = Block::new([("columns", string())]).block("unless", "", inner.repeated());
+        let schema = Schema::<()>::new("")
+            .setting("users", map(string()))
+            .setting("scripts", list_of([("sql", string())]))
+            .block("mask", "", block.repeated());
+        for (path, place) in [
+            ("users[\"ann\"].attributes.tenant", "users[\"ann\"]"),
+            ("scripts[2].sql", "scripts[2]"),
+            ("users.groups", "users"),
+            ("mask[1].unless[0].groups[3].x", "mask[1].unless[0].groups[3]"),
+            ("mask[1]", "mask[1]"),
+            ("nothing.at.all", "nothing"),
+            ("", ""),
+        ] {
+            assert_eq!(written_place(&schema, &Path::from(path)).to_string(), place, "{path}");
+        }
+    }
 }

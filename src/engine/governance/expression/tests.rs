@@ -52,7 +52,10 @@ fn what_is_written_is_written_anew() {
         ("coalesce(email, '-')", "COALESCE ( t.\"email\" , '-' )"),
         ("email = @username", "t.\"email\" = p.userid"),
         ("@columnTagged('one') = 1", "t.\"tenant_id\" = 1"),
-        ("@groupsContains('code')", "pg_catalog.strpos(p.g, p.sep || pg_catalog.rtrim(t.\"code\") || p.sep) > 0"),
+        (
+            "@groupsContains('code')",
+            "pg_catalog.strpos(p.g, p.sep || pg_catalog.replace(pg_catalog.rtrim(t.\"code\"), p.sep, pg_catalog.chr(30)) || p.sep) > 0",
+        ),
         (
             "@attributeValuesContains('tenant', 'tenant_id')",
             "pg_catalog.strpos(p.a1, p.sep || t.\"tenant_id\"::varchar || p.sep) > 0",
