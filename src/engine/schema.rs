@@ -174,7 +174,7 @@ pub async fn find(at: At<'_>, which: &Which<'_>, with_quota: bool) -> Result<Opt
 /// Whether the schema is external: then it is another statement's, with other settings.
 pub async fn is_external(at: At<'_>, name: &str) -> Result<bool, Error> {
     let external = at.warehouse.catalog().external_schemas(at).await?;
-    Ok(external.0.iter().any(|other| other.eq_ignore_ascii_case(name)))
+    Ok(external.has(name, false))
 }
 
 /// The quota of a schema. One that is not shown says something to a superuser alone, who sees all of them.

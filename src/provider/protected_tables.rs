@@ -3,7 +3,7 @@
 mod model;
 mod schema;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::configured::Configured;
 use super::errors;
@@ -51,6 +51,7 @@ impl Resource for ProtectedTables {
         } else {
             if may_have_other_views(plan) {
                 plan.set("views", Value::Unknown);
+                plan.set("copies", Value::Unknown);
             }
             plan_effects(plan);
         }
@@ -222,7 +223,8 @@ fn effects_of(prior: &Model, wanted: &Model, kept: &Kept) -> Option<Vec<String>>
 fn may_have_other_views(plan: &Plan<'_>) -> bool {
     let differs = |name: &str| plan.prior().at(name) != plan.planned().at(name);
     let has_drifted = |name: &str| matches!(plan.prior().at(name), Value::List(lines) if !lines.is_empty());
-    has_drifted("missing") || has_drifted("surplus") || differs("source") || differs("view_name")
+    let differ = ["source", "view_name", "external_tables"].into_iter().any(differs);
+    has_drifted("missing") || has_drifted("surplus") || differ
 }
 
 /// What a plan can tell before anything is sent: rules that do not fit the tables, who reads them anyway. What cannot be
@@ -263,9 +265,9 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Re
                 .map_err(|error| errors::on_attribute(&error, &data.hints(), plan.config()))?;
             let strangers = offered.strangers(source);
             if !strangers.is_empty() {
-                plan.warn(model::read_past_the_rules(&strangers));
+                plan.warn(model::read_past_the_rules(source.right_to_read(), &strangers));
             }
-            if source.is_external
+            if source.external.is_some()
                 && offered.offer.external != Some(External::Materialized)
                 && !offered.offer.readers.is_empty()
             {
@@ -355,6 +357,11 @@ fn record(applied: &tables::Applied, offered: &TablesWanted, cx: &mut Change<'_>
     if cx.planned().at("views").is_unknown() {
         let views = applied.views.iter().map(|(table, view)| (table.clone(), Value::from(view.as_str())));
         cx.set("views", Value::Map(views.collect()));
+    }
+    if cx.planned().at("copies").is_unknown() {
+        let copies = tables::copies_of(offered, &applied.looked.desired);
+        let copies = copies.into_iter().map(|(table, copy)| (table, Value::from(copy))).collect::<BTreeMap<_, _>>();
+        cx.set("copies", if copies.is_empty() { Value::Null } else { Value::Map(copies) });
     }
     let readers = applied.looked.found.source.direct_readers(&applied.looked.system_user);
     cx.set("direct_readers", readers.into_iter().collect::<Vec<_>>());

@@ -7,6 +7,8 @@ use crate::governed::{ADDRESS, BESIDE, PASSWORD, PROFILES, seen};
 use crate::integration_manual::run;
 use crate::support::{Warehouse, Workspace};
 
+const COLUMNS: &str = "id int, email varchar(100), phone varchar(20), tenant_id int";
+
 const WHERE_IT_IS: &str = "s3://bucket/people/";
 
 /// A warehouse with three people, and a table of which each may see something else, in S3.
@@ -17,7 +19,7 @@ fn lake(options: StandinOptions) -> Warehouse {
         warehouse.sql("dev", &format!("CREATE USER {user} PASSWORD '{PASSWORD}'"));
     }
     warehouse.sql("prod", "CREATE EXTERNAL SCHEMA lake FROM DATA CATALOG DATABASE 'raw' IAM_ROLE default");
-    warehouse.sql("prod", &table("id int, email varchar(100), phone varchar(20), tenant_id int"));
+    warehouse.sql("prod", &table(COLUMNS));
     put(&warehouse, 1);
     warehouse
 }
@@ -62,6 +64,11 @@ fn people(warehouse: &Warehouse, user: &str) -> Result<Vec<String>, String> {
     seen(warehouse, user, "prod", QUERY)
 }
 
+/// The copy that the view on a table reads.
+fn copy(workspace: &Workspace) -> String {
+    workspace.values(ADDRESS)["copies"]["people"].as_str().expect("a copy").to_owned()
+}
+
 /// Who but superusers may use the schema.
 fn users_of_the_lake(warehouse: &Warehouse) -> Vec<String> {
     let all = ["ann", "bob", "cyd", "gov_system_user"];
@@ -87,15 +94,21 @@ fn copies_show_each_his_own_and_nobody_may_read_the_tables() {
     assert_eq!(people(&warehouse, "bob").expect("bob reads"), ["2 -", "3 -"]);
     assert_eq!(people(&warehouse, "cyd").expect("cyd may ask"), [""; 0]);
     assert_eq!(users_of_the_lake(&warehouse), ["gov_system_user"]);
-    for of_all in ["SELECT * FROM lake.people", "SELECT * FROM gov_lake.people__data"] {
-        assert!(seen(&warehouse, "ann", "prod", of_all).is_err(), "{of_all}");
+    let first = copy(&workspace);
+    for relation in ["lake.people", &first] {
+        assert!(seen(&warehouse, "ann", "prod", &format!("SELECT * FROM {relation}")).is_err(), "{relation}");
     }
+    // A right on all that is in the schema of the views opens no copy.
+    warehouse.sql("prod", "GRANT SELECT ON ALL TABLES IN SCHEMA gov_lake TO cyd");
+    warehouse.sql("prod", "GRANT SELECT FOR TABLES IN SCHEMA gov_lake DATABASE prod TO cyd");
+    assert!(seen(&warehouse, "cyd", "prod", &format!("SELECT * FROM {first}")).is_err());
+    warehouse.sql("prod", "REVOKE SELECT FOR TABLES IN SCHEMA gov_lake DATABASE prod FROM cyd");
 
     // What is new in S3 shows once the owner has the copies refreshed.
     put(&warehouse, 11);
     assert_eq!(people(&warehouse, "bob").expect("bob reads"), ["2 -", "3 -"]);
-    let refresh = "SET SESSION AUTHORIZATION 'gov_system_user'; REFRESH MATERIALIZED VIEW gov_lake.people__data";
-    warehouse.sql("prod", refresh);
+    let refresh = format!("SET SESSION AUTHORIZATION 'gov_system_user'; REFRESH MATERIALIZED VIEW {first}");
+    warehouse.sql("prod", &refresh);
     assert_eq!(people(&warehouse, "bob").expect("bob reads"), ["12 -", "13 -"]);
     workspace.plan().assert_empty();
 
@@ -104,20 +117,24 @@ fn copies_show_each_his_own_and_nobody_may_read_the_tables() {
     warehouse.sql("prod", &table("id int, email string, phone varchar(20), tenant_id int, born date"));
     let plan = workspace.plan();
     let missing = plan.change(ADDRESS)["before"]["missing"].to_string();
-    assert!(missing.contains("people.born, new, in clear") && missing.contains("people__data"), "{missing}");
+    assert!(missing.contains("people.born, new, in clear") && missing.contains("of people"), "{missing}");
     workspace.apply();
     workspace.plan().assert_empty();
+    let second = copy(&workspace);
+    assert_ne!(second, first);
+    assert!(!warehouse.dump_all().iter().any(|line| line.contains(&first)), "the first copy is gone");
     assert_eq!(seen(&warehouse, "bob", "prod", "SELECT id, born FROM gov_lake.people").expect("reads").len(), 2);
 
     // Who is let in by hand, and a copy that is gone, are drift.
-    warehouse.sql("prod", "GRANT SELECT ON gov_lake.people__data TO cyd");
+    warehouse.sql("prod", &format!("GRANT SELECT ON {second} TO cyd"));
     let surplus = workspace.plan().change(ADDRESS)["before"]["surplus"].clone();
-    assert_eq!(surplus, json!(["SELECT on gov_lake.people__data for user cyd"]));
+    assert_eq!(surplus, json!([format!("SELECT on {second} for user cyd")]));
     workspace.apply();
-    assert!(seen(&warehouse, "cyd", "prod", "SELECT * FROM gov_lake.people__data").is_err());
-    warehouse.sql("prod", "SET SESSION AUTHORIZATION 'gov_system_user'; DROP MATERIALIZED VIEW gov_lake.people__data");
+    assert!(seen(&warehouse, "cyd", "prod", &format!("SELECT * FROM {second}")).is_err());
+    let drop = format!("SET SESSION AUTHORIZATION 'gov_system_user'; DROP MATERIALIZED VIEW {second}");
+    warehouse.sql("prod", &drop);
     let missing = workspace.plan().change(ADDRESS)["before"]["missing"].clone();
-    assert_eq!(missing, json!(["materialized view gov_lake.people__data"]));
+    assert_eq!(missing, json!([format!("materialized view {second}, of people")]));
     workspace.apply();
     workspace.plan().assert_empty();
     assert_eq!(people(&warehouse, "bob").expect("bob reads"), ["12 -", "13 -"]);
@@ -126,7 +143,7 @@ fn copies_show_each_his_own_and_nobody_may_read_the_tables() {
     workspace.write(&config(""));
     workspace.apply();
     workspace.plan().assert_empty();
-    assert!(!warehouse.dump_all().iter().any(|line| line.contains("people__data")));
+    assert!(!warehouse.dump_all().iter().any(|line| line.contains("copy_sales")));
     workspace.write(&config(COPIED));
     workspace.apply();
     workspace.plan().assert_empty();
@@ -135,7 +152,7 @@ fn copies_show_each_his_own_and_nobody_may_read_the_tables() {
     workspace.destroy();
     let columns = "DROP TABLE lake.people";
     warehouse.sql("prod", columns);
-    warehouse.sql("prod", &table("id int, email varchar(100), phone varchar(20), tenant_id int"));
+    warehouse.sql("prod", &table(COLUMNS));
     assert_eq!(warehouse.dump_all(), before);
 }
 
@@ -246,9 +263,26 @@ fn scripts_copy_external_tables_as_an_apply_does() {
     workspace.plan().assert_empty();
     assert_eq!(people(&warehouse, "bob").expect("bob reads"), ["2 -", "3 -"]);
     let of_lake = |warehouse: &Warehouse| {
-        warehouse.dump_all().into_iter().filter(|line| line.contains("lake")).collect::<Vec<_>>()
+        let is_of_it = |line: &String| line.contains("lake") || line.contains("copy_sales_");
+        warehouse.dump_all().into_iter().filter(is_of_it).collect::<Vec<_>>()
     };
     assert_eq!(of_lake(&warehouse), of_lake(&automatic));
+
+    // Another column, and another name of the view: a copy that is there is verified by its name.
+    for (columns, more) in [
+        ("id int, email varchar(100), phone varchar(20), tenant_id int, born date", COPIED.to_owned()),
+        (COLUMNS, format!("{COPIED}  view_name = \"v_{{table}}\"\n")),
+    ] {
+        warehouse.sql("prod", "DROP TABLE lake.people");
+        warehouse.sql("prod", &table(columns));
+        workspace.write(&format!("{BESIDE}{PROFILES}{}", tables(&more).replace("redshift_integration.gov.uri", uri)));
+        let scripts = workspace.plan().change(ADDRESS)["after"]["scripts"]["apply"].clone();
+        scripts.as_array().expect("a list").iter().for_each(|script| run(&warehouse, script));
+        workspace.apply();
+        workspace.plan().assert_empty();
+    }
+    let copies = of_lake(&warehouse).iter().filter(|line| line.contains("gov_system.copy_sales_")).count();
+    assert_eq!(copies, of_lake(&automatic).iter().filter(|line| line.contains("gov_system.copy_sales_")).count());
 
     let remove = workspace.values(ADDRESS)["scripts"]["remove"].clone();
     remove.as_array().expect("a list").iter().for_each(|script| run(&warehouse, script));
@@ -286,4 +320,106 @@ fn what_does_not_fit_external_tables_is_told_by_the_plan() {
     is_told(&local, "external_tables", &["not external"]);
     let named = config(COPIED).replace("\"lake\"", "\"lake\"\n    tables = [\"persons\"]");
     is_told(&named, "tables", &["no table \"persons\""]);
+}
+
+/// Proves: G18, G20
+#[test]
+fn a_copy_outlives_an_import_and_goes_with_whatever_made_it() {
+    let warehouse = lake(StandinOptions::default());
+    let before = warehouse.dump_all();
+    let first = Workspace::on(&warehouse);
+    first.write(&format!("{BESIDE}{PROFILES}"));
+    first.apply();
+    let integrated = warehouse.dump_all();
+    let by_uri = tables(COPIED)
+        .replace("redshift_integration.gov.uri", "\"redshift-integration://prod/gov?type=RedshiftSpectrum\"");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("provider \"redshift\" {{}}\n{by_uri}"));
+    workspace.apply();
+    let (copied, id) = (copy(&workspace), workspace.values(ADDRESS)["id"].as_str().expect("an id").to_owned());
+
+    let other = Workspace::on(&warehouse);
+    other.write(&format!("provider \"redshift\" {{}}\n{by_uri}import {{\n  to = {ADDRESS}\n  id = \"{id}\"\n}}\n"));
+    warehouse.reset_counters();
+    other.apply();
+    other.plan().assert_empty();
+    assert!(!warehouse.statements().iter().any(|statement| statement.contains("MATERIALIZED")), "it was not made anew");
+    assert_eq!(copy(&other), copied);
+
+    // After an import alone, and of what an apply has not kept, nothing is left behind.
+    let last = Workspace::on(&warehouse);
+    last.write(&format!("provider \"redshift\" {{}}\n{by_uri}"));
+    last.run(&["import", ADDRESS, &id]).succeeded();
+    last.destroy();
+    let of_registry = |line: &&String| !line.contains("gov_system.registration");
+    let left: Vec<_> = warehouse.dump_all().iter().filter(of_registry).cloned().collect();
+    assert_eq!(left, integrated.iter().filter(of_registry).cloned().collect::<Vec<_>>());
+    first.destroy();
+    assert_eq!(warehouse.dump_all(), before);
+}
+
+/// Proves: G15, G20
+#[test]
+fn what_cannot_be_seen_of_the_lake_is_neither_gone_nor_local() {
+    let warehouse = lake(StandinOptions::default());
+    warehouse.sql("dev", &format!("CREATE USER poor PASSWORD '{PASSWORD}'"));
+    let mut workspace = Workspace::on(&warehouse);
+    workspace.write(&config(COPIED));
+    workspace.apply();
+    let whole = warehouse.dump_all();
+    // A data catalogue that shows nothing for a while.
+    warehouse.sql("prod", "DROP TABLE lake.people");
+    let problems = workspace.plan_problems();
+    assert!(problems.iter().all(|it| it.severity == "warning"), "{problems:#?}");
+    assert!(problems.iter().any(|it| it.summary == "Schema lake shows no external table"), "{problems:#?}");
+    workspace.plan().assert_empty();
+    warehouse.sql("prod", &table(COLUMNS));
+    assert_eq!(warehouse.dump_all(), whole);
+
+    // A login that may not use the schema sees neither that it is external nor what is in it.
+    let poor = |workspace: &mut Workspace| {
+        workspace.env("REDSHIFT_USER", "poor").env("REDSHIFT_PASSWORD", PASSWORD);
+    };
+    poor(&mut workspace);
+    let problems = workspace.plan_problems();
+    assert!(problems.iter().all(|it| it.severity == "warning"), "{problems:#?}");
+    workspace.plan().assert_empty();
+    let mut other = Workspace::on(&warehouse);
+    poor(&mut other);
+    let uri = "\"redshift-integration://prod/gov?mode=manual&type=RedshiftSpectrum\"";
+    for more in [COPIED, ""] {
+        let by_hand = tables(more).replace("redshift_integration.gov.uri", uri).replace("\"sales\"", "\"second\"");
+        other.write(&format!("provider \"redshift\" {{}}\n{by_hand}"));
+        let plan = other.plan();
+        assert!(!plan.json().to_string().contains("GRANT USAGE"), "{more}");
+        let problems = other.apply_problems();
+        let error = problems.iter().find(|it| it.severity == "error").unwrap_or_else(|| panic!("{problems:#?}"));
+        assert_eq!(error.summary, "The tables of schema lake cannot be seen");
+    }
+    assert_eq!(warehouse.dump_all(), whole);
+}
+
+/// Proves: G16, G20
+#[test]
+fn another_schema_of_the_same_catalogue_is_another_way_to_the_tables() {
+    let warehouse = lake(StandinOptions::default());
+    for schema in ["pond", "sea"] {
+        let catalogue = if schema == "pond" { "raw" } else { "other" };
+        warehouse.sql(
+            "prod",
+            &format!("CREATE EXTERNAL SCHEMA {schema} FROM DATA CATALOG DATABASE '{catalogue}' IAM_ROLE default"),
+        );
+    }
+    warehouse.sql("prod", "GRANT USAGE ON SCHEMA pond TO cyd");
+    warehouse.sql("prod", "GRANT USAGE ON SCHEMA sea TO bob");
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&config(COPIED));
+    let outcome = workspace.apply();
+    assert!(outcome.text().contains("USAGE on an external schema"), "{}", outcome.text());
+    assert_eq!(workspace.values(ADDRESS)["direct_readers"], json!(["user cyd"]));
+    workspace.write(&config(&format!("{COPIED}  allowed_direct_readers = []\n")));
+    let whole = warehouse.dump_all();
+    let problems = workspace.apply_problems();
+    assert!(problems.iter().any(|it| it.severity == "error" && it.detail.contains("user cyd")), "{problems:#?}");
+    assert_eq!(warehouse.dump_all(), whole);
 }

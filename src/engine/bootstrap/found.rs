@@ -273,7 +273,7 @@ impl Inside {
     }
 
     pub(super) fn has_external(&self, name: &str) -> bool {
-        self.external.0.iter().any(|found| same_name(found, name, self.snapshot.login.case_sensitive))
+        self.external.has(name, self.snapshot.login.case_sensitive)
     }
 
     /// What others put there: everything but what an integration of this prefix and these external schemas makes.

@@ -320,7 +320,7 @@ fn as_made(spec: &Spec) -> Found {
         database: Some(DatabaseFound { owner, acl: Some(Acl(database)) }),
         inside: Some(Inside {
             routines,
-            external: ExternalSchemas(spec.external_schemas.keys().cloned().collect()),
+            external: ExternalSchemas::named(spec.external_schemas.keys().cloned()),
             view: text::view(spec)
                 .to_string()
                 .split_once(" AS ")

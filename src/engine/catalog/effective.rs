@@ -14,7 +14,6 @@ use crate::engine::datastore::found::missing_database;
 use crate::engine::datastore::missing::some_of;
 use crate::engine::datastore::wanted::Wanted;
 use crate::engine::error::Error;
-use crate::engine::names::same_name;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::session::{Row, Session};
@@ -116,7 +115,7 @@ pub async fn effective(warehouse: &Warehouse, wanted: &Wanted, cancel: &Cancella
     }
     let external = schema.relations.is_empty() && {
         let all = catalog.external_schemas(at).await?;
-        all.0.iter().any(|name| same_name(name, &schema.name, snapshot.login.case_sensitive))
+        all.has(&schema.name, snapshot.login.case_sensitive)
     };
     let mut effective = Effective::clone(&*catalog.effective(at, name).await?);
     let tables: Vec<(&str, bool)> = schema

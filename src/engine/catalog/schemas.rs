@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::catalog::At;
 use crate::engine::error::Error;
-use crate::engine::names::{check_name, fold_ascii, same_name};
+use crate::engine::names::{check_name, fold_ascii};
 use crate::engine::session::warehouse::Warehouse;
 
 /// A schema.
@@ -59,7 +59,7 @@ pub async fn schemas(
     let principals = catalog.principals(at).await?;
     let external = catalog.external_schemas(at).await?;
     let case_sensitive = snapshot.login.case_sensitive;
-    let is_external = |name: &str| external.0.iter().any(|other| same_name(other, name, case_sensitive));
+    let is_external = |name: &str| external.has(name, case_sensitive);
     Ok(snapshot
         .schemas
         .iter()

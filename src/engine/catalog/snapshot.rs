@@ -158,9 +158,33 @@ impl Defaults {
     }
 }
 
-/// Names of the external schemas of a database.
+/// The external schemas of a database that the login sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExternalSchemas(pub Vec<String>);
+pub struct ExternalSchemas(pub Vec<ExternalSchema>);
+
+/// An external schema.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExternalSchema {
+    /// Its name.
+    pub name: String,
+    /// What lies behind it, by its number (AWS: SVV_EXTERNAL_SCHEMAS, `eskind`).
+    pub kind: i64,
+    /// The external database.
+    pub database: String,
+}
+
+impl ExternalSchemas {
+    /// Of a data catalogue, by their names.
+    pub fn named(names: impl IntoIterator<Item = String>) -> ExternalSchemas {
+        let one = |name| ExternalSchema { name, kind: 1, database: String::new() };
+        ExternalSchemas(names.into_iter().map(one).collect())
+    }
+
+    /// Whether a schema of this name is one.
+    pub fn has(&self, name: &str, case_sensitive: bool) -> bool {
+        self.0.iter().any(|schema| same_name(&schema.name, name, case_sensitive))
+    }
+}
 
 /// The condition on `n`, which is pg_namespace, that leaves the warehouse's own schemas out.
 pub(super) fn no_system_schemas() -> Sql {
@@ -201,8 +225,12 @@ pub fn load_defaults(session: &mut Session) -> BoxFuture<'_, Result<Defaults, Er
 /// Reads which schemas are external.
 pub fn load_external(session: &mut Session) -> BoxFuture<'_, Result<ExternalSchemas, Error>> {
     Box::pin(async move {
-        let rows = session.query(&sql!("SELECT schemaname, eskind FROM svv_external_schemas")).await?;
-        rows.iter().map(|row| Ok(row.name(0)?.to_owned())).collect::<Result<_, Error>>().map(ExternalSchemas)
+        let rows = session.query(&sql!("SELECT schemaname, eskind, databasename FROM svv_external_schemas")).await?;
+        let one = |row: &Row| {
+            let database = row.get(2).unwrap_or_default().to_owned();
+            Ok(ExternalSchema { name: row.name(0)?.to_owned(), kind: row.parse(1)?, database })
+        };
+        rows.iter().map(one).collect::<Result<_, Error>>().map(ExternalSchemas)
     })
 }
 

@@ -12,7 +12,7 @@ use crate::engine::catalog::At;
 use crate::engine::catalog::snapshot::{Relation, RelationKind};
 use crate::engine::datastore::refusal::no_schema;
 use crate::engine::error::Error;
-use crate::engine::names::{check_name, same_name};
+use crate::engine::names::check_name;
 use crate::engine::session::Session;
 use crate::engine::session::row::Row;
 use crate::engine::session::warehouse::Warehouse;
@@ -160,7 +160,7 @@ async fn read(
     let principals = catalog.principals(at).await?;
     if found.relations.is_empty() {
         let external = catalog.external_schemas(at).await?;
-        if external.0.iter().any(|name| same_name(name, &found.name, snapshot.login.case_sensitive)) {
+        if external.has(&found.name, snapshot.login.case_sensitive) {
             return external_tables(at, &found.name, &principals.name_of(found.owner), &wanted).await;
         }
         return Ok(Vec::new());

@@ -201,7 +201,7 @@ impl Test {
         let external = catalog.external_schemas(at).await?;
         Ok(Test {
             sees_all: roles.sees_all(&login, &system),
-            external: external.0.iter().any(|name| same_name(name, &wanted.schema, login.case_sensitive)),
+            external: external.has(&wanted.schema, login.case_sensitive),
             // As the warehouse spells it.
             role: roles
                 .names

@@ -108,8 +108,7 @@ impl View {
     }
 
     fn is_external(&self, schema: &str) -> bool {
-        let all = self.external.iter().flat_map(|external| &external.0);
-        all.into_iter().any(|name| same_name(name, schema, self.snapshot.login.case_sensitive))
+        self.external.as_ref().is_some_and(|external| external.has(schema, self.snapshot.login.case_sensitive))
     }
 
     /// Lays it out for one datastore.

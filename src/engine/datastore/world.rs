@@ -241,7 +241,7 @@ impl World {
                 users: self.users.iter().map(|user| (user.id, user.clone())).collect(),
                 groups: self.groups.clone(),
             }),
-            external: Some(Arc::new(ExternalSchemas(self.external.iter().cloned().collect()))),
+            external: Some(Arc::new(ExternalSchemas::named(self.external.iter().cloned()))),
             roles: Some(Arc::new(roles)),
             role_rights: Some(Arc::new(rights)),
             system: Some(Arc::new(SystemRights(self.system.clone()))),

@@ -22,8 +22,8 @@ pub struct Target<'t> {
     pub entitlements: Sql,
     /// The barrier.
     pub barrier: &'t Barrier,
-    /// The relation in the view's schema that holds a copy of the table's rows, if the view reads that.
-    pub copy: Option<&'t str>,
+    /// The relation that holds a copy of the table's rows, if the view reads that.
+    pub copy: Option<Sql>,
 }
 
 /// Whether hidden rows are NULL in all columns.
@@ -116,8 +116,8 @@ fn query(table: &Table, protected: &Protected<'_>, target: &Target<'_>, visible:
 }
 
 fn source(table: &Table, target: &Target<'_>) -> Sql {
-    if let Some(copy) = target.copy {
-        return sql!("{}.{}", ident(target.schema), ident(copy));
+    if let Some(copy) = &target.copy {
+        return copy.clone();
     }
     let database = table.database.as_deref().map_or_else(|| sql!(""), |database| sql!("{}.", ident(database)));
     sql!("{}{}.{}", database, ident(&table.schema), ident(&table.name))

@@ -44,18 +44,34 @@ fn apply(wanted: &TablesWanted, looked: &Looked) -> Result<Vec<Script>, Error> {
     inside.extend(registry::write(&wanted.uri, What::Tables, &wanted.name, &entry));
     let (before, inside, after) =
         (looked.way.statements(Stage::Before), seat.by_hand(inside), looked.way.statements(Stage::After));
-    let is_external = looked.found.source.is_external;
+    let copies = seat.by_hand(looked.way.statements(Stage::Copies));
+    let is_external = looked.found.source.external.is_some();
     if managed == source && !is_external {
         let all = before.into_iter().chain(inside).chain(after).collect();
         return Ok(together("Offers tables as protected views.", managed, all).into_iter().collect());
     }
     let on_tables = if is_external { each_alone } else { together };
+    let claim = if before.is_empty() { Vec::new() } else { seat.by_hand(claim(wanted, looked)?) };
     let scripts = [
+        together("Enters the registration, before anything is given for it.", managed, claim),
         on_tables("Lets the system user read the tables.", source, before),
+        together("Copies the tables.", managed, copies),
         together("Offers them as protected views.", managed, inside),
         on_tables("Takes back what no view needs any more.", source, after),
     ];
     Ok(scripts.into_iter().flatten().collect())
+}
+
+/// The entry of a registration that is begun, so that whoever looks before the last script ran knows what was given for it.
+fn claim(wanted: &TablesWanted, looked: &Looked) -> Result<Vec<Sql>, Error> {
+    let mut detail = Detail::of(wanted, looked);
+    detail.made.extend(looked.found.inside.detail(&wanted.name).into_iter().flat_map(|entered| entered.made));
+    let entry = Entry { is_done: false, detail: detail.text()? };
+    if looked.found.inside.entry(&wanted.name) == Some(&entry) {
+        return Ok(Vec::new());
+    }
+    let write = registry::write(&wanted.uri, What::Tables, &wanted.name, &entry);
+    Ok([registry::make(&wanted.uri)].into_iter().chain(write).collect())
 }
 
 fn remove(wanted: &TablesWanted, looked: &Looked, kept: &Kept) -> Vec<Script> {
@@ -70,7 +86,7 @@ fn remove(wanted: &TablesWanted, looked: &Looked, kept: &Kept) -> Vec<Script> {
     let mut out = Writer::new("Takes protected views away.", managed);
     out.statement(sql!("BEGIN"));
     out.all(looked.found.inside.seat.by_hand(inside));
-    let is_external = looked.found.source.is_external;
+    let is_external = looked.found.source.external.is_some();
     let is_one = managed == source && !is_external;
     if is_one {
         out.all(removal.after.clone());

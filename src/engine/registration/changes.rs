@@ -10,8 +10,9 @@ use super::by_hand;
 use super::found::{Detail, Given, Inside, TablesFound};
 use super::kept::Kept;
 use super::wanted::{Desired, DesiredView, TablesWanted};
-use crate::engine::catalog::snapshot::{Relation, RelationKind, is_behind};
+use crate::engine::catalog::snapshot::{Relation, RelationKind};
 use crate::engine::error::{Error, shown};
+use crate::engine::names::same_name;
 use crate::engine::rights::Rights;
 use crate::engine::sql::{Sql, ident, sql};
 
@@ -20,7 +21,9 @@ use crate::engine::sql::{Sql, ident, sql};
 pub enum Stage {
     /// In the database of the tables, as the login, before there are views on them.
     Before,
-    /// In the managed database, as who owns what is there.
+    /// In the managed database, as who owns what is there: copies of external tables, which may take long.
+    Copies,
+    /// The same, once they are there.
     Inside,
     /// In the database of the tables, once no view needs it.
     After,
@@ -137,11 +140,11 @@ pub fn removal(
     let views = desired.views.values().map(|view| view.name.as_str());
     let views: BTreeSet<&str> = views.chain(kept.views.values().map(|view| view.name.as_str())).collect();
     let copies = desired.views.values().filter_map(|view| Some(view.copy.as_ref()?.name.as_str()));
-    let kept_copies = kept.views.values().filter_map(|view| Some(view.copy.as_ref()?.name.as_str()));
-    let copies: BTreeSet<&str> = copies.chain(kept_copies).collect();
+    let found_copies = found.inside.copies(&wanted.name).into_iter().map(|copy| copy.name.as_str());
+    let copies: BTreeSet<&str> = copies.chain(found_copies).collect();
     let mut drops: Vec<Sql> =
         views.into_iter().map(|view| sql!("DROP VIEW IF EXISTS {}", finder.view_name(view))).collect();
-    let of_copy = |copy: &str| sql!("DROP MATERIALIZED VIEW IF EXISTS {}", finder.view_name(copy));
+    let of_copy = |copy: &str| sql!("DROP MATERIALIZED VIEW IF EXISTS {}", wanted.uri.relation(copy));
     drops.extend(copies.into_iter().map(of_copy));
     let entitlements = desired.entitlements.iter().map(|view| &view.name);
     let entitlements: BTreeSet<&String> = entitlements.chain(kept.entitlements.iter().map(|view| &view.name)).collect();
@@ -194,6 +197,20 @@ impl Finder<'_> {
         format!("view {}.{}", shown(self.schema()), shown(view))
     }
 
+    /// Whether the warehouse takes one name for the other.
+    fn is_same(&self, one: &str, other: &str) -> bool {
+        same_name(one, other, self.found.source.case_sensitive)
+    }
+
+    /// The names of the views that were made for it: what an apply has kept, and what its own entry says, which after an
+    /// import, or an apply whose answer was lost, is more. They are names in a schema that is ours.
+    fn made_before(&self) -> BTreeSet<String> {
+        let kept = self.kept.views.values().map(|kept| kept.name.clone());
+        let entered = self.inside().detail(&self.wanted.name);
+        let entered = entered.filter(|detail| self.is_same(&detail.offer.view_schema, self.schema()));
+        kept.chain(entered.into_iter().flat_map(|detail| detail.views)).collect()
+    }
+
     fn push(&mut self, stage: Stage, what: impl Into<String>, statements: Vec<Sql>) {
         self.way.changes.push(Change { what: vec![what.into()], excess: false, stage, statements });
     }
@@ -204,10 +221,6 @@ impl Finder<'_> {
 
     fn is_ours(&self, relation: &Relation) -> bool {
         relation.owner == self.inside().seat.owner && relation.kind == RelationKind::View
-    }
-
-    fn is_our_copy(&self, relation: &Relation) -> bool {
-        relation.owner == self.inside().seat.owner && relation.kind == RelationKind::MaterializedView
     }
 
     /// A schema or view of somebody else's, and a view of another registration, are left as they are.
@@ -227,35 +240,32 @@ impl Finder<'_> {
             )
             .about("view_schema"));
         }
-        let names =
-            self.desired.views.iter().flat_map(|(table, view)| view.names().map(move |name| (table, view, name)));
-        for (table, view, name) in names {
-            let Some(relation) = self.relation(name) else { continue };
-            let is_view = name == view.name;
-            let is_ours = if is_view { self.is_ours(relation) } else { self.is_our_copy(relation) };
-            let other = self
-                .others
-                .iter()
-                .find(|(_, detail)| detail.offer.view_schema == self.schema() && detail.views.contains(name));
+        for (table, view) in &self.desired.views {
+            let Some(relation) = self.relation(&view.name) else { continue };
+            let is_its = |detail: &Detail| {
+                self.is_same(&detail.offer.view_schema, self.schema())
+                    && detail.views.iter().any(|name| self.is_same(name, &view.name))
+            };
+            let other = self.others.iter().find(|(_, detail)| is_its(detail));
             let why = match other {
                 Some((other, _)) => format!("it is a view of the registration \"{}\"", shown(other)),
-                None if !is_ours => {
+                None if !self.is_ours(relation) => {
                     let owner = self.found.source.principals.name_of(relation.owner);
                     format!("there is a {} of {}", relation.kind.name(), shown(&owner))
                 }
                 // Of which registration it is, only its entry says.
-                None if is_view && self.is_of_unseen(table, view) => {
+                None if self.is_of_unseen(table, view) => {
                     "there is a view already, and this login cannot see whose".to_owned()
                 }
                 None => continue,
             };
             return Err(Error::refused(
-                format!("The name of a view is taken: {}", ident(name)),
+                format!("The name of a view is taken: {}", ident(&view.name)),
                 format!(
                     "The view on {} would be {}, but {why}. Nothing was changed. Leave the table out (except_tables), or write \
                      another view_name or view_schema.",
                     ident(table),
-                    self.view_name(name)
+                    self.view_name(&view.name)
                 ),
             )
             .about("view_name"));
@@ -273,17 +283,10 @@ impl Finder<'_> {
     /// The schema of the views, if it was made for them and they were all that is in it.
     fn schema_gone(&mut self) {
         let Some(schema) = self.inside().schema(self.schema()) else { return };
-        let views = self.kept.views.values();
-        let copies: BTreeSet<&str> =
-            views.clone().filter_map(|kept| kept.copy.as_ref()).map(|copy| copy.name.as_str()).collect();
-        let is_behind_copy = |relation: &Relation| copies.iter().any(|copy| is_behind(&relation.name, copy));
-        let goes = |relation: &Relation| {
-            let is_view = self.is_ours(relation) && views.clone().any(|kept| kept.name == relation.name);
-            let is_copy = self.is_our_copy(relation) && copies.contains(relation.name.as_str());
-            is_view || is_copy || is_behind_copy(relation)
-        };
-        let others = schema.relations.iter().any(|relation| !goes(relation));
-        let is_shared = self.others.iter().any(|(_, other)| other.offer.view_schema == self.schema());
+        let going = self.made_before();
+        let goes = |relation: &Relation| going.iter().any(|name| self.is_same(name, &relation.name));
+        let others = schema.relations.iter().any(|relation| !goes(relation) || !self.is_ours(relation));
+        let is_shared = self.others.iter().any(|(_, other)| self.is_same(&other.offer.view_schema, self.schema()));
         let is_ours = schema.owner == self.inside().seat.owner && self.kept.made.contains(&Given::Schema);
         if is_ours && !others && !is_shared {
             let (words, drop) =

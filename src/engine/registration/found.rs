@@ -10,10 +10,10 @@ use super::registry::{Entry, Registry, What};
 use super::seat::Seat;
 use super::source::{self, SourceFound};
 use super::uri::IntegrationUri;
-use super::wanted::{Offer, Reader, TablesWanted};
+use super::wanted::{Offer, Reader, TablesWanted, copies_begin_with};
 use crate::engine::catalog::At;
 use crate::engine::catalog::roles::RoleRights;
-use crate::engine::catalog::snapshot::{Relation, Schema, Snapshot};
+use crate::engine::catalog::snapshot::{Relation, RelationKind, Schema, Snapshot};
 use crate::engine::error::Error;
 use crate::engine::names::same_name;
 use crate::engine::sql::sql;
@@ -166,6 +166,17 @@ impl Inside {
             Ok(place) => relations.get(place),
             Err(_) => relations.iter().find(|relation| same_name(&relation.name, name, case_sensitive)),
         }
+    }
+
+    /// The copies that a registration has, of whatever columns.
+    pub fn copies(&self, registration: &str) -> Vec<&Relation> {
+        let begin = copies_begin_with(registration);
+        let is_digest = |rest: &str| rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_one = |relation: &&Relation| {
+            let is_ours = relation.owner == self.seat.owner && relation.kind == RelationKind::MaterializedView;
+            is_ours && relation.name.strip_prefix(&begin).is_some_and(is_digest)
+        };
+        self.schema(&self.seat.uri.system()).into_iter().flat_map(|schema| &schema.relations).filter(is_one).collect()
     }
 
     /// The schema of that name.

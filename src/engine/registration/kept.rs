@@ -41,20 +41,6 @@ pub struct KeptView {
     /// The columns of the table, each with its type.
     #[serde(rename = "c", alias = "columns", with = "columns")]
     pub columns: Vec<(String, String)>,
-    /// The copy that it reads, of an external table.
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
-    pub copy: Option<KeptCopy>,
-}
-
-/// A materialized view, as it was made. Its text is not compared, as the warehouse may write another with each refresh.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptCopy {
-    /// Its name.
-    #[serde(rename = "n")]
-    pub name: String,
-    /// The digest of what it was made from.
-    #[serde(rename = "o", with = "digest")]
-    pub of: String,
 }
 
 /// Another view, as it was made.
@@ -182,7 +168,6 @@ mod tests {
             seen: Some("fedcba9876543210".to_owned()),
             form: "1111111111111111".to_owned(),
             columns: vec![("id".to_owned(), "integer".to_owned()), ("n".to_owned(), "varchar(9)".to_owned())],
-            copy: None,
         };
         let views: BTreeMap<String, KeptView> =
             [("people".to_owned(), of("people")), ("orders".to_owned(), of("all_orders"))].into();

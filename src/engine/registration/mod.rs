@@ -11,6 +11,7 @@
 
 pub mod by_hand;
 pub mod changes;
+mod external;
 pub mod found;
 pub mod kept;
 #[cfg(test)]

@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::external::{self, External};
 use super::wanted::{Source, is_pattern};
 use crate::engine::catalog::At;
 use crate::engine::catalog::acl::{Acl, Grantee};
 use crate::engine::catalog::principals::Principals;
 use crate::engine::catalog::roles::{RoleRights, UserScopes};
-use crate::engine::catalog::snapshot::{Defaults, Schema};
+use crate::engine::catalog::snapshot::{Defaults, Schema, Snapshot};
 use crate::engine::catalog::sync::Datasets;
 use crate::engine::datastore::missing::some_of;
 use crate::engine::datastore::refusal::{no_database, no_schema};
 use crate::engine::error::Error;
-use crate::engine::governance::{Column, ColumnType, column};
+use crate::engine::governance::{Column, column};
 use crate::engine::rights::Privilege;
-use crate::engine::sql::{literal, sql};
 
 /// What was found of a source.
 #[derive(Clone, Debug)]
@@ -47,8 +47,8 @@ pub struct SourceFound {
     pub principals: Arc<Principals>,
     /// Whether the session keeps the case of names.
     pub case_sensitive: bool,
-    /// Whether the tables are outside of the warehouse: then USAGE on their schema is the right to read them all (AWS: GRANT).
-    pub is_external: bool,
+    /// Of tables outside of the warehouse.
+    pub external: Option<External>,
 }
 
 /// A table, or a view with columns.
@@ -70,13 +70,14 @@ pub async fn look(at: At<'_>, source: &Source) -> Result<SourceFound, Error> {
     let Some(schema) = snapshot.schema(&source.schema) else {
         return Err(no_schema(&source.schema, &source.database, &snapshot.login).about("source.schema"));
     };
-    let mut found = rights(at, schema, snapshot.login.case_sensitive).await?;
+    let mut found = rights(at, schema, &snapshot).await?;
     let case_sensitive = found.case_sensitive;
     let (wanted, except) =
         (patterns(&source.tables, case_sensitive)?, patterns(&source.except_tables, case_sensitive)?);
     let is_wanted = |name: &str| wanted.include(name) && (source.except_tables.is_empty() || !except.include(name));
-    if found.is_external {
-        found.tables = external_tables(at, schema, is_wanted).await?;
+    if let Some(external) = &found.external {
+        external.refuse_unreadable(source, &snapshot.login)?;
+        found.tables = external::tables(at, schema, is_wanted).await?;
         named_ones_exist(source, &found)?;
         return Ok(found);
     }
@@ -103,16 +104,15 @@ pub async fn look_at_rights(at: At<'_>, source: &Source) -> Result<Option<Source
         snapshot => snapshot?,
     };
     match snapshot.schema(&source.schema) {
-        Some(schema) => rights(at, schema, snapshot.login.case_sensitive).await.map(Some),
+        Some(schema) => rights(at, schema, &snapshot).await.map(Some),
         None => Ok(None),
     }
 }
 
 /// The rights in a schema, without its tables.
-async fn rights(at: At<'_>, schema: &Schema, case_sensitive: bool) -> Result<SourceFound, Error> {
+async fn rights(at: At<'_>, schema: &Schema, snapshot: &Snapshot) -> Result<SourceFound, Error> {
     let catalog = at.warehouse.catalog();
     let people = schema.relations.iter().filter(|relation| relation.is_of_people());
-    let external = catalog.external_schemas(at).await?;
     Ok(SourceFound {
         schema: schema.name.clone(),
         owner: schema.owner,
@@ -125,47 +125,9 @@ async fn rights(at: At<'_>, schema: &Schema, case_sensitive: bool) -> Result<Sou
         user_scopes: catalog.user_scopes(at, None).await?,
         defaults: catalog.defaults(at, None).await?,
         principals: catalog.principals(at).await?,
-        case_sensitive,
-        is_external: external.0.contains(&schema.name),
+        case_sensitive: snapshot.login.case_sensitive,
+        external: External::find(at, schema, snapshot).await?,
     })
-}
-
-/// The tables of an external schema. Whatever lies behind it is asked, so it is asked of this schema alone.
-async fn external_tables(
-    at: At<'_>,
-    schema: &Schema,
-    is_wanted: impl Fn(&str) -> bool,
-) -> Result<BTreeMap<String, SourceTable>, Error> {
-    let key = format!("external columns of {}", schema.name);
-    let all = at.warehouse.catalog().shared(at, &key, || external_columns(at, &schema.name)).await?;
-    let mut tables = BTreeMap::new();
-    for (table, columns) in all.iter().filter(|(table, _)| is_wanted(table)) {
-        let read = |(name, ty): &(String, String)| {
-            let read = ColumnType::read_external(ty).map(|ty| Column { name: name.clone(), ty });
-            read.ok_or_else(|| cannot_be_offered(table, name, ty))
-        };
-        let columns = columns.values().map(read).collect::<Result<Vec<_>, _>>()?;
-        tables.insert(table.clone(), SourceTable { owner: schema.owner, columns });
-    }
-    Ok(tables)
-}
-
-/// The columns of each table by their numbers, with their names and types.
-type ExternalColumns = BTreeMap<String, BTreeMap<i64, (String, String)>>;
-
-async fn external_columns(at: At<'_>, schema: &str) -> Result<ExternalColumns, Error> {
-    let query = sql!(
-        "SELECT tablename, columnnum, columnname, external_type FROM svv_external_columns \
-         WHERE redshift_database_name = current_database() AND schemaname = {}",
-        literal(schema)
-    );
-    let mut session = at.warehouse.session(at.database, at.cancel).await?;
-    let mut tables = ExternalColumns::new();
-    for row in session.query(&query).await? {
-        let column = (row.text(2)?.to_owned(), row.text(3)?.to_owned());
-        tables.entry(row.text(0)?.to_owned()).or_default().insert(row.parse(1)?, column);
-    }
-    Ok(tables)
 }
 
 /// What a plan has named: nothing else is shown by the apply of that plan.
@@ -203,8 +165,8 @@ impl SourceFound {
         let mut readers = BTreeSet::new();
         let is_exempt =
             |name: &str| name == system_user || self.principals.user(name).is_none_or(|user| user.superuser);
-        if self.is_external {
-            return self.users_of_the_schema(is_exempt);
+        if let Some(external) = &self.external {
+            return external.users(&self.principals, &self.role_rights, is_exempt);
         }
         for name in self.tables.keys() {
             let owner = self.owners.get(name).map(|owner| self.principals.name_of(*owner)).unwrap_or_default();
@@ -237,21 +199,12 @@ impl SourceFound {
         readers
     }
 
-    /// Who holds USAGE on an external schema.
-    fn users_of_the_schema(&self, is_exempt: impl Fn(&str) -> bool) -> BTreeSet<String> {
-        let owner = self.principals.name_of(self.owner);
-        let entries = self.acl.iter().flat_map(|acl| &acl.0).filter(|entry| entry.rights.has(Privilege::Usage));
-        let of_list = entries.filter_map(|entry| match &entry.grantee {
-            Grantee::Public => Some("PUBLIC".to_owned()),
-            Grantee::Group(name) => Some(format!("group {name}")),
-            Grantee::User(name) => (*name != owner && !is_exempt(name)).then(|| format!("user {name}")),
-        });
-        let roles = self
-            .role_rights
-            .all()
-            .into_iter()
-            .filter(|held| held.schemas.get(&self.schema).is_some_and(|rights| rights.has(Privilege::Usage)));
-        of_list.chain(roles.map(|held| format!("role {}", held.role))).collect()
+    /// The right that lets somebody read the tables themselves, in words.
+    pub fn right_to_read(&self) -> &'static str {
+        match self.external {
+            Some(_) => "USAGE on an external schema that leads to tables of the source",
+            None => "SELECT on tables of the source",
+        }
     }
 
     /// One that is gone.
@@ -269,7 +222,7 @@ impl SourceFound {
             defaults: Arc::default(),
             principals,
             case_sensitive: false,
-            is_external: false,
+            external: None,
         }
     }
 }
@@ -304,7 +257,7 @@ fn named_ones_exist(source: &Source, found: &SourceFound) -> Result<(), Error> {
     Ok(())
 }
 
-fn cannot_be_offered(table: &str, column: &str, ty: &str) -> Error {
+pub(super) fn cannot_be_offered(table: &str, column: &str, ty: &str) -> Error {
     let why = format!(
         "Column \"{column}\" of table \"{table}\" has the type {ty}, which cannot be offered by a view of an integration. Leave the table out: \
          except_tables = [\"{table}\"]."

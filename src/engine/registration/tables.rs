@@ -1,29 +1,34 @@
 //! Registrations of tables: made, changed, removed. Everything is looked at anew in the turn in which it is changed, and an
 //! apply that was cut short is found again by its entry in the registry.
 
+mod removal;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use tokio_util::sync::CancellationToken;
 
 use super::by_hand::ENTRY;
-use super::changes::{Stage, Way, undoing, way};
+use super::changes::{Stage, Way, way};
+use super::external;
 use super::found::{self, Detail, Given, Inside, TablesFound};
-use super::kept::{Kept, KeptCopy, KeptText, KeptView};
+use super::kept::{Kept, KeptText, KeptView};
 use super::mask_key;
 use super::registry::{self, Entry, Registry, What};
 use super::seat::{Seat, not_there};
-use super::source::{self, Named, SourceFound};
+use super::source::{Named, SourceFound};
 use super::uri::IntegrationUri;
 use super::wanted::{Desired, DesiredView, Offer, TablesWanted};
 use crate::engine::catalog::At;
 use crate::engine::cell::lock;
-use crate::engine::error::{Error, shown};
+use crate::engine::error::Error;
 use crate::engine::governance::Problem;
 use crate::engine::object;
 use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::Sql;
 use crate::engine::step::Step;
+
+pub use removal::{left, remove};
 
 /// Why tables are not offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +96,9 @@ pub async fn look(
         kept.is_some_and(|kept| kept.seen.is_some() && kept.seen == found.inside.text(&wanted.offer.view_schema, view))
     };
     wanted.refuse_another_kind(&found.source)?;
+    if found.source.external.is_some() && found.source.tables.is_empty() && !kept.views.is_empty() {
+        return Err(NotOffered::Failed(external::shows_nothing(&wanted.offer.source)));
+    }
     let desired = wanted.offer.desired(&wanted.uri, &wanted.name, &found.source, is_settled)?;
     let way = way(wanted, &desired, &found, kept)?;
     let (name, schema) = (wanted.name.clone(), wanted.offer.view_schema.clone());
@@ -144,24 +152,6 @@ pub async fn verify(
     Ok(Applied { kept: kept_of(wanted, &looked, kept, made), views: views_of(wanted, &looked.desired), looked })
 }
 
-/// What is left of a registration that a person has to take away, in words.
-pub async fn left(
-    warehouse: &Warehouse,
-    gone: &TablesWanted,
-    kept: &Kept,
-    cancel: &CancellationToken,
-) -> Result<Vec<String>, Error> {
-    let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
-    if !found.inside.seat.reads_all {
-        // What others need as well is not seen, so that nothing but the views has to be gone.
-        let views = kept.views.values().filter(|view| found.inside.text(&gone.offer.view_schema, &view.name).is_some());
-        let schema = shown(&gone.offer.view_schema);
-        return Ok(views.map(|view| format!("view {schema}.{}", shown(&view.name))).collect());
-    }
-    let entry = found.inside.is_entered(&gone.name).then(|| ENTRY.to_owned());
-    Ok(way.surplus().into_iter().chain(entry).collect())
-}
-
 /// Refuses to take the place of a registration that somebody else has made. Where nothing is kept, it is new.
 pub fn refuse_another(wanted: &TablesWanted, looked: &Looked, kept: &Kept) -> Result<(), Error> {
     let is_other = |detail: Detail| detail.offer != wanted.offer;
@@ -184,7 +174,8 @@ impl Looked {
         let inside = &self.found.inside;
         let is_entered = inside.detail(&self.name).is_some_and(|detail| {
             let now = Detail::of(wanted, self);
-            detail.offer == now.offer && detail.views == now.views
+            let is_done = inside.entry(&self.name).is_some_and(|entry| entry.is_done);
+            is_done && detail.offer == now.offer && detail.views == now.views
         });
         let entry = (inside.seat.reads_all && !is_entered).then(|| ENTRY.to_owned());
         let key = (self.desired.hashes && !inside.seat.has_mask_key).then(|| "key of hashes".to_owned());
@@ -235,7 +226,7 @@ impl Detail {
     pub(super) fn of(wanted: &TablesWanted, looked: &Looked) -> Detail {
         Detail {
             offer: wanted.offer.clone(),
-            views: looked.desired.views.values().flat_map(DesiredView::names).map(ToOwned::to_owned).collect(),
+            views: looked.desired.views.values().map(|view| view.name.clone()).collect(),
             made: looked.way.made.clone(),
         }
     }
@@ -256,6 +247,12 @@ pub struct Applied {
     pub views: BTreeMap<String, String>,
     /// What was seen afterwards.
     pub looked: Looked,
+}
+
+/// The copy that each view reads, with its schema, by table.
+pub fn copies_of(wanted: &TablesWanted, desired: &Desired) -> BTreeMap<String, String> {
+    let name = |view: &DesiredView| Some(wanted.uri.relation(&view.copy.as_ref()?.name).to_string());
+    desired.views.iter().filter_map(|(table, view)| Some((table.clone(), name(view)?))).collect()
 }
 
 /// The view of each table, with its schema.
@@ -282,7 +279,6 @@ fn kept_of(wanted: &TablesWanted, looked: &Looked, before: &Kept, made: BTreeSet
                     seen: seen(&wanted.offer.view_schema, &view.name),
                     form: view.form.clone(),
                     columns: view.columns.clone(),
-                    copy: view.copy.as_ref().map(|copy| KeptCopy { name: copy.name.clone(), of: copy.of.clone() }),
                 };
                 (table.clone(), kept)
             })
@@ -315,7 +311,7 @@ impl Run<'_> {
     /// cannot be given in a transaction, the registration is entered first, so that nothing that is given is ever nobody's.
     async fn all(&self, looked: &Looked) -> Result<(), Error> {
         let (managed, source) = (&self.wanted.uri.database, &self.wanted.offer.source.database);
-        if managed == source && !looked.found.source.is_external {
+        if managed == source && looked.found.source.external.is_none() {
             return self.turn(managed, &[Stage::Before, Stage::Inside, Stage::After]).await;
         }
         if self.is_within(looked) && self.inside_alone().await? {
@@ -323,13 +319,16 @@ impl Run<'_> {
         }
         self.claim().await?;
         self.turn(source, &[Stage::Before]).await?;
+        if !looked.way.statements(Stage::Copies).is_empty() {
+            self.turn(managed, &[Stage::Copies]).await?;
+        }
         self.turn(managed, &[Stage::Inside]).await?;
         self.turn(source, &[Stage::After]).await
     }
 
     /// Whether nothing has to be given or taken back in the database of the tables, nor remembered of it.
     fn is_within(&self, looked: &Looked) -> bool {
-        let elsewhere = [Stage::Before, Stage::After].map(|stage| looked.way.statements(stage));
+        let elsewhere = [Stage::Before, Stage::Copies, Stage::After].map(|stage| looked.way.statements(stage));
         self.kept.is_some() && elsewhere.iter().all(Vec::is_empty) && looked.way.made.is_subset(&self.known.made)
     }
 
@@ -352,7 +351,10 @@ impl Run<'_> {
 
     async fn look(&self) -> Result<Looked, Error> {
         match Box::pin(look(self.warehouse, self.wanted, self.known, self.named, self.cancel)).await {
-            Ok(Some(looked)) => Ok(looked),
+            Ok(Some(looked)) => {
+                self.wanted.refuse_strangers(&looked.found.source)?;
+                Ok(looked)
+            }
             Ok(None) => Err(not_there(&self.wanted.uri)),
             Err(NotOffered::Failed(error)) => Err(error),
             // Nothing is verified here.
@@ -434,10 +436,14 @@ impl Run<'_> {
 
     fn steps_of(&self, looked: &Looked, stage: Stage) -> Result<Vec<Step>, Error> {
         let statements = looked.way.statements(stage);
-        if stage != Stage::Inside {
-            return Ok(on_the_tables(&looked.found.source, &self.wanted.offer.source.database, statements));
-        }
         let inside = &looked.found.inside;
+        match stage {
+            Stage::Before | Stage::After => {
+                return Ok(on_the_tables(&looked.found.source, &self.wanted.offer.source.database, statements));
+            }
+            Stage::Copies => return Ok(inside.seat.steps(statements, "the copies")),
+            Stage::Inside => {}
+        }
         let entry = self.entry(looked, true)?;
         let is_entered = inside.entry(&self.wanted.name) == Some(&entry);
         if statements.is_empty() && is_entered {
@@ -458,97 +464,10 @@ impl Run<'_> {
     }
 }
 
-/// Takes the registration away. What is gone already is fine. The lines say what is left, and why.
-pub async fn remove(
-    warehouse: &Warehouse,
-    gone: &TablesWanted,
-    kept: &Kept,
-    cancel: &CancellationToken,
-) -> Result<Vec<String>, Error> {
-    let (managed, source) = (&gone.uri.database, &gone.offer.source.database);
-    let left = Mutex::new(Vec::new());
-    let inside = || async {
-        let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
-        let seat = &found.inside.seat;
-        let mut statements = way.statements(Stage::Inside);
-        if found.inside.entry(&gone.name).is_some() {
-            statements.push(registry::delete(&gone.uri, What::Tables, &gone.name));
-        }
-        *lock(&left) = left_over(gone, kept, &found, &way);
-        let mut steps = seat.steps(statements, "the views");
-        if managed == source {
-            steps.extend(on_the_tables(&found.source, source, way.statements(Stage::After)));
-        }
-        Ok(steps)
-    };
-    // With its database, everything in it went.
-    let ran = object::in_turn(warehouse, managed, inside, cancel).await;
-    gone_with_its_database(ran).map_err(|error| hung_on(gone, error))?;
-    if managed != source {
-        let outside = || async {
-            let (found, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
-            Ok(on_the_tables(&found.source, source, way.statements(Stage::After)))
-        };
-        gone_with_its_database(object::in_turn(warehouse, source, outside, cancel).await)?;
-    }
-    Ok(left.into_inner().unwrap_or_default())
-}
-
 /// The steps that give rights on the tables, or take them back. Those on an external schema run in no transaction (AWS: GRANT).
 fn on_the_tables(source: &SourceFound, database: &str, statements: Vec<Sql>) -> Vec<Step> {
-    let step = |sql| Step { alone: source.is_external, ..Step::new(database, sql, "rights on the tables") };
+    let step = |sql| Step { alone: source.external.is_some(), ..Step::new(database, sql, "rights on the tables") };
     statements.into_iter().map(step).collect()
-}
-
-fn gone_with_its_database(ran: Result<(), Error>) -> Result<(), Error> {
-    ran.or_else(|error| if error.sqlstate() == Some("3D000") { Ok(()) } else { Err(error) })
-}
-
-async fn look_to_remove(
-    warehouse: &Warehouse,
-    gone: &TablesWanted,
-    kept: &Kept,
-    cancel: &CancellationToken,
-) -> Result<(TablesFound, Way), Error> {
-    let at = At::new(warehouse, &gone.uri.database, cancel);
-    let inside = found::inside(at, gone).await?;
-    let inside = inside.unwrap_or_else(|| Inside::nothing(&gone.uri));
-    let elsewhere = At { database: &gone.offer.source.database, ..at };
-    let source = match source::look_at_rights(elsewhere, &gone.offer.source).await? {
-        Some(source) => source,
-        None => {
-            let principals =
-                warehouse.catalog().principals(At { database: &warehouse.access().database, ..at }).await?;
-            SourceFound::nothing(&gone.offer.source.schema, principals)
-        }
-    };
-    let found = TablesFound { inside, source };
-    let way = undoing(gone, &found, kept);
-    Ok((found, way))
-}
-
-fn left_over(gone: &TablesWanted, kept: &Kept, found: &TablesFound, way: &Way) -> Vec<String> {
-    let schema = &gone.offer.view_schema;
-    let stays = kept.made.contains(&Given::Schema)
-        && found.inside.schema(schema).is_some()
-        && !way.surplus().iter().any(|what| *what == format!("schema {}", shown(schema)))
-        && !found.inside.others(&gone.name).iter().any(|(_, other)| other.offer.view_schema == *schema);
-    if stays { vec![format!("schema {}, as others put something there", shown(schema))] } else { Vec::new() }
-}
-
-/// Something of others hangs on a view.
-fn hung_on(gone: &TablesWanted, error: Error) -> Error {
-    if error.sqlstate() != Some("2BP01") || gone.force {
-        return error;
-    }
-    Error::refused(
-        "Something hangs on a protected view",
-        format!(
-            "{} Nothing was changed. Drop it by hand, or write force_destroy = true and apply that first: then it goes too.",
-            error.detail()
-        ),
-    )
-    .about("force_destroy")
 }
 
 /// A registration as its entry tells it, for an import: what is offered, and what was given for it. None: there is none of

@@ -125,9 +125,6 @@ pub const VIEW_NAME: &str = "{table}";
 /// How views are written. Another number makes all of them anew with the next apply: for a release whose views hide more.
 const FORMAT: u32 = 1;
 
-/// What the name of a copy ends with, after that of the view.
-const COPY: &str = "__data";
-
 /// What stands for the table's name.
 const TABLE: &str = "{table}";
 
@@ -190,12 +187,10 @@ pub struct DesiredView {
 /// A materialized view that holds the rows of an external table.
 #[derive(Clone, Debug)]
 pub struct DesiredCopy {
-    /// Its name, in the schema of the views.
+    /// Its name, in `<prefix>_system`, which tells of what columns it is: one that is there is right.
     pub name: String,
     /// What makes it.
     pub sql: Sql,
-    /// The digest of what it is made from.
-    pub of: String,
 }
 
 impl TablesWanted {
@@ -217,8 +212,9 @@ impl TablesWanted {
         Err(Error::refused(
             "Others read the tables themselves",
             format!(
-                "These hold SELECT on tables of the source and are not in `allowed_direct_readers`, so they see what the rules hide: \
-                 {}. Nothing was changed. Revoke it, or add them.",
+                "These hold {} and are not in `allowed_direct_readers`, so they see what the rules hide: {}. Nothing was changed. \
+                 Revoke it, or add them.",
+                found.right_to_read(),
                 some_of(&who)
             ),
         )
@@ -230,7 +226,7 @@ impl TablesWanted {
     /// Refuses external tables of another database, and what is said of external tables where these are none.
     pub(super) fn refuse_another_kind(&self, found: &SourceFound) -> Result<(), Error> {
         let source = &self.offer.source;
-        if found.is_external && source.database != self.uri.database {
+        if found.external.is_some() && source.database != self.uri.database {
             let why = format!(
                 "Schema \"{}\" is external, and its tables are read only from its own database. Register them with an integration in \
                  database \"{}\": one of the type RedshiftSpectrum.",
@@ -238,7 +234,7 @@ impl TablesWanted {
             );
             return Err(Error::setting("source.database", why));
         }
-        if !found.is_external && self.offer.external.is_some() {
+        if found.external.is_none() && self.offer.external.is_some() {
             let why = format!("Schema \"{}\" is not external: leave external_tables out.", source.schema);
             return Err(Error::setting("external_tables", why));
         }
@@ -246,11 +242,9 @@ impl TablesWanted {
     }
 }
 
-impl DesiredView {
-    /// Its name, and that of the copy that it reads.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        [self.name.as_str()].into_iter().chain(self.copy.iter().map(|copy| copy.name.as_str()))
-    }
+/// What the names of a registration's copies begin with, before eight hexadecimal digits.
+pub(super) fn copies_begin_with(registration: &str) -> String {
+    format!("copy_{registration}_")
 }
 
 impl Offer {
@@ -308,28 +302,25 @@ impl Offer {
             let table =
                 Table { database, schema: found.schema.clone(), name: name.clone(), columns: of.columns.clone() };
             let view = self.view_name.replace(TABLE, name);
-            let copy = self.copies(found).then(|| format!("{view}{COPY}"));
-            for relation in copy.iter().chain([&view]) {
-                if let Some(other) = names.insert(relation.to_ascii_lowercase(), name) {
-                    problems.push(one_name(relation, other, name));
-                }
-                if relation.len() > NAME_BYTES {
-                    problems.push(Problem::of("view_name", "A view's name is too long", too_long(relation)));
-                }
+            if let Some(other) = names.insert(view.to_ascii_lowercase(), name) {
+                problems.push(one_name(&view, other, name));
             }
+            if view.len() > NAME_BYTES {
+                problems.push(Problem::of("view_name", "A view's name is too long", too_long(&view)));
+            }
+            let copy = self.copies(found).then(|| copy(uri, registration, &table));
             let target = Target {
                 schema: &self.view_schema,
                 name: &view,
                 prefix: &uri.prefix,
                 entitlements: entitlements.relation(),
                 barrier: &barrier,
-                copy: copy.as_deref(),
+                copy: copy.as_ref().map(|copy| uri.relation(&copy.name)),
             };
             let of = match &copy {
-                Some(copy) => digest_with(&format!("{view}\n{table:?}\n{copy}")),
+                Some(copy) => digest_with(&format!("{view}\n{table:?}\n{}", copy.name)),
                 None => digest_with(&format!("{view}\n{table:?}")),
             };
-            let copy = copy.as_deref().map(|copy| self.copy(copy, &table));
             match rules.on(&table).and_then(|protected| {
                 let settled = is_settled(name, &view, &of);
                 let made = (!settled).then(|| rules.view(&table, &protected, &target)).transpose();
@@ -355,22 +346,18 @@ impl Offer {
 
     /// Whether the views read copies of the tables.
     fn copies(&self, found: &SourceFound) -> bool {
-        found.is_external && self.external == Some(External::Materialized)
+        found.external.is_some() && self.external == Some(External::Materialized)
     }
+}
 
-    /// A materialized view of an external table cannot be refreshed by the warehouse (AWS: CREATE MATERIALIZED VIEW).
-    fn copy(&self, name: &str, table: &Table) -> DesiredCopy {
-        let columns = Sql::join(", ", table.columns.iter().map(|column| sql!("t.{}", ident(&column.name))));
-        let sql = sql!(
-            "CREATE MATERIALIZED VIEW {}.{} AUTO REFRESH NO AS\nSELECT {}\nFROM {}.{} t",
-            ident(&self.view_schema),
-            ident(name),
-            columns,
-            ident(&table.schema),
-            ident(&table.name)
-        );
-        DesiredCopy { name: name.to_owned(), of: digest_of(&format!("{sql}\n{:?}", table.columns)), sql }
-    }
+/// A materialized view of an external table cannot be refreshed by the warehouse (AWS: CREATE MATERIALIZED VIEW).
+fn copy(uri: &IntegrationUri, registration: &str, table: &Table) -> DesiredCopy {
+    let columns = Sql::join(", ", table.columns.iter().map(|column| sql!("t.{}", ident(&column.name))));
+    let of = sql!("SELECT {}\nFROM {}.{} t", columns, ident(&table.schema), ident(&table.name));
+    let digest = digest_of(&format!("{of}\n{:?}", table.columns));
+    let name = format!("{}{}", copies_begin_with(registration), digest.get(..8).unwrap_or_default());
+    let sql = sql!("CREATE MATERIALIZED VIEW {} AUTO REFRESH NO AS\n{}", uri.relation(&name), of);
+    DesiredCopy { name, sql }
 }
 
 fn view_of(name: String, sql: Option<Sql>, of: String, table: &Table, protected: &Protected<'_>) -> DesiredView {
@@ -422,36 +409,26 @@ mod tests {
     use crate::engine::governance::column;
 
     #[test]
-    fn a_copy_names_its_columns_and_leaves_its_refreshes_to_people() {
-        let offer = Offer {
-            source: Source {
-                database: "prod".into(),
-                schema: "lake".into(),
-                tables: BTreeSet::from(["*".to_owned()]),
-                except_tables: BTreeSet::new(),
-                future_tables: true,
-            },
-            view_schema: "gov_lake".into(),
-            view_name: "v_{table}".into(),
-            policy: Policy::default(),
-            barrier: true,
-            barrier_except: BTreeSet::new(),
-            readers: BTreeSet::new(),
-            external: Some(External::Materialized),
-        };
-        let table = |ty: &str| Table {
+    fn a_copy_is_named_by_its_columns_and_leaves_its_refreshes_to_people() {
+        let uri: IntegrationUri = "redshift-integration://prod/gov?type=RedshiftSpectrum".parse().expect("a uri");
+        let table = |name: &str, ty: &str| Table {
             database: None,
             schema: "lake".into(),
-            name: "people".into(),
+            name: name.into(),
             columns: vec![column("id", ty).expect("a column"), column("a\"b", "date").expect("a column")],
         };
-        let copy = offer.copy("v_people__data", &table("integer"));
+        let people = copy(&uri, "sales", &table("people", "integer"));
+        assert_eq!(people.name, "copy_sales_63e2babd");
         assert_eq!(
-            copy.sql.to_string(),
-            "CREATE MATERIALIZED VIEW \"gov_lake\".\"v_people__data\" AUTO REFRESH NO AS\n\
-             SELECT t.\"id\", t.\"a\"\"b\"\nFROM \"lake\".\"people\" t"
+            people.sql.to_string(),
+            format!(
+                "CREATE MATERIALIZED VIEW gov_system.{} AUTO REFRESH NO AS\n\
+                 SELECT t.\"id\", t.\"a\"\"b\"\nFROM \"lake\".\"people\" t",
+                people.name
+            )
         );
-        assert_eq!(copy.of, offer.copy("v_people__data", &table("integer")).of);
-        assert_ne!(copy.of, offer.copy("v_people__data", &table("bigint")).of, "a column of another type");
+        for other in [table("people", "bigint"), table("persons", "integer")] {
+            assert_ne!(copy(&uri, "sales", &other).name, people.name);
+        }
     }
 }

@@ -32,7 +32,8 @@ impl Schemas {
             (schema.name.clone(), (principals.name_of(schema.owner), schema.acl.clone()))
         };
         let all = snapshot.schemas.iter().map(schema).collect();
-        let external = at.warehouse.catalog().external_schemas(at).await?.0.iter().cloned().collect();
+        let external =
+            at.warehouse.catalog().external_schemas(at).await?.0.iter().map(|schema| schema.name.clone()).collect();
         Ok(Schemas { all, external })
     }
 

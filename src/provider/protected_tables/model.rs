@@ -122,13 +122,13 @@ impl Model {
 }
 
 /// Nothing is written of who may.
-pub(super) fn read_past_the_rules(readers: &[String]) -> Diagnostic {
+pub(super) fn read_past_the_rules(right: &str, readers: &[String]) -> Diagnostic {
     let readers: Vec<&str> = readers.iter().map(String::as_str).collect();
     Diagnostic::warning(
         "The tables themselves can be read",
         format!(
-            "These hold SELECT on tables of the source, and so see what the rules hide: {}. Revoke it, or name those who may in \
-             `allowed_direct_readers`: then others are an error.",
+            "These hold {right}, and so see what the rules hide: {}. Revoke it, or name those who may in `allowed_direct_readers`: \
+             then others are an error.",
             some_of(&readers)
         ),
     )

@@ -86,9 +86,13 @@ pub(super) fn schema() -> Schema<Configured> {
         )
         .pinned("scripts", registered::scripts_attribute())
         .pinned("views", map(string()).doc("The view of each table, with its schema."))
+        .pinned(
+            "copies",
+            map(string()).doc("The materialized view that holds the rows of each external table, with its schema, for whoever refreshes it; null without copies."),
+        )
         .observed(
             "direct_readers",
-            list(string()).doc("Who holds SELECT on one of the tables itself, beside superusers, owners and the system user."),
+            list(string()).doc("Who holds SELECT on one of the tables itself, or USAGE on the schema of external ones, beside superusers, owners and the system user."),
         )
         .drift(
             "missing",

@@ -24,7 +24,7 @@ impl Finder<'_> {
         if Some(source.owner) != system {
             wanted.insert(Given::Source);
         }
-        for (name, table) in source.tables.iter().filter(|_| !source.is_external) {
+        for (name, table) in source.tables.iter().filter(|_| source.external.is_none()) {
             if Some(table.owner) == system {
                 continue;
             }
@@ -35,7 +35,7 @@ impl Finder<'_> {
         }
         for reader in &offer.readers {
             wanted.insert(Given::SchemaFor(reader.clone()));
-            if offer.source.database == self.wanted.uri.database && !source.is_external {
+            if offer.source.database == self.wanted.uri.database && source.external.is_none() {
                 wanted.insert(Given::SourceFor(reader.clone()));
             }
         }
@@ -120,7 +120,7 @@ impl Finder<'_> {
     /// What other registrations were given for the same schemas.
     pub(super) fn needed_by_others(&self) -> BTreeSet<&Given> {
         let of = |other: &'_ Detail, given: &Given| match given {
-            Given::Schema | Given::SchemaFor(_) => other.offer.view_schema == self.wanted.offer.view_schema,
+            Given::Schema | Given::SchemaFor(_) => self.is_same(&other.offer.view_schema, self.schema()),
             Given::Source | Given::Table(_) | Given::Future(_) | Given::SourceFor(_) => self.shares(other),
         };
         let all = self.others.iter().flat_map(|(_, other)| other.made.iter().map(move |given| (other, given)));
@@ -130,7 +130,7 @@ impl Finder<'_> {
     /// Whether another registration is about the same tables, so that what was given for it serves this one.
     fn shares(&self, other: &Detail) -> bool {
         let (ours, theirs) = (&self.wanted.offer.source, &other.offer.source);
-        ours.database == theirs.database && ours.schema == theirs.schema
+        self.is_same(&ours.database, &theirs.database) && self.is_same(&ours.schema, &theirs.schema)
     }
 
     fn grants(&self, lacking: &[&Given]) -> Vec<Change> {

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::by_hand;
-use super::super::found::Inside;
+use super::super::found::{Detail, Inside};
 use super::super::kept::KeptView;
-use super::super::wanted::{DesiredCopy, DesiredView, Reader};
+use super::super::wanted::{DesiredView, Reader};
 use super::{Change, Finder, Stage, TOGETHER};
 use crate::engine::catalog::acl::Grantee;
-use crate::engine::catalog::snapshot::RelationKind;
+use crate::engine::catalog::snapshot::{Relation, RelationKind};
 use crate::engine::error::shown;
 use crate::engine::rights::{Privilege, Rights};
 use crate::engine::sql::{Sql, sql};
@@ -54,7 +54,7 @@ impl Finder<'_> {
         if by_hand.is_some_and(|text| by_hand::is_as_written(text, &made_by.sql)) {
             return Making::Nothing;
         }
-        let Some(kept) = self.kept.views.get(table).filter(|kept| kept.name == view.name) else {
+        let Some(kept) = self.kept.views.get(table).filter(|kept| self.is_same(&kept.name, &view.name)) else {
             return Making::MakeAnew;
         };
         let seen = self.inside().text(self.schema(), &view.name);
@@ -68,47 +68,23 @@ impl Finder<'_> {
         }
     }
 
-    /// What is to be done about the copy that a view reads. Any view of its name that is the system user's is believed by who
-    /// makes it by hand: its text is not compared.
-    fn making_copy(&self, table: &str, copy: &DesiredCopy) -> Making {
-        let kept = self.kept.views.get(table).and_then(|kept| kept.copy.as_ref());
-        match self.relation(&copy.name) {
-            None => Making::Make,
-            Some(_) if kept.is_some_and(|kept| kept.name == copy.name && kept.of == copy.of) => Making::Nothing,
-            Some(_) if kept.is_none() && self.wanted.uri.by_hand => Making::Nothing,
-            Some(_) => Making::MakeAnew,
-        }
-    }
-
-    /// The copies of external tables. A view that binds late does not hold one back.
+    /// The copies of external tables. One that is there is of these columns, as its name says, and stays as it is: what is
+    /// in it is refreshed by others.
     pub(super) fn copies(&mut self) {
-        let mut changes = Vec::new();
-        for (table, view) in &self.desired.views {
-            let Some(copy) = &view.copy else { continue };
-            let making = self.making_copy(table, copy);
-            if making == Making::Nothing {
-                continue;
-            }
-            let mut statements = vec![copy.sql.clone()];
-            let mut what = self.copy_words(&copy.name);
-            if making == Making::MakeAnew {
-                statements.insert(0, self.drop_copy(&copy.name));
-                what.push_str(", of the columns that the table has now");
-            }
-            changes.push((what, statements));
-        }
-        for (what, statements) in changes {
-            self.push(Stage::Inside, what, statements);
+        let there: BTreeSet<&str> =
+            self.inside().copies(&self.wanted.name).into_iter().map(|copy| copy.name.as_str()).collect();
+        let lacking = |(table, view): (&String, &DesiredView)| {
+            let copy = view.copy.as_ref().filter(|copy| !there.contains(copy.name.as_str()))?;
+            Some((format!("{}, of {}", self.copy_words(&copy.name), shown(table)), copy.sql.clone()))
+        };
+        let lacking: Vec<(String, Sql)> = self.desired.views.iter().filter_map(lacking).collect();
+        for (what, make) in lacking {
+            self.push(Stage::Copies, what, vec![make]);
         }
     }
 
     fn copy_words(&self, copy: &str) -> String {
-        format!("materialized view {}.{}", shown(self.schema()), shown(copy))
-    }
-
-    fn drop_copy(&self, copy: &str) -> Sql {
-        let cascade = if self.wanted.force { sql!(" CASCADE") } else { sql!("") };
-        sql!("DROP MATERIALIZED VIEW {}{}", self.view_name(copy), cascade)
+        format!("materialized view {}", self.wanted.uri.relation(copy))
     }
 
     pub(super) fn views(&mut self) {
@@ -203,12 +179,12 @@ impl Finder<'_> {
                 }
             }
         }
-        for (table, copy) in self.desired.views.iter().filter_map(|(table, view)| Some((table, view.copy.as_ref()?))) {
-            let goes = self.making_copy(table, copy) == Making::MakeAnew;
-            for (reader, rights) in self.holders(&copy.name) {
-                let words = format!("{rights} on {}.{} for {reader}", shown(self.schema()), shown(&copy.name));
-                let revoke = sql!("REVOKE {} ON TABLE {} FROM {}", rights, self.view_name(&copy.name), reader.sql());
-                extra.push((words, (!goes).then_some(revoke)));
+        // A copy is nobody's but its owner's.
+        for copy in self.inside().copies(&self.wanted.name) {
+            let relation = self.wanted.uri.relation(&copy.name);
+            for (reader, rights) in self.holders_of(copy, &self.roles_on(&self.wanted.uri.system(), &copy.name)) {
+                let revoke = sql!("REVOKE {} ON TABLE {} FROM {}", rights, relation, reader.sql());
+                extra.push((format!("{rights} on {relation} for {reader}"), Some(revoke)));
             }
         }
         for (words, revoke) in extra {
@@ -224,6 +200,18 @@ impl Finder<'_> {
     /// Who but its owner holds rights on a view. A role's rights stand in no list of the view's.
     fn holders(&self, view: &str) -> Vec<(Reader, Rights)> {
         let Some(relation) = self.relation(view) else { return Vec::new() };
+        let roles = self.of_roles.get(relation.name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        self.holders_of(relation, roles)
+    }
+
+    /// What roles hold on a relation that is not in the schema of the views.
+    fn roles_on(&self, schema: &str, name: &str) -> Vec<(&str, Rights)> {
+        let key = (schema.to_owned(), name.to_owned());
+        let held = self.inside().role_rights.all().into_iter();
+        held.filter_map(|held| Some((held.role.as_str(), *held.relations.get(&key)?))).collect()
+    }
+
+    fn holders_of(&self, relation: &Relation, roles: &[(&str, Rights)]) -> Vec<(Reader, Rights)> {
         let owner = self.found.source.principals.name_of(relation.owner);
         let mut holders: BTreeMap<Reader, Rights> = BTreeMap::new();
         for entry in relation.acl.iter().flat_map(|acl| &acl.0) {
@@ -238,7 +226,7 @@ impl Finder<'_> {
                 *held = held.and(entry.rights);
             }
         }
-        for (role, rights) in self.of_roles.get(relation.name.as_str()).into_iter().flatten() {
+        for (role, rights) in roles {
             if !rights.is_empty() {
                 holders.insert(Reader::Role((*role).to_owned()), *rights);
             }
@@ -258,17 +246,24 @@ impl Finder<'_> {
 
     /// Views of tables that are not offered any more, and entitlements of another form.
     pub(super) fn gone(&mut self) {
-        let still = |name: &str| self.desired.views.values().any(|view| view.name == name);
-        let going: Vec<&KeptView> = self.kept.views.values().filter(|kept| !still(&kept.name)).collect();
-        let going = going.into_iter().filter(|kept| self.relation(&kept.name).is_some_and(|it| self.is_ours(it)));
-        let mut drops: Vec<(String, Sql)> =
-            going.map(|kept| (self.view_words(&kept.name), self.drop_view(&kept.name))).collect();
+        let still = |name: &str| self.desired.views.values().any(|view| self.is_same(&view.name, name));
+        let of_others = |name: &str| {
+            let in_schema = |detail: &Detail| self.is_same(&detail.offer.view_schema, self.schema());
+            let has = |detail: &Detail| detail.views.iter().any(|view| self.is_same(view, name));
+            self.others.iter().any(|(_, detail)| in_schema(detail) && has(detail))
+        };
+        let going = self.made_before().into_iter().filter(|name| !still(name) && !of_others(name));
+        let going = going.filter(|name| self.relation(name).is_some_and(|it| self.is_ours(it)));
+        let mut drops: Vec<(String, Sql)> = going.map(|name| (self.view_words(&name), self.drop_view(&name))).collect();
         let still_read: BTreeSet<&str> =
             self.desired.views.values().filter_map(|view| Some(view.copy.as_ref()?.name.as_str())).collect();
-        let copies = self.kept.views.values().filter_map(|kept| Some(kept.copy.as_ref()?.name.as_str()));
-        let copies = copies.filter(|copy| !still_read.contains(copy));
-        let copies = copies.filter(|copy| self.relation(copy).is_some_and(|it| self.is_our_copy(it)));
-        drops.extend(copies.map(|copy| (self.copy_words(copy), self.drop_copy(copy))));
+        let cascade = if self.wanted.force { sql!(" CASCADE") } else { sql!("") };
+        let copies = self.inside().copies(&self.wanted.name).into_iter().map(|copy| copy.name.as_str());
+        let copies = copies.filter(|copy| !still_read.contains(copy)).map(|copy| {
+            let drop = sql!("DROP MATERIALIZED VIEW {}{}", self.wanted.uri.relation(copy), cascade);
+            (self.copy_words(copy), drop)
+        });
+        drops.extend(copies);
         let wanted = self.desired.entitlements.as_ref().map(|entitlements| entitlements.name.clone());
         let old = entitlements(self.inside(), &self.wanted.uri.system(), &self.wanted.name);
         let old: Vec<String> = old.into_iter().filter(|name| Some(name) != wanted.as_ref()).collect();
