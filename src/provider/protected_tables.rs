@@ -382,16 +382,40 @@ fn explained(data: &Configured, error: NotOffered, written: &model::Rules, confi
         NotOffered::NotYet(lacks) => registered::not_yet(&lacks).into(),
         NotOffered::Failed(error) => errors::on_attribute(&error, &data.hints(), config).into(),
         NotOffered::Rules(problems) => {
-            let same: BTreeSet<(String, String, String)> = problems
-                .into_iter()
-                .map(|problem| written.place(problem))
-                .map(|problem| (problem.at, problem.summary, problem.detail))
-                .collect();
-            let diagnostic = |(at, summary, detail): (String, String, String)| {
-                let diagnostic = Diagnostic::error(summary, detail);
+            // A rule that is wrong is so on each of hundreds of tables.
+            let mut same: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+            for problem in problems.into_iter().map(|problem| written.place(problem)) {
+                same.entry((problem.at, problem.summary)).or_default().insert(problem.detail);
+            }
+            let diagnostic = |((at, summary), details): ((String, String), BTreeSet<String>)| {
+                let diagnostic = Diagnostic::error(summary, few(&details));
                 if at.is_empty() { diagnostic } else { diagnostic.at(at) }
             };
             same.into_iter().map(diagnostic).collect()
         }
+    }
+}
+
+/// The first of them, each on a line, and how many more there are.
+fn few(details: &BTreeSet<String>) -> String {
+    const FEW: usize = 3;
+    let mut lines: Vec<String> = details.iter().take(FEW).cloned().collect();
+    match details.len().saturating_sub(FEW) {
+        0 => {}
+        more => lines.push(format!("And {more} more like these.")),
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_on_many_tables_is_told_of_a_few() {
+        let details = |count: usize| few(&(0..count).map(|n| format!("On `t{n}`.")).collect());
+        assert_eq!(details(1), "On `t0`.");
+        assert_eq!(details(3), "On `t0`.\nOn `t1`.\nOn `t2`.");
+        assert_eq!(details(5), "On `t0`.\nOn `t1`.\nOn `t2`.\nAnd 2 more like these.");
     }
 }

@@ -28,6 +28,8 @@ mod governed;
 mod governed_attacks;
 mod governed_by_hand;
 mod governed_external;
+mod governed_input;
+mod governed_many;
 mod governed_use;
 mod grants;
 mod guides;

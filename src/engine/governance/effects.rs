@@ -16,7 +16,7 @@ struct Turn {
     after: BTreeSet<String>,
 }
 
-/// Whether more or less is seen. A rule only takes away, so it is told by the rules that come and go.
+/// Whether more or less is seen. A rule only takes away, so less is seen where each of the old rules is covered by a new one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Direction {
     ShowsMore,
@@ -46,21 +46,68 @@ pub fn effects(before: &Rules<'_>, after: &Rules<'_>, tables: &[Table]) -> Vec<S
 }
 
 fn on_table(old: &Protected<'_>, new: &Protected<'_>) -> Vec<Turn> {
-    let turn = |what: String, before: BTreeSet<String>, after: BTreeSet<String>| {
-        let direction = match (after.is_superset(&before), before.is_superset(&after)) {
-            (true, true) => return None,
-            (true, false) => Direction::HidesMore,
-            (false, true) => Direction::ShowsMore,
-            (false, false) => Direction::Otherwise,
-        };
-        Some(Turn { direction, what, before, after })
-    };
     let columns = old.columns.iter().zip(&new.columns).filter_map(|(one, two)| {
-        let masks = |masks: &[HeldMask<'_>]| masks.iter().map(mask_in_words).collect();
-        turn(shown(&one.column.name).into_owned(), masks(&one.masks), masks(&two.masks))
+        let words = |masks: &[HeldMask<'_>]| masks.iter().map(mask_in_words).collect();
+        let direction = direction(&one.masks, &two.masks, mask_covers)?;
+        let what = shown(&one.column.name).into_owned();
+        Some(Turn { direction, what, before: words(&one.masks), after: words(&two.masks) })
     });
-    let filters = |filters: &[HeldFilter<'_>]| filters.iter().map(filter_in_words).collect();
-    columns.chain(turn("rows".to_owned(), filters(&old.filters), filters(&new.filters))).collect()
+    let words = |filters: &[HeldFilter<'_>]| filters.iter().map(filter_in_words).collect();
+    let rows = direction(&old.filters, &new.filters, filter_covers).map(|direction| {
+        let (before, after) = (words(&old.filters), words(&new.filters));
+        Turn { direction, what: "rows".to_owned(), before, after }
+    });
+    columns.chain(rows).collect()
+}
+
+/// None: the same is seen.
+fn direction<T>(before: &[T], after: &[T], covers: impl Fn(&T, &T) -> bool) -> Option<Direction> {
+    let all_covered = |rules: &[T], by: &[T]| rules.iter().all(|rule| by.iter().any(|other| covers(other, rule)));
+    match (all_covered(before, after), all_covered(after, before)) {
+        (true, true) => None,
+        (true, false) => Some(Direction::HidesMore),
+        (false, true) => Some(Direction::ShowsMore),
+        (false, false) => Some(Direction::Otherwise),
+    }
+}
+
+/// Whether the first hides all that the second does. False where that cannot be told.
+fn mask_covers(one: &HeldMask<'_>, other: &HeldMask<'_>) -> bool {
+    let text = |mask: &HeldMask<'_>| mask.condition.as_ref().map(|(_, text)| (*text).to_owned());
+    let is_as_strict = one.shown == other.shown || one.shown.meet(&other.shown) == one.shown;
+    is_as_strict
+        && (one.condition.is_none() || text(one) == text(other))
+        && concerns_cover(&one.concerns, &other.concerns)
+}
+
+fn filter_covers(one: &HeldFilter<'_>, other: &HeldFilter<'_>) -> bool {
+    filter_rule(one) == filter_rule(other) && concerns_cover(&one.concerns, &other.concerns)
+}
+
+/// Whether a rule with the first is on everybody whom one with the second is on.
+fn concerns_cover(one: &Concerns<'_>, other: &Concerns<'_>) -> bool {
+    let within = |blocks: &[Condition], others: &[Condition]| {
+        blocks.iter().all(|block| others.iter().any(|other| is_within(block, other)))
+    };
+    match (one, other) {
+        (Concerns::Everybody, _) => true,
+        (Concerns::Unless(exempt), Concerns::Unless(other)) => within(exempt, other),
+        (Concerns::OnlyFor(some), Concerns::OnlyFor(other)) => within(other, some),
+        _ => false,
+    }
+}
+
+/// Whether the second describes all whom the first does: of each kind that it names, the first names some of the same.
+fn is_within(one: &Condition, other: &Condition) -> bool {
+    let some_of = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        other.is_empty() || (!one.is_empty() && one.is_subset(other))
+    };
+    let has =
+        |(key, values): (&String, &BTreeSet<String>)| one.attributes.get(key).is_some_and(|of| some_of(of, values));
+    some_of(&one.groups, &other.groups)
+        && some_of(&one.users, &other.users)
+        && some_of(&one.purposes, &other.purposes)
+        && other.attributes.iter().all(has)
 }
 
 impl Turn {
@@ -94,6 +141,10 @@ fn mask_in_words(mask: &HeldMask<'_>) -> String {
 }
 
 fn filter_in_words(filter: &HeldFilter<'_>) -> String {
+    format!("{}{}", filter_rule(filter), whom(&filter.concerns))
+}
+
+fn filter_rule(filter: &HeldFilter<'_>) -> String {
     let rule = filter.filter;
     let column = filter.column.as_ref().map(|column| column.name.as_str()).unwrap_or_default();
     let what = match (&rule.list, &rule.condition, &rule.newest, rule.sample_percent) {
@@ -103,7 +154,7 @@ fn filter_in_words(filter: &HeldFilter<'_>) -> String {
         (.., Some(percent)) => format!("{percent} of 100, by {column}"),
         _ => "none".to_owned(),
     };
-    format!("{}{}", shown(&what), whom(&filter.concerns))
+    shown(&what).into_owned()
 }
 
 fn whom(concerns: &Concerns<'_>) -> String {
@@ -125,4 +176,61 @@ fn in_words(condition: &Condition) -> String {
     let kinds = [("group", &condition.groups), ("user", &condition.users), ("purpose", &condition.purposes)];
     let kinds = kinds.into_iter().filter_map(|(kind, values)| list(kind, values));
     kinds.chain(attributes).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::columns::column;
+    use super::super::policy::{MaskRule, Policy};
+    use super::*;
+
+    fn groups(names: &[&str]) -> Vec<Condition> {
+        let groups = names.iter().map(|name| (*name).to_owned()).collect();
+        vec![Condition { groups, ..Condition::default() }]
+    }
+
+    fn mask(using: &str, unless: Vec<Condition>) -> MaskRule {
+        MaskRule { columns: ["a".to_owned()].into(), using: using.into(), unless, ..MaskRule::default() }
+    }
+
+    /// The first words of what changes.
+    fn told(before: Vec<MaskRule>, after: Vec<MaskRule>) -> String {
+        let (before, after) = (Policy::new(None, before, []), Policy::new(None, after, []));
+        let (before, after) = (Rules::new(&before).expect("rules"), Rules::new(&after).expect("rules"));
+        let columns = vec![column("a", "varchar(9)").expect("a column")];
+        let table = Table { database: None, schema: "s".into(), name: "t".into(), columns };
+        let lines = effects(&before, &after, &[table]);
+        assert!(lines.len() <= 1, "{lines:?}");
+        lines.first().and_then(|line| line.split(':').next()).unwrap_or("nothing").to_owned()
+    }
+
+    #[test]
+    fn who_is_exempt_and_how_much_a_mask_tells_decide_the_direction() {
+        let (one, two) = (|| groups(&["one"]), || groups(&["one", "two"]));
+        let narrow = || {
+            let users = ["ann".to_owned()].into();
+            vec![Condition { users, ..groups(&["one"]).remove(0) }]
+        };
+        for (before, after, expected) in [
+            (vec![mask("null", one())], vec![mask("null", two())], "shows more"),
+            (vec![mask("null", two())], vec![mask("null", one())], "hides more"),
+            (vec![mask("null", one())], vec![mask("null", narrow())], "hides more"),
+            (vec![mask("null", one())], vec![mask("null", groups(&["three"]))], "shows otherwise"),
+            (vec![mask("null", one())], vec![mask("null", vec![])], "hides more"),
+            (vec![mask("hash", one())], vec![mask("null", one())], "hides more"),
+            (vec![mask("null", one())], vec![mask("hash", one())], "shows more"),
+            (vec![mask("null", one())], vec![mask("hash", vec![])], "shows otherwise"),
+            (vec![], vec![mask("hash", one())], "hides more"),
+            (vec![mask("hash", one())], vec![], "shows more"),
+            (vec![mask("null", vec![]), mask("hash", one())], vec![mask("null", vec![])], "nothing"),
+        ] {
+            assert_eq!(told(before.clone(), after.clone()), expected, "{before:?} to {after:?}");
+        }
+        let only_for = |names: &[&str]| MaskRule { only_for: groups(names), ..mask("null", vec![]) };
+        assert_eq!(told(vec![only_for(&["one"])], vec![only_for(&["one", "two"])]), "hides more");
+        assert_eq!(told(vec![only_for(&["one", "two"])], vec![only_for(&["one"])]), "shows more");
+        let where_one = MaskRule { condition: Some("a = 'x'".into()), ..mask("null", vec![]) };
+        assert_eq!(told(vec![mask("null", vec![])], vec![where_one.clone()]), "shows more");
+        assert_eq!(told(vec![where_one], vec![mask("null", vec![])]), "hides more");
+    }
 }

@@ -209,7 +209,7 @@ pub async fn apply(
             if kept.is_none() && claimed.load(std::sync::atomic::Ordering::Relaxed) {
                 run.take_back(&looked).await;
             }
-            return Err(error.into());
+            return Err(wanted.explained(error).into());
         }
     }
     // What was looked at in the turn is as it was wanted now; only what the warehouse makes of the texts is new.

@@ -223,6 +223,24 @@ impl TablesWanted {
 }
 
 impl TablesWanted {
+    /// What stands against reading the tables from the managed database, where EXPLAIN of a view has told it.
+    pub(super) fn explained(&self, error: Error) -> Error {
+        let source = &self.offer.source;
+        if source.database == self.uri.database || error.sqlstate() != Some("0A000") {
+            return error;
+        }
+        let detail = format!(
+            "A view in database {} cannot read the tables of database {}: {}. Nothing was made. Nodes of the families DC2 and DS2 read \
+             no other database: there, register the tables with an integration of the type RedshiftSpectrum in their own database. RA3 \
+             nodes and workgroups read none that is itself a view on another database, has rights on single columns or interleaved \
+             sort keys, or row-level security: leave such a table out (except_tables).",
+            shown(&self.uri.database),
+            shown(&source.database),
+            error.detail().trim_end_matches('.')
+        );
+        Error::refused("The tables cannot be read from another database", detail).about("source.database")
+    }
+
     /// Refuses external tables of another database, and what is said of external tables where these are none.
     pub(super) fn refuse_another_kind(&self, found: &SourceFound) -> Result<(), Error> {
         let source = &self.offer.source;

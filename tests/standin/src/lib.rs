@@ -87,6 +87,8 @@ pub struct StandinOptions {
     pub case_sensitive: bool,
     /// Which kind of warehouse it is.
     pub kind: WarehouseKind,
+    /// Whether its nodes are of the families that read no other database (dc2, ds2).
+    pub old_nodes: bool,
     /// What is to be the other way than it is taken to be.
     pub switches: Vec<Switch>,
     /// The AWS account.
@@ -240,6 +242,7 @@ impl Standin {
         shared.auth = options.auth;
         shared.case_sensitive = options.case_sensitive;
         shared.kind = options.kind;
+        shared.old_nodes = options.old_nodes;
         shared.switches = options.switches;
         shared.namespace = match options.namespace {
             Namespace::Random => Some(guid()),
@@ -479,6 +482,7 @@ impl Shared {
             namespace: None,
             case_sensitive: false,
             kind: WarehouseKind::default(),
+            old_nodes: false,
             switches: Vec::new(),
             failed_sign_ins: std::sync::Mutex::default(),
             own_paths: std::sync::atomic::AtomicBool::default(),

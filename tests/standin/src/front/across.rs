@@ -33,6 +33,13 @@ pub async fn provide(plans: &mut [Result<Plan, Refusal>], shared: &Shared) {
 /// Puts what a statement reads of other databases before it: rows as they are there now, read as whoever reads them.
 pub async fn copy(plan: &mut Plan, shared: &Shared) -> Result<(), Refusal> {
     for (who, name) in std::mem::take(&mut plan.copies) {
+        if shared.old_nodes {
+            // What clusters said before there were other nodes (awslabs/amazon-redshift-utils#80).
+            return Err(Refusal::new(
+                "0A000",
+                format!("cross-database references are not implemented: \"{}\"", name.join(".")),
+            ));
+        }
         let place = elsewhere_place(&who, &name);
         let (columns, rows) = rows_of(shared, &who, &name).await?;
         let made =

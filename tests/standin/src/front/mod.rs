@@ -62,6 +62,8 @@ pub struct Shared {
     pub case_sensitive: bool,
     /// Which kind of warehouse it is.
     pub kind: WarehouseKind,
+    /// Whether its nodes read no other database.
+    pub old_nodes: bool,
     /// What is the other way than it is taken to be.
     pub switches: Vec<Switch>,
     /// How often in a row each user's password was wrong.

@@ -330,6 +330,22 @@ fn other_databases_are_read_with_the_owners_rights() {
 }
 
 #[test]
+fn old_nodes_read_no_other_database() {
+    let standin = Standin::start(StandinOptions { old_nodes: true, ..StandinOptions::default() }).expect("starts");
+    let refused = |sql: &str| {
+        let error = err(&standin, sql);
+        assert_eq!(error.sqlstate, "0A000", "{sql}");
+        assert_eq!(error.message, "cross-database references are not implemented: \"sample.tickit.people\"");
+    };
+    ok(&standin, "CREATE VIEW quality.late AS SELECT p.name FROM sample.tickit.people p WITH NO SCHEMA BINDING");
+    for sql in
+        ["SELECT name FROM sample.tickit.people", "SELECT * FROM quality.late", "EXPLAIN SELECT * FROM quality.late"]
+    {
+        refused(sql);
+    }
+}
+
+#[test]
 fn not_everything_is_read_across_databases() {
     let standin = start();
     ok_in(&standin, "sample", "CREATE VIEW tickit.late AS SELECT name FROM tickit.people WITH NO SCHEMA BINDING");
