@@ -357,7 +357,28 @@ fn the_guide_works_as_it_is_written() {
     assert_eq!(of("ann", "Try-it-1"), [["1", "ann@example.com", "7"], ["2", "bob@example.com", "9"]]);
     let bob = of("bob", "Try-it-2");
     assert_eq!((bob.len(), bob[0][0].as_str(), bob[0][1].len(), bob[0][2].as_str()), (1, "2", 64, "9"));
+    assert_eq!(of("eve", "Try-it-3"), [[""; 0]; 0]);
+    // A newcomer's first masked column takes no more than this.
+    let written = terraform[..2].concat();
+    let lines = written.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines <= 60, "{lines} lines");
     workspace.destroy();
+}
+
+/// Proves: G5, G17
+#[test]
+fn the_guide_of_words_tells_what_is_seen_without_a_warehouse() {
+    let page = crate::support::tools::root().join("docs/guides/words.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let warehouse = Warehouse::start();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&blocks(&page, "terraform").concat());
+    warehouse.reset_counters();
+    workspace.apply();
+    let seen = workspace.json(&["output", "-json", "support_sees"]);
+    assert_eq!(seen["email"]["shown"], json!("hash"), "{seen:#}");
+    assert_eq!(seen["amount"]["where"], json!("region <> 'eu'"), "{seen:#}");
+    assert_eq!(warehouse.sessions(), 0);
 }
 
 /// Proves: G18

@@ -265,6 +265,139 @@ async fn tables_of_another_database_survive_a_fault_at_every_step() {
     side_by_side(|troubles| every_step(Where::Elsewhere, troubles)).await;
 }
 
+/// Three people ask all the time while rules are made stricter: each answer is the old one or the new one.
+async fn answers_while_it_tightens(place: Where) {
+    let trial = trial(place).await;
+    integration(&trial, place).await;
+    let of = |tenant: &str, user: &str| {
+        let attributes = [("tenant".to_owned(), set(&[tenant]))].into();
+        (user.to_owned(), Profile { attributes, ..nobody(user) })
+    };
+    let users = [of("one", "ann"), of("two", "bob")].into();
+    let people = ProfilesWanted { uri: uri(place), name: "people".into(), users, exclusive: true };
+    profiles::apply(&trial.warehouse(), &people, None, &trial.never).await.expect("profiles");
+    let query = "SELECT id, email, visits, born FROM gov_sales.people ORDER BY id";
+    let database = uri(place).database;
+    let ask = async |user: &str| {
+        let answer = trial.standin.sql_as(user, PASSWORD, &database, query).await;
+        answer.unwrap_or_else(|error| panic!("{place:?}, {user}: {error}"))
+    };
+    let all = async || [ask("ann").await, ask("bob").await, ask("cyd").await];
+    let first = wanted(place, policy(false), &READERS);
+    let made = tables::apply(&trial.warehouse(), &first, None, None, &trial.never).await;
+    let kept = made.expect("is made").kept;
+    let before = all().await;
+    let after_policy = wanted(place, policy(true), &READERS);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    trial.standin.set_latency(std::time::Duration::from_millis(5));
+    let warehouse = trial.warehouse();
+    let tighten = async {
+        let applied = tables::apply(&warehouse, &after_policy, Some(&kept), None, &trial.never).await;
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        applied.expect("is tightened");
+    };
+    let poll = async |user: &str| {
+        let mut answers = Vec::new();
+        while !done.load(std::sync::atomic::Ordering::Relaxed) {
+            answers.push(ask(user).await);
+        }
+        answers
+    };
+    let ((), ann, bob, cyd) = futures::join!(tighten, poll("ann"), poll("bob"), poll("cyd"));
+    trial.standin.set_latency(std::time::Duration::ZERO);
+    let after = all().await;
+    assert_ne!(before[0], after[0]);
+    for (at, answers) in [ann, bob, cyd].into_iter().enumerate() {
+        assert!(!answers.is_empty());
+        for answer in answers {
+            assert!(answer == before[at] || answer == after[at], "{}: {answer:?}", READERS[at]);
+        }
+    }
+}
+
+/// Proves: G14
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_while_rules_are_made_stricter_sees_the_old_or_the_new() {
+    for place in [Where::Beside, Where::Elsewhere] {
+        answers_while_it_tightens(place).await;
+    }
+}
+
+/// Profiles with a fault at step k of making, changing or removing them. False: there is no step k.
+async fn profiles_with(trial: &Trial, act: usize, k: u64, trouble: Trouble, before: &str) -> bool {
+    let what = format!("profiles, act {act}, step {k}, {trouble:?}");
+    let later = trial.warehouse();
+    let wanted = |groups: &[&str]| {
+        let of = |user: &&str| ((*user).to_owned(), Profile { groups: set(groups), ..nobody(user) });
+        let users = READERS.iter().take(groups.len() + 1).map(of).collect();
+        ProfilesWanted { uri: uri(Where::Beside), name: "people".into(), users, exclusive: true }
+    };
+    let mut struck = false;
+    let mut known: Option<BTreeSet<String>> = None;
+    let fault = |number: usize| {
+        if number == act {
+            trial.standin.reset_counters();
+            trial.standin.fault(Fault::work(k, trouble.action()));
+        }
+    };
+    for (number, people) in [wanted(&["g1"]), wanted(&["g2", "g3"])].into_iter().enumerate() {
+        fault(number);
+        let (warehouse, one, before) = (trial.warehouse(), people.clone(), known.clone());
+        let work = |cancel| async move { profiles::apply(&warehouse, &one, before.as_ref(), &cancel).await };
+        let applied =
+            if number == act { under(trial, trouble, work).await } else { Some(work(trial.never.clone()).await) };
+        if number == act {
+            struck = trial.standin.counters().work >= k;
+            trial.standin.clear_faults();
+        }
+        if !matches!(applied, Some(Ok(_))) {
+            let again = profiles::apply(&later, &people, known.as_ref(), &trial.never).await;
+            again.unwrap_or_else(|again| panic!("{what}: {applied:?}, then {again:?}"));
+        }
+        let rows = trial.admin("prod", "SELECT gov__userid FROM gov_system.profile ORDER BY 1").await;
+        let users: Vec<&String> = people.users.keys().collect();
+        assert_eq!(rows.iter().flatten().flatten().collect::<Vec<_>>(), users, "{what}");
+        known = Some(people.users.keys().cloned().collect());
+    }
+    fault(2);
+    let (warehouse, gone) = (trial.warehouse(), wanted(&["g2", "g3"]));
+    let work = |cancel| async move { profiles::remove(&warehouse, &gone, &cancel).await };
+    let removed = if act == 2 { under(trial, trouble, work).await } else { Some(work(trial.never.clone()).await) };
+    if act == 2 {
+        struck = trial.standin.counters().work >= k;
+        trial.standin.clear_faults();
+    }
+    if !matches!(removed, Some(Ok(_))) {
+        let again = profiles::remove(&later, &wanted(&["g2", "g3"]), &trial.never).await;
+        again.unwrap_or_else(|again| panic!("{what}: {removed:?}, then {again}"));
+    }
+    assert!(trial.admin("prod", "SELECT gov__userid FROM gov_system.profile").await.is_empty(), "{what}");
+    assert_eq!(dump(trial).await, before, "{what}");
+    struck
+}
+
+/// Proves: G2
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_survive_a_fault_at_every_step() {
+    side_by_side(async |troubles: &[Trouble]| {
+        let trial = trial(Where::Beside).await;
+        integration(&trial, Where::Beside).await;
+        let before = dump(&trial).await;
+        for act in 0..3 {
+            let mut last = 0;
+            for trouble in troubles {
+                let mut k = trouble.first(last, 3);
+                while profiles_with(&trial, act, k, *trouble, &before).await {
+                    last = k;
+                    k += stride(2..=6);
+                }
+                assert!(last > 0 || act == 2, "act {act}: no step was struck");
+            }
+        }
+    })
+    .await;
+}
+
 /// Proves: G20
 #[tokio::test(flavor = "multi_thread")]
 async fn copies_of_external_tables_survive_a_fault_at_every_step() {

@@ -427,6 +427,36 @@ mod tests {
     use crate::engine::governance::column;
 
     #[test]
+    fn two_views_of_one_name_are_refused_whatever_the_case() {
+        let uri: IntegrationUri = "redshift-integration://governed/gov".parse().expect("a uri");
+        let offer = Offer {
+            source: Source {
+                database: "prod".into(),
+                schema: "sales".into(),
+                tables: BTreeSet::from(["*".to_owned()]),
+                except_tables: BTreeSet::new(),
+                future_tables: true,
+            },
+            view_schema: "sales".into(),
+            view_name: VIEW_NAME.into(),
+            policy: Policy::default(),
+            barrier: true,
+            barrier_except: BTreeSet::new(),
+            readers: BTreeSet::new(),
+            external: None,
+        };
+        let mut found = SourceFound::nothing("sales", std::sync::Arc::default());
+        for name in ["People", "people"] {
+            let columns = vec![column("id", "integer").expect("a column")];
+            found.tables.insert(name.into(), crate::engine::registration::source::SourceTable { owner: 100, columns });
+        }
+        let problems = offer.desired(&uri, "sales", &found, |_, _, _| false).expect_err("one name");
+        assert_eq!((problems[0].at.as_str(), problems[0].summary.as_str()), ("view_name", "Two views of one name"));
+        found.tables.remove("people");
+        assert!(offer.desired(&uri, "sales", &found, |_, _, _| false).is_ok());
+    }
+
+    #[test]
     fn a_copy_is_named_by_its_columns_and_leaves_its_refreshes_to_people() {
         let uri: IntegrationUri = "redshift-integration://prod/gov?type=RedshiftSpectrum".parse().expect("a uri");
         let table = |name: &str, ty: &str| Table {

@@ -12,7 +12,7 @@ use crate::engine::bootstrap::{Scripts, Spec, check_plain, check_prefix, scripts
 use crate::engine::registration::uri::IntegrationUri;
 use crate::engine::script::Script;
 use crate::terraform::{
-    Attr, Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map_of, number, object, set, string,
+    Attr, Attribute, Diagnostic, Diagnostics, Schema, Value, boolean, list, map, map_of, number, object, set, string,
 };
 
 pub(super) fn schema() -> Schema<Configured> {
@@ -100,6 +100,16 @@ pub(super) fn schema() -> Schema<Configured> {
                  managed where, known before it is made.",
             ),
             uri,
+        )
+        .derived(
+            "system_user_name",
+            string().doc("Name of the system user, known before it is made: for a grant or a policy that names it."),
+            |_: &Configured, planned: &Value| of_spec(planned, |spec| spec.system_user.into()),
+        )
+        .derived(
+            "schemas",
+            map(string()).doc("The managed schemas that people and the governance tool use: `system`, `functions`, `procedures`."),
+            |_: &Configured, planned: &Value| of_spec(planned, schemas),
         )
         .derived(
             "config",
@@ -261,6 +271,16 @@ fn settings_of(planned: &Value) -> Option<Settings> {
         }
     }
     planned.decode().ok()
+}
+
+/// What follows from the settings; unknown, where these are.
+fn of_spec(planned: &Value, read: impl FnOnce(Spec) -> Value) -> Value {
+    settings_of(planned).map_or(Value::Unknown, |settings| read(settings.spec("")))
+}
+
+fn schemas(spec: Spec) -> Value {
+    let all = [("system", spec.system()), ("functions", spec.functions()), ("procedures", spec.procedures())];
+    Value::Map(all.map(|(what, name)| (what.to_owned(), name.into())).into())
 }
 
 /// The integration as what is registered in it names it.

@@ -36,6 +36,8 @@ DECLARE
   known jsonb;
   before jsonb;
 BEGIN
+  -- A view that was dropped and made anew while its lock was waited for is looked up again, as PostgreSQL does with names.
+  LOOP
   SELECT jsonb_agg(jsonb_build_object('name', x.parts, 'view', x.view::bigint, 'owner', (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = x.view), 'text', rs_late_locked(x.view))) INTO views
   FROM (
     SELECT parts, rs_late_find(path, parts) AS view FROM jsonb_array_elements(asked->'relations') parts
@@ -44,6 +46,8 @@ BEGIN
     WHERE (asked->>'all')::boolean AND c.relkind = 'v' AND c.relnatts = 0
     OFFSET 0
   ) x WHERE rs_late_text(x.view) IS NOT NULL;
+  EXIT WHEN NOT EXISTS (SELECT 1 FROM jsonb_array_elements(views) v WHERE v->>'text' IS NULL);
+  END LOOP;
   SELECT jsonb_object_agg(name, path[place]), jsonb_object_agg(name, path[place]) FILTER (WHERE place < array_position(path, 'pg_catalog'))
     INTO known, before
   FROM (
