@@ -216,3 +216,33 @@ fn a_script_that_was_not_run_is_noticed_though_it_speaks_of_the_same_names() {
     assert!(told.iter().any(|summary| summary.contains("another registration's")), "{told:?}");
     assert!(told.iter().any(|summary| summary.contains("The registration of tables \"sales\"")), "{told:?}");
 }
+
+/// Proves: G13, G19
+#[test]
+fn a_script_makes_new_keys_and_asks_for_a_password() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    let acting = INTEGRATION.replace(
+        "prefix         = \"gov\"\n",
+        "prefix         = \"gov\"\n  impersonation {\n    enabled = true\n    members = [\"bob\"]\n  }\n",
+    );
+    workspace.write(&format!("{acting}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    let email = || seen(&warehouse, "bob", "governed", "SELECT email FROM sales.people WHERE id = 2").expect("reads");
+    let keys = || {
+        ["mask_key FROM gov_system.mask_key", "impersonation_key FROM gov_system.impersonation"]
+            .map(|of| warehouse.sql("governed", &format!("SELECT {of}"))[0][0].clone().expect("a key"))
+    };
+    let (hash, before) = (email(), keys());
+    let rotate = workspace.values("redshift_integration.gov")["scripts"]["rotate"].clone();
+    run(&warehouse, &rotate);
+    let after = keys();
+    assert!(before.iter().zip(&after).all(|(before, after)| before != after && after.len() == 64));
+    assert_ne!(email(), hash);
+    let text = rotate["sql"].as_str().expect("a script");
+    assert!(text.contains("--   ALTER USER gov_system_user PASSWORD") && before.iter().all(|key| !text.contains(key)));
+    workspace.plan().assert_empty();
+    let mut session = warehouse.sit("bob", PASSWORD, "governed");
+    session.sql("CALL gov_procedures.impersonate_user('ann')").expect("bob may");
+    assert_eq!(session.sql("SELECT id FROM sales.people").expect("reads").len(), 3);
+}

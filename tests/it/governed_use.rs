@@ -234,3 +234,28 @@ fn whoever_acts_for_another_sees_what_that_one_sees() {
     drop(session);
     workspace.destroy();
 }
+
+/// A state that an earlier build wrote lacks what came since.
+///
+/// Proves: G2
+#[test]
+fn a_state_of_an_earlier_build_plans_nothing() {
+    let warehouse = warehouse();
+    let workspace = Workspace::on(&warehouse);
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(RULES)));
+    workspace.apply();
+    let file = workspace.path().join("terraform.tfstate");
+    let mut state: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).expect("a state")).expect("JSON");
+    for resource in state["resources"].as_array_mut().expect("resources") {
+        for instance in resource["instances"].as_array_mut().expect("instances") {
+            let attributes = instance["attributes"].as_object_mut().expect("attributes");
+            for since in ["system_user_name", "schemas", "copies", "scripts", "external_tables", "mask_key_version"] {
+                attributes.remove(since);
+            }
+        }
+    }
+    std::fs::write(&file, state.to_string()).expect("is written");
+    workspace.plan().assert_empty();
+    workspace.destroy();
+}

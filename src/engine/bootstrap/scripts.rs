@@ -27,6 +27,8 @@ pub struct Scripts {
     pub delete: Script,
     /// The same for what was only half made.
     pub cleanup: Script,
+    /// Makes new keys, and another password of the system user.
+    pub rotate: Script,
 }
 
 /// All scripts. `before` is what the settings were, for `edit`.
@@ -38,6 +40,7 @@ pub fn scripts(spec: &Spec, home: &str, before: Option<&Spec>) -> Scripts {
         edit: before.filter(|before| !before.same_in_warehouse(spec)).map(|before| edit(spec, before)),
         delete: delete(spec, &initial, false),
         cleanup: delete(spec, &initial, true),
+        rotate: rotate(spec),
     }
 }
 
@@ -132,6 +135,29 @@ fn edit(spec: &Spec, before: &Spec) -> Script {
         out.statement(marker::done_by_hand(spec, &made));
         out.statement(sql!("COMMIT"));
     }
+    out.done(&spec.database)
+}
+
+fn rotate(spec: &Spec) -> Script {
+    let mut out = Writer::with_manner(
+        "Makes new keys of a governance integration, and another password of its system user.",
+        &spec.database,
+        "Run what is to be another. Go on after a statement that says that its object does not exist.",
+    );
+    if spec.impersonation.is_some() {
+        out.remark("Ends every impersonation that goes on.");
+        out.statement(sql!("BEGIN"));
+        out.all(text::new_key_by_hand(spec));
+        out.statement(sql!("COMMIT"));
+    }
+    out.remark(
+        "Changes every hash that protected tables show. There is no such table before one of them hashes something.",
+    );
+    out.statement(text::new_mask_key_by_hand(spec));
+    out.comment(&format!(
+        "\n-- Complete this line with a password in single quotes, and run it:\n--   ALTER USER {} PASSWORD\n",
+        bare(&spec.system_user)
+    ));
     out.done(&spec.database)
 }
 

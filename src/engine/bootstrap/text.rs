@@ -119,6 +119,11 @@ pub(super) fn new_key_by_hand(spec: &Spec) -> Vec<Sql> {
     ]
 }
 
+/// Another key of hashes, which whoever reads the text does not know, as it is drawn on from the one before.
+pub(super) fn new_mask_key_by_hand(spec: &Spec) -> Sql {
+    sql!("UPDATE {} SET mask_key = pg_catalog.sha2(mask_key || {}, 256)", of_system(spec, MASK_KEY), draws())
+}
+
 /// The body of the procedure, as `pg_proc` shows it.
 ///
 /// It signs backend, end, caller and target with a key that only its owner reads. `current_user` is the owner inside of

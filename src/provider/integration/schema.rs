@@ -43,7 +43,7 @@ pub(super) fn schema() -> Schema<Configured> {
             "mask_key_version",
             number().whole().doc(
                 "Any whole number. Whenever it changes to another, the warehouse makes another key of hashes, in place, and every hash that protected \
-                 tables show is another from then on. Needs `auto_bootstrap = true`.",
+                 tables show is another from then on. Needs `auto_bootstrap = true`; by hand `scripts.rotate` does it.",
             ),
         )
         .setting(
@@ -225,6 +225,7 @@ pub(super) fn scripts_attribute() -> Attribute {
         ("edit", script("Leads from the settings before the last change to those now; null without one.")),
         ("delete", script("Removes everything.")),
         ("cleanup", script("Removes what a set-up that failed left.")),
+        ("rotate", script("Makes new keys, and another password of the system user.")),
     ])
 }
 
@@ -243,6 +244,7 @@ pub(super) fn scripts_value(scripts: &Scripts) -> Value {
         ("edit", or_null(&scripts.edit)),
         ("delete", script::value(&scripts.delete)),
         ("cleanup", script::value(&scripts.cleanup)),
+        ("rotate", script::value(&scripts.rotate)),
     ])
 }
 
@@ -360,8 +362,7 @@ pub(super) fn check(config: &Value, d: &mut Diagnostics) {
         d.push(Diagnostic::error("The password would not be used", detail).at("system_user"));
     }
     if !filled.at("mask_key_version").is_null() && !settings.auto_bootstrap {
-        let detail =
-            "With auto_bootstrap = false nothing is sent to the warehouse, so no new key is made. Leave it out.";
+        let detail = "With auto_bootstrap = false nothing is sent to the warehouse, so no new key is made. Leave it out, and run scripts.rotate.";
         d.push(Diagnostic::error("The key would not change", detail).at("mask_key_version"));
     }
 }
