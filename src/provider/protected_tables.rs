@@ -52,6 +52,9 @@ impl Resource for ProtectedTables {
             if may_have_other_views(plan) {
                 plan.set("views", Value::Unknown);
                 plan.set("copies", Value::Unknown);
+            } else if plan.settings_changed() && plan.planned().at("external_tables").as_str() == Some("materialized") {
+                // A column may have changed since, which makes another copy.
+                plan.set("copies", Value::Unknown);
             }
             plan_effects(plan);
         }
@@ -224,7 +227,8 @@ fn may_have_other_views(plan: &Plan<'_>) -> bool {
     let differs = |name: &str| plan.prior().at(name) != plan.planned().at(name);
     let has_drifted = |name: &str| matches!(plan.prior().at(name), Value::List(lines) if !lines.is_empty());
     let differ = ["source", "view_name", "external_tables"].into_iter().any(differs);
-    has_drifted("missing") || has_drifted("surplus") || differ
+    // After an import it is not known which there are.
+    has_drifted("missing") || has_drifted("surplus") || differ || plan.prior().at("views").is_null()
 }
 
 /// What a plan can tell before anything is sent: rules that do not fit the tables, who reads them anyway. What cannot be

@@ -350,6 +350,12 @@ fn a_copy_outlives_an_import_and_goes_with_whatever_made_it() {
     let last = Workspace::on(&warehouse);
     last.write(&format!("provider \"redshift\" {{}}\n{by_uri}"));
     last.run(&["import", ADDRESS, &id]).succeeded();
+    let made = warehouse.dump_all();
+    warehouse.sql("prod", "DROP TABLE lake.people");
+    let problems = last.apply_problems();
+    assert!(problems.iter().any(|it| it.summary == "Schema lake shows no external table"), "{problems:#?}");
+    warehouse.sql("prod", &table(COLUMNS));
+    assert_eq!(warehouse.dump_all(), made);
     last.destroy();
     let of_registry = |line: &&String| !line.contains("gov_system.registration");
     let left: Vec<_> = warehouse.dump_all().iter().filter(of_registry).cloned().collect();

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Concerns, Condition};
+use super::mask::Shown;
 use super::rules::Rules;
 use super::table::{HeldFilter, HeldMask, Protected, Table};
 use crate::engine::error::shown;
+use crate::engine::sql::Sql;
 
 /// What holds for some tables, and what is to hold.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +50,8 @@ pub fn effects(before: &Rules<'_>, after: &Rules<'_>, tables: &[Table]) -> Vec<S
 fn on_table(old: &Protected<'_>, new: &Protected<'_>) -> Vec<Turn> {
     let columns = old.columns.iter().zip(&new.columns).filter_map(|(one, two)| {
         let words = |masks: &[HeldMask<'_>]| masks.iter().map(mask_in_words).collect();
-        let direction = direction(&one.masks, &two.masks, mask_covers)?;
+        let is_strict = [&one.masks, &two.masks].into_iter().any(|masks| shows_nothing_together(masks));
+        let direction = direction(&one.masks, &two.masks, |mask, other| mask_covers(mask, other, is_strict))?;
         let what = shown(&one.column.name).into_owned();
         Some(Turn { direction, what, before: words(&one.masks), after: words(&two.masks) })
     });
@@ -71,17 +74,40 @@ fn direction<T>(before: &[T], after: &[T], covers: impl Fn(&T, &T) -> bool) -> O
     }
 }
 
+/// Whether two of the masks together show NULL, which is less than either: then one that is coarser than each may still show
+/// more than both.
+fn shows_nothing_together(masks: &[HeldMask<'_>]) -> bool {
+    let is_less = |one: &HeldMask<'_>, other: &HeldMask<'_>| {
+        one.shown != Shown::Null && other.shown != Shown::Null && one.shown.meet(&other.shown) == Shown::Null
+    };
+    masks.iter().enumerate().any(|(at, one)| masks[at + 1..].iter().any(|other| is_less(one, other)))
+}
+
 /// Whether the first hides all that the second does. False where that cannot be told.
-fn mask_covers(one: &HeldMask<'_>, other: &HeldMask<'_>) -> bool {
-    let text = |mask: &HeldMask<'_>| mask.condition.as_ref().map(|(_, text)| (*text).to_owned());
-    let is_as_strict = one.shown == other.shown || one.shown.meet(&other.shown) == one.shown;
-    is_as_strict
-        && (one.condition.is_none() || text(one) == text(other))
-        && concerns_cover(&one.concerns, &other.concerns)
+fn mask_covers(one: &HeldMask<'_>, other: &HeldMask<'_>, is_strict: bool) -> bool {
+    let condition =
+        |mask: &HeldMask<'_>| mask.condition.as_ref().map(|(sql, text)| (told_apart(sql), (*text).to_owned()));
+    // What an expression says of tags is in its SQL alone.
+    let is_same = one.shown == other.shown
+        && (!matches!(one.shown, Shown::Expression(_)) || told_apart(&one.sql) == told_apart(&other.sql));
+    let is_as_strict = is_same
+        || one.shown == Shown::Null
+        || (!is_strict && one.shown != other.shown && one.shown.meet(&other.shown) == one.shown);
+    let everywhere = one.condition.is_none() || condition(one) == condition(other);
+    is_as_strict && everywhere && concerns_cover(&one.concerns, &other.concerns)
 }
 
 fn filter_covers(one: &HeldFilter<'_>, other: &HeldFilter<'_>) -> bool {
-    filter_rule(one) == filter_rule(other) && concerns_cover(&one.concerns, &other.concerns)
+    let is_same = filter_rule(one) == filter_rule(other) && told_apart(&one.sql) == told_apart(&other.sql);
+    is_same && concerns_cover(&one.concerns, &other.concerns)
+}
+
+/// A condition with the columns that its tags stand for, and without the numbers of lists, which other rules shift.
+fn told_apart(sql: &Sql) -> String {
+    let text = sql.to_string();
+    let mut pieces = text.split("p.a");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |text, piece| text + "p.a" + piece.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Whether a rule with the first is on everybody whom one with the second is on.
@@ -197,7 +223,7 @@ mod tests {
     fn told(before: Vec<MaskRule>, after: Vec<MaskRule>) -> String {
         let (before, after) = (Policy::new(None, before, []), Policy::new(None, after, []));
         let (before, after) = (Rules::new(&before).expect("rules"), Rules::new(&after).expect("rules"));
-        let columns = vec![column("a", "varchar(9)").expect("a column")];
+        let columns = vec![column("a", "varchar(9)").expect("a column"), column("n", "integer").expect("a column")];
         let table = Table { database: None, schema: "s".into(), name: "t".into(), columns };
         let lines = effects(&before, &after, &[table]);
         assert!(lines.len() <= 1, "{lines:?}");
@@ -226,11 +252,44 @@ mod tests {
         ] {
             assert_eq!(told(before.clone(), after.clone()), expected, "{before:?} to {after:?}");
         }
+        let round = |to: &[&str]| {
+            let one = |to: &&str| MaskRule {
+                to: Some((*to).to_owned()),
+                columns: ["n".to_owned()].into(),
+                ..mask("round", vec![])
+            };
+            to.iter().map(one).collect::<Vec<_>>()
+        };
+        for (before, after, expected) in [
+            (&["10", "15"][..], &["30"][..], "shows otherwise"),
+            (&["10", "15", "30"], &["30"], "shows more"),
+            (&["30"], &["10", "15"], "shows otherwise"),
+            (&["10"], &["10", "15"], "hides more"),
+            (&["10"], &["30"], "hides more"),
+            (&["30"], &["10"], "shows more"),
+        ] {
+            assert_eq!(told(round(before), round(after)), expected, "{before:?} to {after:?}");
+        }
         let only_for = |names: &[&str]| MaskRule { only_for: groups(names), ..mask("null", vec![]) };
         assert_eq!(told(vec![only_for(&["one"])], vec![only_for(&["one", "two"])]), "hides more");
         assert_eq!(told(vec![only_for(&["one", "two"])], vec![only_for(&["one"])]), "shows more");
         let where_one = MaskRule { condition: Some("a = 'x'".into()), ..mask("null", vec![]) };
         assert_eq!(told(vec![mask("null", vec![])], vec![where_one.clone()]), "shows more");
         assert_eq!(told(vec![where_one], vec![mask("null", vec![])]), "hides more");
+    }
+
+    #[test]
+    fn a_tag_on_another_column_is_a_change_of_what_speaks_of_it() {
+        let rule = MaskRule { condition: Some("@columnTagged('consent') = 0".into()), ..mask("null", vec![]) };
+        let policy = |on: &str| {
+            Policy::new(None, [rule.clone()], []).tagged([("consent".to_owned(), [on.to_owned()].into())].into())
+        };
+        let (before, after) = (policy("n"), policy("m"));
+        let (before, after) = (Rules::new(&before).expect("rules"), Rules::new(&after).expect("rules"));
+        let columns = ["a", "n", "m"].map(|name| column(name, if name == "a" { "varchar(9)" } else { "integer" }));
+        let columns = columns.into_iter().map(|column| column.expect("a column")).collect();
+        let table = Table { database: None, schema: "s".into(), name: "t".into(), columns };
+        let lines = effects(&before, &after, &[table]);
+        assert!(lines[0].starts_with("shows otherwise: a of t"), "{lines:?}");
     }
 }

@@ -66,6 +66,7 @@ fn apply(wanted: &TablesWanted, looked: &Looked) -> Result<Vec<Script>, Error> {
 fn claim(wanted: &TablesWanted, looked: &Looked) -> Result<Vec<Sql>, Error> {
     let mut detail = Detail::of(wanted, looked);
     detail.made.extend(looked.found.inside.detail(&wanted.name).into_iter().flat_map(|entered| entered.made));
+    detail.views.extend(looked.way.views_before.iter().cloned());
     let entry = Entry { is_done: false, detail: detail.text()? };
     if looked.found.inside.entry(&wanted.name) == Some(&entry) {
         return Ok(Vec::new());

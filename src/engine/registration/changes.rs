@@ -49,6 +49,8 @@ pub struct Way {
     pub changes: Vec<Change>,
     /// What was given.
     pub made: BTreeSet<Given>,
+    /// The views that were made before, whether they stay or not.
+    pub views_before: BTreeSet<String>,
     /// What is given, whoever gave it.
     wanted: BTreeSet<Given>,
 }
@@ -83,6 +85,7 @@ const TOGETHER: usize = 100;
 pub fn way(wanted: &TablesWanted, desired: &Desired, found: &TablesFound, kept: &Kept) -> Result<Way, Error> {
     let mut finder = Finder::new(wanted, desired, found, kept);
     finder.refuse_what_is_in_the_way()?;
+    finder.way.views_before = finder.made_before();
     finder.given();
     finder.entitlements();
     finder.copies();
@@ -199,7 +202,7 @@ impl Finder<'_> {
 
     /// Whether the warehouse takes one name for the other.
     fn is_same(&self, one: &str, other: &str) -> bool {
-        same_name(one, other, self.found.source.case_sensitive)
+        same_name(one, other, self.inside().snapshot.login.case_sensitive)
     }
 
     /// The names of the views that were made for it: what an apply has kept, and what its own entry says, which after an

@@ -37,7 +37,11 @@ impl External {
             let is_seen = !schema.relations.is_empty() || snapshot.login.superuser || may_use(at, &schema.name).await?;
             return Ok((!is_seen).then(|| External { kind: None, schemas: vec![schema.clone()] }));
         };
-        let same = |other: &&ExternalSchema| (other.kind, &other.database) == (this.kind, &this.database);
+        // Of a database that is federated, the name alone does not tell which it is.
+        let same = |other: &&ExternalSchema| {
+            let is_catalogue = this.kind == other.kind && matches!(this.kind, 1 | 2);
+            other.name == this.name || is_catalogue && other.database.eq_ignore_ascii_case(&this.database)
+        };
         let schemas = external.0.iter().filter(same).filter_map(|other| snapshot.schema(&other.name).cloned());
         Ok(Some(External { kind: Some(this.kind), schemas: schemas.collect() }))
     }

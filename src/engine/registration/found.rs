@@ -171,7 +171,7 @@ impl Inside {
     /// The copies that a registration has, of whatever columns.
     pub fn copies(&self, registration: &str) -> Vec<&Relation> {
         let begin = copies_begin_with(registration);
-        let is_digest = |rest: &str| rest.len() == 8 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_digest = |rest: &str| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
         let is_one = |relation: &&Relation| {
             let is_ours = relation.owner == self.seat.owner && relation.kind == RelationKind::MaterializedView;
             is_ours && relation.name.strip_prefix(&begin).is_some_and(is_digest)

@@ -18,7 +18,7 @@ use super::registry::{self, Entry, Registry, What};
 use super::seat::{Seat, not_there};
 use super::source::{Named, SourceFound};
 use super::uri::IntegrationUri;
-use super::wanted::{Desired, DesiredView, Offer, TablesWanted};
+use super::wanted::{Desired, DesiredView, External, Offer, TablesWanted};
 use crate::engine::catalog::At;
 use crate::engine::cell::lock;
 use crate::engine::error::Error;
@@ -96,7 +96,9 @@ pub async fn look(
         kept.is_some_and(|kept| kept.seen.is_some() && kept.seen == found.inside.text(&wanted.offer.view_schema, view))
     };
     wanted.refuse_another_kind(&found.source)?;
-    if found.source.external.is_some() && found.source.tables.is_empty() && !kept.views.is_empty() {
+    let entered = found.inside.detail(&wanted.name).is_some_and(|detail| !detail.views.is_empty());
+    let was_more = !kept.views.is_empty() || entered || !found.inside.copies(&wanted.name).is_empty();
+    if found.source.external.is_some() && found.source.tables.is_empty() && was_more {
         return Err(NotOffered::Failed(external::shows_nothing(&wanted.offer.source)));
     }
     let desired = wanted.offer.desired(&wanted.uri, &wanted.name, &found.source, is_settled)?;
@@ -319,11 +321,23 @@ impl Run<'_> {
         }
         self.claim().await?;
         self.turn(source, &[Stage::Before]).await?;
-        if !looked.way.statements(Stage::Copies).is_empty() {
-            self.turn(managed, &[Stage::Copies]).await?;
-        }
+        while self.wanted.offer.external == Some(External::Materialized) && self.one_copy().await? {}
         self.turn(managed, &[Stage::Inside]).await?;
         self.turn(source, &[Stage::After]).await
+    }
+
+    /// Makes a copy that is lacking, which may take long: each is kept, whatever becomes of the next. False: none is.
+    async fn one_copy(&self) -> Result<bool, Error> {
+        let made = std::sync::atomic::AtomicBool::new(false);
+        let steps = || async {
+            let looked = self.look().await?;
+            self.may(&looked)?;
+            let first: Vec<Sql> = looked.way.statements(Stage::Copies).into_iter().take(1).collect();
+            made.store(!first.is_empty(), std::sync::atomic::Ordering::Relaxed);
+            Ok(looked.found.inside.seat.steps(first, "a copy"))
+        };
+        object::in_turn(self.warehouse, &self.wanted.uri.database, steps, self.cancel).await?;
+        Ok(made.load(std::sync::atomic::Ordering::Relaxed))
     }
 
     /// Whether nothing has to be given or taken back in the database of the tables, nor remembered of it.
@@ -360,11 +374,7 @@ impl Run<'_> {
             // Nothing is verified here.
             Err(NotOffered::NotYet(_)) => Err(not_there(&self.wanted.uri)),
             Err(NotOffered::Rules(problems)) => {
-                let problem = problems.first().map(ToString::to_string).unwrap_or_default();
-                Err(Error::refused(
-                    "The tables changed while this apply ran",
-                    format!("{problem}\nPlease apply again."),
-                ))
+                Err(changed_meanwhile(&problems.first().map(ToString::to_string).unwrap_or_default()))
             }
         }
     }
@@ -395,7 +405,10 @@ impl Run<'_> {
     }
 
     fn entry(&self, looked: &Looked, is_done: bool) -> Result<Entry, Error> {
-        let detail = Detail { made: self.made(looked, is_done), ..Detail::of(self.wanted, looked) };
+        let mut detail = Detail { made: self.made(looked, is_done), ..Detail::of(self.wanted, looked) };
+        if !is_done {
+            detail.views.extend(looked.way.views_before.iter().cloned());
+        }
         Ok(Entry { is_done, detail: detail.text()? })
     }
 
@@ -441,7 +454,9 @@ impl Run<'_> {
             Stage::Before | Stage::After => {
                 return Ok(on_the_tables(&looked.found.source, &self.wanted.offer.source.database, statements));
             }
-            Stage::Copies => return Ok(inside.seat.steps(statements, "the copies")),
+            // Each in a turn of its own.
+            Stage::Copies => return Ok(Vec::new()),
+            Stage::Inside if !looked.way.statements(Stage::Copies).is_empty() => return Err(changed_meanwhile("")),
             Stage::Inside => {}
         }
         let entry = self.entry(looked, true)?;
@@ -462,6 +477,10 @@ impl Run<'_> {
             tracing::debug!(%error, "what was begun is left");
         }
     }
+}
+
+fn changed_meanwhile(how: &str) -> Error {
+    Error::refused("The tables changed while this apply ran", format!("{how}\nPlease apply again.").trim_start())
 }
 
 /// The steps that give rights on the tables, or take them back. Those on an external schema run in no transaction (AWS: GRANT).

@@ -230,7 +230,7 @@ impl TablesWanted {
             return error;
         }
         let detail = format!(
-            "A view in database {} cannot read the tables of database {}: {}. Nothing was made. Nodes of the families DC2 and DS2 read \
+            "A view in database {} cannot read the tables of database {}: {}. No view was changed. Nodes of the families DC2 and DS2 read \
              no other database: there, register the tables with an integration of the type RedshiftSpectrum in their own database. RA3 \
              nodes and workgroups read none that is itself a view on another database, has rights on single columns or interleaved \
              sort keys, or row-level security: leave such a table out (except_tables).",
@@ -260,7 +260,7 @@ impl TablesWanted {
     }
 }
 
-/// What the names of a registration's copies begin with, before eight hexadecimal digits.
+/// What the names of a registration's copies begin with, before 32 hexadecimal digits.
 pub(super) fn copies_begin_with(registration: &str) -> String {
     format!("copy_{registration}_")
 }
@@ -372,8 +372,10 @@ impl Offer {
 fn copy(uri: &IntegrationUri, registration: &str, table: &Table) -> DesiredCopy {
     let columns = Sql::join(", ", table.columns.iter().map(|column| sql!("t.{}", ident(&column.name))));
     let of = sql!("SELECT {}\nFROM {}.{} t", columns, ident(&table.schema), ident(&table.name));
-    let digest = digest_of(&format!("{of}\n{:?}", table.columns));
-    let name = format!("{}{}", copies_begin_with(registration), digest.get(..8).unwrap_or_default());
+    // Whoever makes tables must not find one whose copy has the name of another's: it is long enough.
+    let digest = Sha256::digest(format!("{of}\n{:?}", table.columns).as_bytes());
+    let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("{}{digest}", copies_begin_with(registration));
     let sql = sql!("CREATE MATERIALIZED VIEW {} AUTO REFRESH NO AS\n{}", uri.relation(&name), of);
     DesiredCopy { name, sql }
 }
@@ -466,7 +468,7 @@ mod tests {
             columns: vec![column("id", ty).expect("a column"), column("a\"b", "date").expect("a column")],
         };
         let people = copy(&uri, "sales", &table("people", "integer"));
-        assert_eq!(people.name, "copy_sales_63e2babd");
+        assert_eq!(people.name, "copy_sales_63e2babdd80017e7674c89cb527cf36f");
         assert_eq!(
             people.sql.to_string(),
             format!(

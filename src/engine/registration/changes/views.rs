@@ -253,8 +253,10 @@ impl Finder<'_> {
             self.others.iter().any(|(_, detail)| in_schema(detail) && has(detail))
         };
         let going = self.made_before().into_iter().filter(|name| !still(name) && !of_others(name));
-        let going = going.filter(|name| self.relation(name).is_some_and(|it| self.is_ours(it)));
-        let mut drops: Vec<(String, Sql)> = going.map(|name| (self.view_words(&name), self.drop_view(&name))).collect();
+        let going = going.filter_map(|name| self.relation(&name).filter(|it| self.is_ours(it)));
+        let going: BTreeSet<&str> = going.map(|relation| relation.name.as_str()).collect();
+        let mut drops: Vec<(String, Sql)> =
+            going.into_iter().map(|name| (self.view_words(name), self.drop_view(name))).collect();
         let still_read: BTreeSet<&str> =
             self.desired.views.values().filter_map(|view| Some(view.copy.as_ref()?.name.as_str())).collect();
         let cascade = if self.wanted.force { sql!(" CASCADE") } else { sql!("") };
