@@ -186,6 +186,18 @@ fn what_comes_goes_and_is_altered_is_named_by_the_plan_and_put_right_by_the_appl
     warehouse.sql("prod", "DROP TABLE sales.notes");
     warehouse.sql("prod", "CREATE TABLE sales.notes (id integer, tenant_id integer)");
     workspace.plan().assert_empty();
+    assert!(seen(&warehouse, "ann", "governed", "SELECT id FROM sales.notes").is_ok());
+
+    // Columns that went, and one of another type: readers are refused until an apply, and see nothing wrong.
+    warehouse.sql("prod", "ALTER TABLE sales.people DROP COLUMN work_email");
+    warehouse.sql("prod", "ALTER TABLE sales.people DROP COLUMN phone");
+    warehouse.sql("prod", "ALTER TABLE sales.people ADD COLUMN phone varchar(30)");
+    let missing = workspace.plan().change(ADDRESS)["before"]["missing"].clone();
+    let line = "view sales.people: people.phone, varchar(30) and no longer varchar(20); people.work_email, gone";
+    assert_eq!(missing, json!([line]));
+    workspace.apply();
+    workspace.plan().assert_empty();
+    assert_eq!(seen(&warehouse, "bob", "governed", "SELECT id, phone FROM sales.people").expect("reads").len(), 2);
 }
 
 /// Proves: G8, G14

@@ -1,6 +1,6 @@
 //! The registry of an integration: one entry for each registration, in its own words. It tells two registrations apart,
-//! and says what a run that was cut short had begun; what is dropped and revoked is named by configuration and private
-//! state, which an entry can only narrow.
+//! and says what a run that was cut short had begun. What is dropped and revoked is named by configuration and private
+//! state, which an entry can only narrow; of views in the schema that is ours, it also tells what an import does not know.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
