@@ -227,8 +227,10 @@ pub fn load_external(session: &mut Session) -> BoxFuture<'_, Result<ExternalSche
     Box::pin(async move {
         let rows = session.query(&sql!("SELECT schemaname, eskind, databasename FROM svv_external_schemas")).await?;
         let one = |row: &Row| {
+            // Only what is offered as views asks for the kind: one that cannot be read is none of those that may be.
+            let kind = row.get(1).and_then(|kind| kind.trim().parse().ok()).unwrap_or_default();
             let database = row.get(2).unwrap_or_default().to_owned();
-            Ok(ExternalSchema { name: row.name(0)?.to_owned(), kind: row.parse(1)?, database })
+            Ok(ExternalSchema { name: row.name(0)?.to_owned(), kind, database })
         };
         rows.iter().map(one).collect::<Result<_, Error>>().map(ExternalSchemas)
     })
