@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpSocket};
@@ -119,7 +120,7 @@ impl Front {
             // The listener's task runs on threads of its own; nothing is ever sent.
             let _ = gone.recv();
             let _context = self.handle.enter();
-            *state = State::Paused(bind(self.address)?);
+            *state = State::Paused(bind_again(self.address)?);
         }
         Ok(())
     }
@@ -130,7 +131,7 @@ impl Front {
         let _context = self.handle.enter();
         let socket = match std::mem::replace(&mut *state, State::Broken) {
             State::Paused(socket) => socket,
-            State::Broken => bind(self.address)?,
+            State::Broken => bind_again(self.address)?,
             listening => {
                 *state = listening;
                 return Ok(());
@@ -172,10 +173,43 @@ fn bind(address: SocketAddr) -> Result<TcpSocket, Error> {
     Ok(socket)
 }
 
+/// Binds the port that the listener has just left. A process that is being started at this moment has a copy of the
+/// listener until it begins its program, and the port is in use for so long.
+fn bind_again(address: SocketAddr) -> Result<TcpSocket, Error> {
+    let end = Instant::now() + Duration::from_secs(30);
+    loop {
+        match bind(address) {
+            Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::AddrInUse && Instant::now() < end => {
+                std::thread::park_timeout(Duration::from_millis(2));
+            }
+            bound => return bound,
+        }
+    }
+}
+
 /// A session inside the process, past the listener, faults and counters. `trusted`: no password is asked for.
 pub fn internal(shared: Arc<Shared>, trusted: bool) -> DuplexStream {
     let (ours, theirs) = tokio::io::duplex(64 << 10);
     let trust = if trusted { startup::Trust::Owner } else { startup::Trust::Inside };
     tokio::spawn(startup::serve(shared, Box::new(theirs), trust));
     ours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_is_taken_back_when_the_last_copy_of_its_listener_is_gone() {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let address = listener.local_addr().expect("bound");
+        assert!(bind(address).is_err(), "the port is in use");
+        let copy = std::thread::spawn(move || {
+            std::thread::park_timeout(Duration::from_millis(50));
+            drop(listener);
+        });
+        let socket = bind_again(address).expect("it is free in the end");
+        copy.join().expect("it ends");
+        assert_eq!(socket.local_addr().expect("bound"), address);
+    }
 }
