@@ -9,7 +9,7 @@ use crate::warehouse::Warehouse;
 
 /// As many datastores as the numbers speak of.
 const MANY: usize = 1000;
-/// Timed runs of each kind; the fastest counts.
+/// Measured runs of each kind; the least counts.
 const RUNS: usize = 5;
 /// What is added to each round trip once.
 const LATENCY: Duration = Duration::from_millis(20);
@@ -56,18 +56,22 @@ pub fn rows(release: &Path) -> Result<Vec<Row>, String> {
     warehouse.reset_counters();
     bench.plan(&real)?;
     rows.push(Row::bar("SQL statements in an empty plan of 1,000", warehouse.counters().statements as f64, "", 10.0));
-    // In turns, so that a busy minute of the machine meets all three.
+    let watched_stub = watched_folder(folder.path(), "watched-stub", &costs, &release.join("provider-stub"))?;
+    // In turns, so that a busy minute of the machine meets all of them.
     let (mut reals, mut stubs, mut slow) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut real_costs, mut stub_costs) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
         reals.push(bench.plan(&real)?);
         stubs.push(bench.plan(&stub)?);
         warehouse.latency(LATENCY);
         slow.push(bench.plan(&real)?);
         warehouse.latency(Duration::ZERO);
+        real_costs.push(bench.cost(&watched, &costs)?);
+        stub_costs.push(bench.cost(&watched_stub, &costs)?);
     }
-    let real_cost = bench.cost(&watched, &costs)?;
-    let watched_stub = watched_folder(folder.path(), "watched-stub", &costs, &release.join("provider-stub"))?;
-    let stub_cost = bench.cost(&watched_stub, &costs)?;
+    let least = |costs: &[measure::Cost]| fastest(&costs.iter().map(|cost| cost.seconds).collect::<Vec<_>>());
+    let (seconds, stub_seconds) = (least(&real_costs), least(&stub_costs));
+    let megabytes = real_costs.iter().map(|cost| cost.megabytes).fold(0.0, f64::max);
     let data = Work::new(folder.path().join("builtin"), warehouse.environment(), String::new())?;
     let builtin = builtin(&data, &real)?;
 
@@ -82,10 +86,10 @@ pub fn rows(release: &Path) -> Result<Vec<Row>, String> {
     let asked: u64 = warehouse.counters().aws_calls.values().sum();
     rows.push(Row::bar("AWS calls in an empty plan of 1,000, by an assumed role", asked as f64, "", 2.0));
 
-    rows.push(Row::bar("resident memory, peak in an empty plan of 1,000", real_cost.megabytes, "MB", 30.0));
-    rows.push(Row::beside("processor time of the provider in it", real_cost.seconds, "s"));
-    rows.push(Row::beside("the same of the stub provider", stub_cost.seconds, "s"));
-    rows.push(Row::bar("processor time, times the stub's", real_cost.seconds / stub_cost.seconds, "", 1.3));
+    rows.push(Row::bar("resident memory, peak in an empty plan of 1,000", megabytes, "MB", 30.0));
+    rows.push(Row::beside("processor time of the provider in it", seconds, "s"));
+    rows.push(Row::beside("the same of the stub provider", stub_seconds, "s"));
+    rows.push(Row::bar("processor time, times the stub's", seconds / stub_seconds, "", 1.3));
     rows.push(Row::beside("empty plan of 1,000 datastores", fastest(&reals), "s"));
     rows.push(Row::beside("the same by the stub provider", fastest(&stubs), "s"));
     rows.push(Row::beside("the same of 1,000 terraform_data", builtin, "s"));
