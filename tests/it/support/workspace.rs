@@ -137,7 +137,8 @@ impl Workspace {
     /// A folder whose provider has no warehouse in its environment.
     pub fn new() -> Self {
         let terraform = tools::terraform().expect("a terraform command");
-        let folder = tempfile::Builder::new().prefix("redshift-it-").tempdir().expect("a temporary folder");
+        let root = redshift_standin::memory().map_or_else(std::env::temp_dir, Path::to_owned);
+        let folder = tempfile::Builder::new().prefix("redshift-it-").tempdir_in(root).expect("a temporary folder");
         let provider = Path::new(PROVIDER).parent().expect("the provider is in a folder");
         let settings = folder.path().join("cli.tfrc");
         let text = format!(

@@ -35,6 +35,7 @@ pub use client::{Answer, Client, ServerError};
 pub use faults::{Action, Counters, Fault, Logged, On};
 pub use front::Tls;
 pub use front::auth::Auth;
+pub use postgres::memory;
 
 use front::{Front, Shared};
 use names::literal;
@@ -222,7 +223,7 @@ impl Standin {
             .enable_all()
             .build()?;
         let mut shared = Shared::new(PathBuf::new(), allowed::Allowed::new(&options.without).map_err(Error::Option)?);
-        let (binaries, template) = runtime.block_on(template::ensure(&template::cache()))?;
+        let (binaries, template) = runtime.block_on(template::found())?;
         let mut postgres = Postgres::prepare(&binaries, false)?;
         postgres.copy_from(&template)?;
         postgres.start()?;

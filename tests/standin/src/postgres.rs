@@ -48,14 +48,14 @@ for wheel in glob.glob(sys.argv[1] + "/*.whl"):
 /// Waits for `start`, runs the server, and stops it at `stop` (cleanly, the folder stays) or when the pipe closes: the
 /// owner is gone, even by `kill -9`, and so is the folder.
 const WATCHER: &str = r#"
-dir=$1; shift
-read -r word || { rm -rf "$dir"; exit 0; }
+dir=$1; data=$2; shift 2
+read -r word || { rm -rf "$dir" "$data"; exit 0; }
 "$@" </dev/null >"$dir/log" 2>&1 &
 server=$!
 if read -r word && [ "$word" = stop ]; then
   kill -INT $server; wait $server
 else
-  kill -QUIT $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$dir"
+  kill -QUIT $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$dir" "$data"
 fi
 "#;
 
@@ -157,6 +157,8 @@ fn find_bin(folder: &Path, depth: usize) -> Option<PathBuf> {
 #[derive(Debug)]
 pub struct Postgres {
     dir: PathBuf,
+    /// The cluster: in memory where there is room, as a thousand files come and go with each.
+    data: PathBuf,
     binaries: Binaries,
     runner: Runner,
     watcher: Child,
@@ -166,16 +168,22 @@ impl Postgres {
     /// Makes the folder and its watcher; nothing runs yet. `catalog`: PostgreSQL's catalogue may be added to.
     pub fn prepare(binaries: &Binaries, catalog: bool) -> Result<Self, Error> {
         let root = if std::env::temp_dir().as_os_str().len() < 60 { std::env::temp_dir() } else { "/tmp".into() };
-        let dir = root.join(format!("redshift-standin-{:08x}", rand::random::<u32>()));
+        let name = format!("redshift-standin-{:08x}", rand::random::<u32>());
+        let dir = root.join(&name);
         fs::DirBuilder::new().mode(0o700).create(&dir)?;
+        let data = memory().map_or_else(|| dir.join("data"), |memory| memory.join(&name));
         let runner = Runner::choose();
         let mut binaries = binaries.clone();
         if runner == Runner::Nobody && !reachable(&binaries.bin) {
             binaries.bin = copy_binaries(&binaries.bin, &dir.join("pg"))?;
         }
         let mut command = runner.command("sh");
-        command.args(["-c", WATCHER, "redshift-standin-watcher"]).arg(&dir).arg(binaries.bin.join("postgres"));
-        command.arg("-D").arg(dir.join("data")).arg("-k").arg(&dir);
+        command
+            .args(["-c", WATCHER, "redshift-standin-watcher"])
+            .arg(&dir)
+            .arg(&data)
+            .arg(binaries.bin.join("postgres"));
+        command.arg("-D").arg(&data).arg("-k").arg(&dir);
         let mut settings = vec![
             "listen_addresses=",
             "port=5432",
@@ -211,7 +219,7 @@ impl Postgres {
             .process_group(0)
             .spawn()
             .map_err(|e| Error::Postgres(format!("the watcher does not start: {e}")))?;
-        Ok(Postgres { dir, binaries, runner, watcher })
+        Ok(Postgres { dir, data, binaries, runner, watcher })
     }
 
     /// Makes an empty cluster here.
@@ -228,8 +236,8 @@ impl Postgres {
 
     /// Takes a copy of a cluster that was stopped cleanly.
     pub fn copy_from(&self, template: &Path) -> Result<(), Error> {
-        copy_tree(template, &self.data())?;
-        self.runner.own(&self.dir)?;
+        copy_tree(template, &self.data)?;
+        self.runner.own(&self.data)?;
         Ok(())
     }
 
@@ -250,8 +258,8 @@ impl Postgres {
     }
 
     /// The cluster's folder.
-    pub fn data(&self) -> PathBuf {
-        self.dir.join("data")
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// What the server wrote.
@@ -263,7 +271,8 @@ impl Postgres {
     pub fn stop_into(mut self, target: &Path) -> Result<(), Error> {
         self.say("stop")?;
         self.watcher.wait()?;
-        let copied = copy_tree(&self.data(), target);
+        let copied = copy_tree(&self.data, target);
+        fs::remove_dir_all(&self.data)?;
         fs::remove_dir_all(&self.dir)?;
         copied
     }
@@ -315,6 +324,17 @@ impl Runner {
         }
         Ok(())
     }
+}
+
+/// A folder in memory, if the machine has one with room for some clusters.
+pub fn memory() -> Option<&'static Path> {
+    /// A cluster has some 30 MB.
+    const ROOM: u64 = 1 << 30;
+    let folder = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(folder).ok()?;
+    let is_free = room.f_bavail.saturating_mul(room.f_frsize) >= ROOM;
+    let is_shared = fs::metadata(folder).is_ok_and(|it| it.permissions().mode() & 0o1777 == 0o1777);
+    (is_free && is_shared).then_some(folder)
 }
 
 /// Whether everybody may walk to the path.

@@ -46,8 +46,14 @@ pub fn cache() -> PathBuf {
     target.map_or_else(fallback, Path::to_owned).join("standin")
 }
 
+/// What [`ensure`] has found, once for all clusters of this process.
+pub async fn found() -> Result<(Binaries, PathBuf), Error> {
+    static FOUND: tokio::sync::OnceCell<(Binaries, PathBuf)> = tokio::sync::OnceCell::const_new();
+    FOUND.get_or_try_init(|| async { ensure(&cache()).await }).await.cloned()
+}
+
 /// PostgreSQL's binaries and the template's folder; fetches and makes what is missing. One process at a time.
-pub async fn ensure(cache: &Path) -> Result<(Binaries, PathBuf), Error> {
+async fn ensure(cache: &Path) -> Result<(Binaries, PathBuf), Error> {
     fs::create_dir_all(cache)?;
     let lock = File::create(cache.join("lock"))?;
     lock.lock()?;
