@@ -90,13 +90,34 @@ impl Resource for ProtectedTables {
         }
         let wanted = state.tables()?;
         let kept = kept(cx.private(KEPT));
-        let looked = match place::where_made(data, cx, &[&wanted.uri.database, &wanted.offer.source.database]).await {
-            Ok(warehouse) => tables::look(&warehouse, &wanted, &kept, None, cx.cancelled()).await,
-            Err(error) => Err(error.into()),
+        let warehouse = match place::where_made(data, cx, &[&wanted.uri.database, &wanted.offer.source.database]).await
+        {
+            Ok(warehouse) => warehouse,
+            Err(error) => {
+                place::unread(data, &link, &error, cx)?;
+                return Ok(Found::Here);
+            }
         };
+        let looked = tables::look(&warehouse, &wanted, &kept, None, cx.cancelled()).await;
+        let is_gone = match &looked {
+            Ok(Some(looked)) => !looked.is_there || is_gone(looked, &kept),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        if is_gone {
+            return match tables::remains(&warehouse, &wanted, &kept, cx.cancelled()).await {
+                Ok(rights) if rights.is_empty() => Ok(Found::Gone),
+                Ok(_) => {
+                    // Only its state tells what was given for it.
+                    place::was_read(cx);
+                    cx.set("missing", vec![format!("the registration in database {}", shown(&wanted.uri.database))]);
+                    Ok(Found::Here)
+                }
+                Err(error) => place::unread(data, &link, &error, cx).map(|()| Found::Here),
+            };
+        }
         match looked {
-            Ok(Some(looked)) if !looked.is_there || is_gone(&looked, &kept) => return Ok(Found::Gone),
-            Ok(None) => return Ok(Found::Gone),
+            Ok(None) => {}
             Ok(Some(looked)) => {
                 place::was_read(cx);
                 cx.set("missing", looked.way.missing());
@@ -270,6 +291,10 @@ async fn look_ahead(data: &Configured, plan: &mut Plan<'_>, scripts: bool) -> Re
             let strangers = offered.strangers(source);
             if !strangers.is_empty() {
                 plan.warn(model::read_past_the_rules(source.right_to_read(), &strangers));
+            }
+            let opened = offered.opened(source);
+            if !opened.is_empty() {
+                plan.warn(model::opens_others(&source.schema, &opened));
             }
             if source.external.is_some()
                 && offered.offer.external != Some(External::Materialized)

@@ -28,6 +28,7 @@ mod governed;
 mod governed_attacks;
 mod governed_by_hand;
 mod governed_external;
+mod governed_forced;
 mod governed_input;
 mod governed_many;
 mod governed_use;

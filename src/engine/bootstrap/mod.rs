@@ -21,6 +21,7 @@ pub mod parts;
 mod prechecks;
 pub(in crate::engine) mod probing;
 mod provable;
+mod registered;
 pub mod removal;
 pub mod scripts;
 pub mod spec;

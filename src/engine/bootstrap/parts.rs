@@ -490,11 +490,12 @@ impl List<'_> {
 
 /// What drops a relation, by what it is.
 pub(super) fn drop_relation(kind: RelationKind, relation: &Sql, cascade: bool) -> Sql {
-    let cascade = if cascade { sql!(" CASCADE") } else { sql!("") };
+    // Of several that go so, one may have gone with another.
+    let relation = if cascade { sql!("IF EXISTS {} CASCADE", relation) } else { sql!("{}", relation) };
     match kind {
-        RelationKind::Table => sql!("DROP TABLE {}{}", relation, cascade),
-        RelationKind::View => sql!("DROP VIEW {}{}", relation, cascade),
-        RelationKind::MaterializedView => sql!("DROP MATERIALIZED VIEW {}{}", relation, cascade),
+        RelationKind::Table => sql!("DROP TABLE {}", relation),
+        RelationKind::View => sql!("DROP VIEW {}", relation),
+        RelationKind::MaterializedView => sql!("DROP MATERIALIZED VIEW {}", relation),
     }
 }
 

@@ -7,14 +7,14 @@ use super::found::{Found, Inside};
 use super::life::system_rights;
 use super::made::Made;
 use super::owned::KINDS;
+use super::registered::{Registered, Views};
 use super::removal::{Removal, is_managed_relation, ownership, statements};
 use super::spec::Spec;
-use super::text::{self, of_system};
-use crate::engine::catalog::snapshot::{Login, Relation, RelationKind};
-use crate::engine::error::{Error, shown};
+use crate::engine::catalog::snapshot::Login;
+use crate::engine::error::Error;
 use crate::engine::run;
 use crate::engine::session::warehouse::Warehouse;
-use crate::engine::sql::{ident, sql};
+use crate::engine::sql::ident;
 use crate::engine::step::Step;
 use crate::engine::user::dropping::{self, Beside, Dropping};
 use crate::engine::user::inventory::Inventory;
@@ -30,21 +30,18 @@ pub(super) async fn look_before(
     cancel: &CancellationToken,
 ) -> Result<(), Error> {
     let spec = &removal.spec;
+    let registered = Registered::read(warehouse, spec, found, cancel).await?;
+    if !removal.force {
+        registered.refuse()?;
+    }
     if let Some(inside) = &found.inside {
-        // Of anybody else nothing is even selected from.
-        let system = found.world.principals.user(&spec.system_user).map(|user| user.id);
-        let is_ours =
-            |it: &Relation| it.kind == RelationKind::Table && (Some(it.owner) == system || found.trusts(it.owner));
-        let registry = inside.relation(&spec.system(), text::REGISTRATION).filter(|it| is_ours(it));
-        if !removal.force && registry.is_some() {
-            refuse_registrations(warehouse, spec, cancel).await?;
-        }
         refuse_others(inside, spec, made, removal.force)?;
     }
+    let views = registered.views(removal, made, found);
     let user = found.world.principals.user(&spec.system_user).filter(|_| made.user);
     let inside = found.inside.as_ref().filter(|inside| is_managed(removal, made, inside));
     let here = match inside {
-        Some(inside) => statements(removal, made, found, inside, warehouse, cancel).await?,
+        Some(inside) => statements(removal, made, found, inside, &views, warehouse, cancel).await?,
         None => Vec::new(),
     };
     if proves && inside.is_some() {
@@ -68,7 +65,7 @@ pub(super) async fn look_before(
     let alone_in = |database: &str| database == spec.database && !made.external_schemas.is_empty();
     let beside = Beside { before: &before, alone_in: &alone_in, after: &after };
     let beside = proves.then_some(&beside);
-    let spares = |inventory: &mut Inventory| spare(inventory, removal, made);
+    let spares = |inventory: &mut Inventory| spare(inventory, removal, made, &views);
     dropping::may_drop(warehouse, dropping(removal, &skipped), id, beside, &spares, cancel).await
 }
 
@@ -107,7 +104,7 @@ pub(super) fn dropping<'a>(removal: &'a Removal, skip_databases: &'a [String]) -
 }
 
 /// Takes out of what the system user has what is taken away before he is dropped.
-fn spare(inventory: &mut Inventory, removal: &Removal, made: &Made) {
+fn spare(inventory: &mut Inventory, removal: &Removal, made: &Made, views: &Views<'_>) {
     let spec = &removal.spec;
     // Databases are listed in all of them.
     inventory.owns.retain(|owned| owned.kind != "database" || owned.name != spec.database);
@@ -121,11 +118,15 @@ fn spare(inventory: &mut Inventory, removal: &Removal, made: &Made) {
     let taken = |kind: &str, schema: &String, name: &String| {
         let is_relation = matches!(kind, "table" | "view" | "mview" | "relation");
         let is_dropped = || removal.force && is_relation && !is_managed_relation(name);
-        is_whole(schema) || *schema == system && (KINDS.iter().any(|(relation, _)| relation == name) || is_dropped())
+        let is_view = || is_relation && views.has(schema, name);
+        is_whole(schema)
+            || is_view()
+            || *schema == system && (KINDS.iter().any(|(relation, _)| relation == name) || is_dropped())
     };
     let revoked = |name: &String| is_whole(name) || *name == system || made.external_schemas.contains_key(name);
     inventory.owns.retain(|owned| {
-        !(taken(&owned.kind, &owned.schema, &owned.name) || owned.kind == "schema" && is_whole(&owned.name))
+        let is_dropped = || owned.kind == "schema" && (is_whole(&owned.name) || views.has_schema(&owned.name));
+        !(taken(&owned.kind, &owned.schema, &owned.name) || is_dropped())
     });
     inventory.objects.retain(|on| !(taken(&on.kind, &on.schema, &on.name) || on.kind == "schema" && revoked(&on.name)));
     inventory.defaults_by.retain(|row| !is_whole(&row.schema));
@@ -150,35 +151,6 @@ async fn may_drop_users(warehouse: &Warehouse, found: &Found, cancel: &Cancellat
         "The login may not drop users",
         format!(
             "User {user} lacks the system permission DROP USER. Nothing was changed. A superuser must run: CREATE ROLE installers; GRANT DROP USER TO ROLE installers; GRANT ROLE installers TO {user};"
-        ),
-    ))
-}
-
-/// Refuses to drop what is registered, whose views and profiles would go with it. Who may not read that is told by what else
-/// stands there.
-async fn refuse_registrations(warehouse: &Warehouse, spec: &Spec, cancel: &CancellationToken) -> Result<(), Error> {
-    let table = of_system(spec, text::REGISTRATION);
-    let query = sql!("SELECT DISTINCT kind, name FROM {} ORDER BY kind, name", table);
-    let rows = match warehouse.session(&spec.database, cancel).await?.query(&query).await {
-        Err(Error::Server(error)) => {
-            tracing::debug!(sqlstate = error.sqlstate, "what is registered is not shown");
-            return Ok(());
-        }
-        rows => rows?,
-    };
-    let names: Result<Vec<String>, Error> =
-        rows.iter().map(|row| Ok(format!("{} {}", shown(row.text(0)?), shown(row.text(1)?)))).collect();
-    let names = names?;
-    if names.is_empty() {
-        return Ok(());
-    }
-    Err(Error::refused(
-        "Something is registered in the integration",
-        format!(
-            "It has {}. Nothing was dropped. Destroy what is registered first (redshift_protected_tables, redshift_user_profiles): where \
-             they name the integration by `redshift_integration.NAME.uri`, Terraform does so by itself. With force_destroy = true the \
-             views and profiles are dropped too.",
-            few(&names)
         ),
     ))
 }

@@ -10,6 +10,7 @@ use super::marker::{self, Marker, Seen, Status};
 use super::owned::KINDS;
 use super::parts::{database_in_words, drop_relation, user_in_words};
 use super::provable::{dropping, is_managed, look_before, skipped};
+use super::registered::{Registered, Views};
 use super::spec::{ActorKind, Spec};
 use super::text::{self, of_lock, of_system};
 use super::work::{Act, Lock, Turn, alone, claim_lost, transaction};
@@ -263,10 +264,12 @@ async fn take_apart(
     cancel: &CancellationToken,
 ) -> Result<Vec<Warning>, Error> {
     let spec = &removal.spec;
-    let mut warnings = Vec::new();
+    let registered = Registered::read(warehouse, spec, found, cancel).await?;
+    let mut warnings: Vec<Warning> = registered.left(removal, made).into_iter().collect();
     // The marker goes last: without it, what has the names of managed objects is somebody else's.
     if let Some(inside) = found.inside.as_ref().filter(|inside| is_managed(removal, made, inside)) {
-        let statements = statements(removal, made, found, inside, warehouse, cancel).await?;
+        let views = registered.views(removal, made, found);
+        let statements = statements(removal, made, found, inside, &views, warehouse, cancel).await?;
         let acts: Vec<Act> = statements.into_iter().map(Act::Run).collect();
         if !acts.is_empty() {
             transaction(warehouse, spec, &spec.database, &acts, cancel).await.map_err(|broken| broken.error)?;
@@ -342,13 +345,14 @@ pub(super) async fn statements(
     made: &Made,
     found: &Found,
     inside: &Inside,
+    views: &Views<'_>,
     warehouse: &Warehouse,
     cancel: &CancellationToken,
 ) -> Result<Vec<Sql>, Error> {
     let (spec, force) = (&removal.spec, removal.force);
     let [system, functions, procedures] = spec.schemas();
     let (database, name) = (bare(&spec.database), bare(&spec.system_user));
-    let mut all = Vec::new();
+    let mut all = views.drops();
     for (index, (relation, _)) in KINDS.into_iter().enumerate() {
         // The view reads the tables, and the procedure reads them too.
         if index == 1 {

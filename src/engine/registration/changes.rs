@@ -1,7 +1,7 @@
 //! The way from what is there of a registration of tables to what is wanted: one list, which says what is missing, is
 //! planned, and is run.
 
-mod given;
+pub(super) mod given;
 mod views;
 
 use std::collections::{BTreeMap, BTreeSet};

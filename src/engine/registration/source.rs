@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::external::{self, External};
 use super::wanted::{Source, is_pattern};
 use crate::engine::catalog::At;
-use crate::engine::catalog::acl::{Acl, Grantee};
+use crate::engine::catalog::acl::Acl;
 use crate::engine::catalog::principals::Principals;
 use crate::engine::catalog::roles::{RoleRights, UserScopes};
 use crate::engine::catalog::snapshot::{Defaults, Schema, Snapshot};
@@ -18,7 +18,6 @@ use crate::engine::datastore::missing::some_of;
 use crate::engine::datastore::refusal::{no_database, no_schema};
 use crate::engine::error::Error;
 use crate::engine::governance::{Column, column};
-use crate::engine::rights::Privilege;
 
 /// What was found of a source.
 #[derive(Clone, Debug)]
@@ -157,54 +156,6 @@ impl SourceFound {
         let columns = |table: &SourceTable| table.columns.iter().map(|column| column.name.clone()).collect();
         let columns = self.tables.iter().map(|(name, table)| (name.clone(), columns(table))).collect();
         Named { columns, other_tables: false }
-    }
-
-    /// Who may read one of the tables itself, but for superusers, the owners and the user of this name: `user a`, `group b`,
-    /// `role c`, `PUBLIC`. A right that is given without USAGE on the schema counts too: that is given for the views.
-    pub fn direct_readers(&self, system_user: &str) -> BTreeSet<String> {
-        let mut readers = BTreeSet::new();
-        let is_exempt =
-            |name: &str| name == system_user || self.principals.user(name).is_none_or(|user| user.superuser);
-        if let Some(external) = &self.external {
-            return external.users(&self.principals, &self.role_rights, is_exempt);
-        }
-        for name in self.tables.keys() {
-            let owner = self.owners.get(name).map(|owner| self.principals.name_of(*owner)).unwrap_or_default();
-            for entry in self.acls.get(name).into_iter().flatten().flat_map(|acl| &acl.0) {
-                if !entry.rights.has(Privilege::Select) {
-                    continue;
-                }
-                match &entry.grantee {
-                    Grantee::Public => drop(readers.insert("PUBLIC".to_owned())),
-                    Grantee::Group(name) => drop(readers.insert(format!("group {name}"))),
-                    Grantee::User(name) if *name == owner || is_exempt(name) => {}
-                    Grantee::User(name) => drop(readers.insert(format!("user {name}"))),
-                }
-            }
-        }
-        for ((user, schema), rights) in &self.user_scopes.0 {
-            if *schema == self.schema && rights.has(Privilege::Select) && !self.tables.is_empty() && !is_exempt(user) {
-                readers.insert(format!("user {user}"));
-            }
-        }
-        for held in self.role_rights.all() {
-            let on_table = |name: &String| {
-                held.relations.get(&(self.schema.clone(), name.clone())).is_some_and(|it| it.has(Privilege::Select))
-            };
-            let on_all = held.scoped.get(&self.schema).is_some_and(|rights| rights.has(Privilege::Select));
-            if (on_all && !self.tables.is_empty()) || self.tables.keys().any(on_table) {
-                readers.insert(format!("role {}", held.role));
-            }
-        }
-        readers
-    }
-
-    /// The right that lets somebody read the tables themselves, in words.
-    pub fn right_to_read(&self) -> &'static str {
-        match self.external {
-            Some(_) => "USAGE on an external schema that leads to tables of the source",
-            None => "SELECT on tables of the source",
-        }
     }
 
     /// One that is gone.

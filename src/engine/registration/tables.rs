@@ -28,7 +28,7 @@ use crate::engine::session::warehouse::Warehouse;
 use crate::engine::sql::Sql;
 use crate::engine::step::Step;
 
-pub use removal::{left, remove};
+pub use removal::{left, remains, remove};
 
 /// Why tables are not offered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::source::SourceFound;
 use super::uri::IntegrationUri;
-use crate::engine::datastore::missing::some_of;
 use crate::engine::error::{Error, shown};
 use crate::engine::governance::{Barrier, Entitlements, Policy, Problem, Protected, Rules, Table, Target};
 use crate::engine::names::{NAME_BYTES, check_name};
@@ -191,35 +190,6 @@ pub struct DesiredCopy {
     pub name: String,
     /// What makes it.
     pub sql: Sql,
-}
-
-impl TablesWanted {
-    /// Who reads the tables themselves, past the rules, and is not allowed to.
-    pub fn strangers(&self, found: &SourceFound) -> Vec<String> {
-        let is_allowed =
-            |reader: &String| self.allowed_readers.as_ref().is_some_and(|allowed| allowed.contains(reader));
-        let readers = found.direct_readers(&self.uri.system_user).into_iter();
-        readers.filter(|reader| !is_allowed(reader)).collect()
-    }
-
-    /// Refuses them, where it is written who may.
-    pub fn refuse_strangers(&self, found: &SourceFound) -> Result<(), Error> {
-        let strangers = if self.allowed_readers.is_some() { self.strangers(found) } else { Vec::new() };
-        if strangers.is_empty() {
-            return Ok(());
-        }
-        let who: Vec<&str> = strangers.iter().map(String::as_str).collect();
-        Err(Error::refused(
-            "Others read the tables themselves",
-            format!(
-                "These hold {} and are not in `allowed_direct_readers`, so they see what the rules hide: {}. Nothing was changed. \
-                 Revoke it, or add them.",
-                found.right_to_read(),
-                some_of(&who)
-            ),
-        )
-        .about("allowed_direct_readers"))
-    }
 }
 
 impl TablesWanted {

@@ -134,6 +134,22 @@ pub(super) fn read_past_the_rules(right: &str, readers: &[String]) -> Diagnostic
     )
 }
 
+/// Of tables that are not offered.
+pub(super) fn opens_others(schema: &str, tables: &[String]) -> Diagnostic {
+    let schema = shown(schema);
+    let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
+    Diagnostic::warning(
+        "Readers will read more than the views",
+        format!(
+            "A view that binds late asks USAGE on the schema of its tables of whoever reads it, so the readers are given it on schema \
+             {schema}. With it they, or everybody who has it, can read what is not offered and what they hold SELECT on already: {}. \
+             Revoke that, or offer these too.",
+            some_of(&tables)
+        ),
+    )
+    .at("readers")
+}
+
 /// Of external tables.
 pub(super) fn readers_may_be_refused(schema: &str) -> Diagnostic {
     let schema = shown(schema);

@@ -258,15 +258,30 @@ pub(super) fn stage_of(given: &Given) -> Stage {
     }
 }
 
-fn on_schema(reader: &Reader, acl: Option<&Acl>, roles: &RoleRights, schema: &str, case_sensitive: bool) -> Rights {
-    let of = |grantee: Grantee| acl.map_or(Rights::NONE, |acl| acl.of(&grantee));
+/// What a reader holds on a schema himself.
+pub(in super::super) fn on_schema(
+    reader: &Reader,
+    acl: Option<&Acl>,
+    roles: &RoleRights,
+    schema: &str,
+    case_sensitive: bool,
+) -> Rights {
     match reader {
-        Reader::Public => of(Grantee::Public),
-        Reader::User(name) => of(Grantee::User(name.clone())),
-        Reader::Group(name) => of(Grantee::Group(name.clone())),
         Reader::Role(name) => {
             let held = roles.of(name, case_sensitive);
             held.and_then(|held| held.schemas.get(schema).copied()).unwrap_or_default()
         }
+        _ => listed(reader, acl),
     }
+}
+
+/// What a list of rights gives a reader; no list names a role.
+pub(in super::super) fn listed(reader: &Reader, acl: Option<&Acl>) -> Rights {
+    let grantee = match reader {
+        Reader::Public => Grantee::Public,
+        Reader::User(name) => Grantee::User(name.clone()),
+        Reader::Group(name) => Grantee::Group(name.clone()),
+        Reader::Role(_) => return Rights::NONE,
+    };
+    acl.map_or(Rights::NONE, |acl| acl.of(&grantee))
 }

@@ -40,6 +40,20 @@ pub async fn left(
     Ok(way.surplus().into_iter().chain(entry).collect())
 }
 
+/// What is still held of what was given for a registration whose views are gone, in words.
+pub async fn remains(
+    warehouse: &Warehouse,
+    gone: &TablesWanted,
+    kept: &Kept,
+    cancel: &CancellationToken,
+) -> Result<Vec<String>, Error> {
+    if kept.made.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (_, way) = look_to_remove(warehouse, gone, kept, cancel).await?;
+    Ok(way.surplus())
+}
+
 /// Takes the registration away. What is gone already is fine. The lines say what is left, and why.
 pub async fn remove(
     warehouse: &Warehouse,
