@@ -30,13 +30,14 @@ pub struct Report {
     pub unproven: Vec<String>,
 }
 
-/// The five sources, by the letter of their rows.
-const SOURCES: [(&str, &str); 6] = [
+/// Where rows come from, by their letter.
+const SOURCES: [(&str, &str); 7] = [
     ("Q", "Qualytics datastore"),
     ("I", "Immuta Redshift integration"),
     ("L", "Lava connector"),
     ("F", "Flitch source"),
     ("S", "Immuta Redshift Spectrum integration"),
+    ("G", "Governance of tables"),
     ("M", "Shape of the project"),
 ];
 
@@ -67,17 +68,21 @@ pub fn rows(text: &str) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// Joins rows and proofs. A proof of an unknown row is an error.
+/// Joins rows and proofs. A proof of an unknown row is an error, and so is a row that would be on no page.
 pub fn report(rows: &[Row], proofs: &Proofs) -> Result<Report, String> {
     let known: BTreeMap<&str, &Row> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
     if let Some((row, proof)) = proofs.iter().find(|(row, _)| !known.contains_key(row.as_str())) {
         return Err(format!("{} names a row that does not exist: {row}", proof[0].test));
     }
+    let has_source = |row: &Row| SOURCES.iter().any(|(letter, _)| row.id.starts_with(*letter));
+    if let Some(row) = rows.iter().find(|row| !has_source(row)) {
+        return Err(format!("templates/requirements.txt: {} begins with the letter of no source", row.id));
+    }
     let mut page = String::from(
         "---\npage_title: \"Requirements and their tests\"\nsubcategory: \"\"\ndescription: |-\n  Each requirement, and the tests that prove it or why none does.\n---\n\n\
          <!-- Written by `make docs` from templates/requirements.txt and the tests: edit those. -->\n\n\
          # Requirements and their tests\n\n\
-         What this provider has to do was gathered from the descriptions of five products, one row each. A row is settled by tests that name it, or by the reason why it does not apply, or not yet.\n",
+         What this provider has to do was gathered from the descriptions of five products, one row each; what it offers beyond them has rows of its own. A row is settled by tests that name it, or by the reason why it does not apply, or not yet.\n",
     );
     let mut unproven = Vec::new();
     for (letter, source) in SOURCES {
@@ -152,6 +157,12 @@ mod tests {
     fn an_unknown_row_is_refused() {
         let proofs = Proofs::from([("Q9".to_owned(), vec![Proof { file: "a.rs".to_owned(), test: "t".to_owned() }])]);
         assert!(report(&[row("Q1", Status::Tested)], &proofs).is_err());
+    }
+
+    #[test]
+    fn a_row_of_no_source_is_refused() {
+        let told = report(&[row("Q1", Status::Tested), row("Z1", Status::Tested)], &Proofs::new());
+        assert!(told.is_err_and(|why| why.contains("Z1")));
     }
 
     #[test]
