@@ -339,63 +339,6 @@ fn who_reads_the_tables_themselves_is_listed_and_can_be_refused() {
     assert_eq!(workspace.values(ADDRESS)["direct_readers"][0], json!("PUBLIC"));
 }
 
-/// The blocks of a page in this language.
-fn blocks(page: &str, language: &str) -> Vec<String> {
-    let begin = format!("```{language}\n");
-    let parts = page.split(&begin).skip(1);
-    parts.filter_map(|part| part.split("```").next()).map(str::to_owned).collect()
-}
-
-/// Proves: G1, G7, G17
-#[test]
-fn the_guide_works_as_it_is_written() {
-    let page = crate::support::tools::root().join("docs/guides/govern.md");
-    let page = std::fs::read_to_string(page).expect("the page");
-    let warehouse = Warehouse::start();
-    for statement in blocks(&page, "sql")[0].split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
-        warehouse.sql("sample", statement);
-    }
-    let terraform = blocks(&page, "terraform");
-    let workspace = Workspace::on(&warehouse);
-    workspace.write(&format!("{}{}", terraform[0], terraform[1]));
-    let outcome = workspace.apply();
-    assert!(!outcome.text().contains("Support reads addresses"), "{}", outcome.text());
-    workspace.plan().assert_empty();
-    let of = |user: &str, password: &str| -> Vec<Vec<String>> {
-        let rows =
-            warehouse.sql_as(user, password, "governed", "SELECT * FROM shop.people ORDER BY id").expect("reads");
-        rows.into_iter().map(|row| row.into_iter().map(Option::unwrap_or_default).collect()).collect()
-    };
-    assert_eq!(of("ann", "Try-it-1"), [["1", "ann@example.com", "7"], ["2", "bob@example.com", "9"]]);
-    let bob = of("bob", "Try-it-2");
-    assert_eq!((bob.len(), bob[0][0].as_str(), bob[0][1].len(), bob[0][2].as_str()), (1, "2", 64, "9"));
-    assert_eq!(of("eve", "Try-it-3"), [[""; 0]; 0]);
-    // A newcomer's first masked column takes 30 lines; the row filter is more.
-    let lines: Vec<&str> = terraform[0].lines().map(str::trim).collect();
-    let is_code = |line: &&&str| !line.is_empty() && !line.starts_with('#');
-    let of_filter =
-        lines.iter().skip_while(|line| !line.starts_with("row_filter")).take_while(|line| **line != "}").count() + 1;
-    let code = lines.iter().filter(is_code).count() - of_filter;
-    assert!((4..=5).contains(&of_filter) && code <= 30, "{code} lines, and {of_filter}");
-    workspace.destroy();
-}
-
-/// Proves: G5, G17
-#[test]
-fn the_guide_of_words_tells_what_is_seen_without_a_warehouse() {
-    let page = crate::support::tools::root().join("docs/guides/words.md");
-    let page = std::fs::read_to_string(page).expect("the page");
-    let warehouse = Warehouse::start();
-    let workspace = Workspace::on(&warehouse);
-    workspace.write(&blocks(&page, "terraform").concat());
-    warehouse.reset_counters();
-    workspace.apply();
-    let seen = workspace.json(&["output", "-json", "support_sees"]);
-    assert_eq!(seen["email"]["shown"], json!("hash"), "{seen:#}");
-    assert_eq!(seen["amount"]["where"], json!("region <> 'eu'"), "{seen:#}");
-    assert_eq!(warehouse.sessions(), 0);
-}
-
 /// Proves: G18
 #[test]
 fn an_integration_does_not_go_before_what_is_registered_in_it() {

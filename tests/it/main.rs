@@ -29,6 +29,7 @@ mod governed_attacks;
 mod governed_by_hand;
 mod governed_external;
 mod governed_forced;
+mod governed_guides;
 mod governed_input;
 mod governed_many;
 mod governed_use;
