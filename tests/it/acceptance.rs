@@ -1,9 +1,10 @@
 //! `make testacc`: the life of every type on a real warehouse, the one that `REDSHIFT_*` names. It costs a warehouse that is
 //! awake. The same code runs on the stand-in with every change, so that it is known to work.
 //!
-//! It makes a user and a schema of its own, lets the user read one schema, `REDSHIFT_TEST_SCHEMA` (`public` unless said otherwise) of the database
-//! `REDSHIFT_DATABASE`, and makes an integration in a database of its own. All of it is taken away again, also after a step
-//! that failed. The login needs the right to do so; `REDSHIFT_TEST_INTEGRATION=no` leaves the integration out.
+//! It makes a user and a schema of its own, lets the user read one schema, `REDSHIFT_TEST_SCHEMA` (`public` unless said
+//! otherwise) of the database `REDSHIFT_DATABASE`, and makes an integration in a database of its own, where views on the
+//! tables of that schema show nothing but NULL. All of it is taken away again, also after a step that failed. The login
+//! needs the right to do so; `REDSHIFT_TEST_INTEGRATION=no` leaves the integration out.
 
 use std::env;
 
@@ -66,6 +67,42 @@ resource "redshift_integration" "own" {
     type    = "role"
   }
 }
+resource "redshift_user_profiles" "own" {
+  name            = "acceptance"
+  integration_uri = redshift_integration.own.uri
+  users           = { (redshift_user.tool.name) = { groups = ["limit ${var.limit}"] } }
+}
+data "redshift_data_policy" "own" {
+  name = "acceptance"
+  mask {
+    columns = ["*"]
+    using   = "null"
+    only_for { groups = ["limit ${var.limit}"] }
+  }
+}
+data "redshift_policy_simulation" "own" {
+  policy  = data.redshift_data_policy.own.json
+  table   = "any"
+  columns = { id = "integer" }
+  lifecycle {
+    postcondition {
+      condition     = self.seen["id"].shown == "null"
+      error_message = "Who has no profile sees more than NULL."
+    }
+  }
+}
+resource "redshift_protected_tables" "own" {
+  name            = "acceptance"
+  integration_uri = redshift_integration.own.uri
+  source {
+    database      = var.database
+    schema        = var.schema
+    future_tables = "none"
+  }
+  view_schema = "offered"
+  policies    = [data.redshift_data_policy.own.json]
+  readers { users = [redshift_user.tool.name] }
+}
 "#;
 
 /// A life that is ended whatever happens: nothing may stay behind in a warehouse that somebody uses.
@@ -89,7 +126,13 @@ impl Life {
     /// Made, planned again, changed, and destroyed.
     fn live(mut self, schema: &str) {
         let mut resources = vec!["redshift_datastore.source"];
-        resources.extend(self.has_integration.then_some("redshift_integration.own"));
+        if self.has_integration {
+            resources.extend([
+                "redshift_integration.own",
+                "redshift_user_profiles.own",
+                "redshift_protected_tables.own",
+            ]);
+        }
         for limit in ["5", "6"] {
             self.workspace.env("TF_VAR_limit", limit);
             self.workspace.apply();
