@@ -85,6 +85,10 @@ fn three_people_see_three_things_of_a_table_in_another_database() {
     workspace.apply();
     workspace.plan().assert_empty();
     assert_eq!(workspace.values(ADDRESS)["views"], json!({ "orders": "sales.orders", "people": "sales.people" }));
+    let integration = workspace.values("redshift_integration.gov");
+    assert_eq!(integration["system_user_name"], json!("gov_system_user"));
+    let schemas = json!({ "functions": "gov_functions", "procedures": "gov_procedures", "system": "gov_system" });
+    assert_eq!(integration["schemas"], schemas);
 
     let people =
         |user: &str| seen(&warehouse, user, "governed", "SELECT id, email, phone FROM sales.people ORDER BY id");
@@ -126,6 +130,8 @@ fn profiles_are_compared_row_by_row_and_only_what_differs_is_sent() {
     let workspace = Workspace::on(&warehouse);
     workspace.write(&format!("{INTEGRATION}{PROFILES}"));
     workspace.apply();
+    let is_write = |statement: &&String| statement.starts_with("INSERT INTO gov_system.profile ");
+    assert_eq!(warehouse.statements().iter().filter(is_write).count(), 1, "both users in one statement");
     workspace.plan().assert_empty();
     assert_eq!(workspace.values("redshift_user_profiles.idp")["unknown_users"], json!([]));
 
@@ -159,13 +165,23 @@ fn what_comes_goes_and_is_altered_is_named_by_the_plan_and_put_right_by_the_appl
     let workspace = Workspace::on(&warehouse);
     workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(RULES)));
     workspace.apply();
+    // What comes between a plan and its apply is in no view, though the apply makes them anew.
+    let changed = RULES.replace("using   = \"null\"", "using   = \"hash\"");
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", tables(&changed)));
+    workspace.plan();
     warehouse.sql("prod", "ALTER TABLE sales.people ADD COLUMN work_email varchar(100)");
     warehouse.sql("prod", "CREATE TABLE sales.notes (id integer, tenant_id integer)");
+    workspace.run(&["apply", "-input=false", "-no-color", "plan.bin"]).succeeded();
+    let phones = seen(&warehouse, "bob", "governed", "SELECT phone FROM sales.people").expect("bob reads");
+    assert!(phones.len() == 2 && phones.iter().all(|phone| phone.len() == 64), "{phones:?}");
+    for hidden in ["SELECT work_email FROM sales.people", "SELECT id FROM sales.notes"] {
+        let answer = seen(&warehouse, "ann", "governed", hidden);
+        assert!(answer.is_err_and(|error| error.contains("does not exist")), "{hidden}");
+    }
+
     warehouse.sql("prod", "DROP TABLE sales.orders");
     warehouse.sql("governed", "GRANT SELECT ON TABLE sales.people TO PUBLIC");
     warehouse.sql("governed", "REVOKE SELECT ON TABLE sales.people FROM bob");
-    // Nobody sees the new column before somebody has agreed to it.
-    assert!(seen(&warehouse, "ann", "governed", "SELECT work_email FROM sales.people").is_err());
     let plan = workspace.plan();
     let before = &plan.change(ADDRESS)["before"];
     assert_eq!(
@@ -239,19 +255,34 @@ fn another_group_in_a_rule_replaces_one_view() {
 #[test]
 fn a_document_is_on_whatever_fits_it_and_a_rule_of_ones_own_has_to_fit() {
     let warehouse = warehouse();
+    for statement in [
+        "CREATE SCHEMA crm",
+        "CREATE TABLE crm.contacts (id integer, e_mail varchar(100), mobile_phone varchar(20), tenant_id integer)",
+        "INSERT INTO crm.contacts VALUES (1, 'c@x.org', '+8', 7), (2, 'd@x.org', '+9', 9)",
+    ] {
+        warehouse.sql("prod", statement);
+    }
     let workspace = Workspace::on(&warehouse);
-    let policy = "data \"redshift_data_policy\" \"pii\" {\n  name = \"pii\"\n  mask {\n    tags  = [\"pii\"]\n    using = \"null\"\n    where = \"tenant_id = 9\"\n  }\n  mask {\n    columns = [\"not_here\"]\n    using   = \"null\"\n  }\n}\n";
+    let policy = "data \"redshift_data_policy\" \"pii\" {\n  name = \"pii\"\n  mask {\n    tags  = [\"pii\"]\n    using = \"null\"\n    where = \"tenant_id = 9\"\n  }\n  mask {\n    columns = [\"*_mail\"]\n    using   = \"null\"\n  }\n}\n";
+    let of_both_schemas = |rules: &str| {
+        tables(rules)
+            .replace("name            = \"sales\"", "for_each = toset([\"sales\", \"crm\"])\n  name = each.key")
+            .replace("schema   = \"sales\"", "schema   = each.key")
+    };
     let rules =
         "  policies = [data.redshift_data_policy.pii.json]\n  tags     = { pii = [\"people.email\", \"*phone*\"] }\n";
-    workspace.write(&format!("{BESIDE}{PROFILES}{policy}{}", tables(rules)));
+    workspace.write(&format!("{BESIDE}{PROFILES}{policy}{}", of_both_schemas(rules)));
     workspace.apply();
     workspace.plan().assert_empty();
-    let people = |user: &str| seen(&warehouse, user, "prod", "SELECT id, email FROM gov_sales.people ORDER BY id");
+    let of_bob = |query: &str| seen(&warehouse, "bob", "prod", query).expect("bob reads");
     // Where the predicate is NULL, it is masked too.
-    assert_eq!(people("bob").expect("bob reads"), ["1 a@x.org", "2 -", "3 -", "4 -"]);
+    let people = of_bob("SELECT id, email FROM gov_sales.people ORDER BY id");
+    assert_eq!(people, ["1 a@x.org", "2 -", "3 -", "4 -"]);
+    let contacts = of_bob("SELECT id, e_mail, mobile_phone FROM gov_crm.contacts ORDER BY id");
+    assert_eq!(contacts, ["1 - +8", "2 - -"]);
 
-    let own = tables(
-        "  mask {\n    columns = [\"not_here\"]\n    using   = \"null\"\n  }\n  mask {\n    columns = [\"email\"]\n    using   = \"constant\"\n    value   = \"x\"\n  }\n  row_filter {\n    column = \"nothing\"\n    in     = \"user\"\n  }\n",
+    let own = of_both_schemas(
+        "  mask {\n    columns = [\"not_here\"]\n    using   = \"null\"\n  }\n  mask {\n    columns = [\"*mail\"]\n    using   = \"constant\"\n    value   = \"x\"\n  }\n  row_filter {\n    column = \"nothing\"\n    in     = \"user\"\n  }\n",
     );
     let before = warehouse.dump_all();
     workspace.write(&format!("{BESIDE}{PROFILES}{own}"));
@@ -322,6 +353,13 @@ fn who_reads_the_tables_themselves_is_listed_and_can_be_refused() {
     let readers = json!(["group team", "role loaders", "user ann", "user cyd"]);
     assert_eq!(workspace.values(ADDRESS)["direct_readers"], readers);
     let allowed = |who: &str| tables(&format!("{RULES}  allowed_direct_readers = [{who}]\n"));
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}", allowed("")));
+    let whole = warehouse.dump_all();
+    let problems = workspace.apply_problems();
+    let error = problems.iter().find(|it| it.severity == "error").unwrap_or_else(|| panic!("{problems:#?}"));
+    assert_eq!(error.line, "allowed_direct_readers = []");
+    assert!(error.detail.contains("group team, role loaders, user ann, user cyd"), "{}", error.detail);
+    assert_eq!(warehouse.dump_all(), whole);
     workspace.write(&format!("{INTEGRATION}{PROFILES}{}", allowed("\"user ann\", \"user cyd\", \"group team\"")));
     let problems = workspace.plan_problems();
     assert_eq!(problems[0].summary, "Others read the tables themselves");

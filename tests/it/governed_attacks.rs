@@ -194,7 +194,8 @@ fn what_fails_on_hidden_rows_alone_fails_for_nobody() {
     }
 }
 
-/// Attacks 6, 7 and 12: functions, temporary tables and views of one's own under the names that the texts use.
+/// Attacks 6, 7 and 12: functions, temporary tables and views under the names that the texts use, one's own or those of a
+/// neighbour.
 ///
 /// Proves: G11
 #[test]
@@ -217,21 +218,26 @@ fn names_of_ones_own_take_the_place_of_nothing() {
         ] {
             rows_of(&mut bob, &format!("CREATE FUNCTION mine.{function} LANGUAGE sql"));
         }
-        for table in ["profile", "user_profile", "mask_key", "people", &entitlements] {
-            rows_of(
-                &mut bob,
-                &format!("CREATE TEMP TABLE {table} (known integer, e1 integer, gov__userid varchar(10))"),
-            );
-            rows_of(
-                &mut bob,
-                &format!("CREATE TABLE mine.{table} (known integer, e1 integer, gov__userid varchar(10))"),
-            );
+        let columns = "(known integer, e1 integer, gov__userid varchar(10))";
+        let names = ["profile", "user_profile", "mask_key", "people", &entitlements];
+        for table in names {
+            rows_of(&mut bob, &format!("CREATE TABLE mine.{table} {columns}"));
         }
-        rows_of(&mut bob, "SET search_path TO mine, pg_catalog, gov_system");
-        assert_eq!(rows_of(&mut bob, &query), before);
-        for schema in ["gov_system", place.schema] {
-            let make = bob.sql(&format!("CREATE TABLE {schema}.mine (id integer)"));
-            assert!(make.is_err_and(|error| error.contains("permission denied")), "{schema}");
+        warehouse.sql(place.database, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA mine TO dan");
+        warehouse.sql(place.database, "GRANT SELECT ON ALL TABLES IN SCHEMA mine TO dan");
+        for reader in READERS {
+            let mut session = place.sit(&warehouse, reader);
+            for table in names {
+                rows_of(&mut session, &format!("CREATE TEMP TABLE {table} {columns}"));
+            }
+            rows_of(&mut session, "SET search_path TO mine, pg_catalog, gov_system");
+            assert_eq!(session.value("SELECT mine.strpos('a', 'b')"), "1", "{reader}");
+            assert_eq!(rows_of(&mut session, &query), before, "{reader}");
+            for schema in ["gov_system", place.schema, "mine"] {
+                let make = session.sql(&format!("CREATE TABLE {schema}.more (id integer)"));
+                let is_denied = make.is_err_and(|error| error.contains("permission denied"));
+                assert_eq!(is_denied, (reader, schema) != ("bob", "mine"), "{reader}: {schema}");
+            }
         }
     }
 }

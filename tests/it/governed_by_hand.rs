@@ -31,6 +31,10 @@ fn run_all(warehouse: &Warehouse, scripts: &Value) {
     scripts.as_array().expect("a list").iter().for_each(|script| run(warehouse, script));
 }
 
+fn key_of_hashes(warehouse: &Warehouse, database: &str) -> String {
+    warehouse.sql(database, "SELECT mask_key FROM gov_system.mask_key")[0][0].clone().expect("a key")
+}
+
 fn errors(problems: Vec<Problem>) -> Vec<Problem> {
     problems.into_iter().filter(|problem| problem.severity == "error").collect()
 }
@@ -39,16 +43,23 @@ fn errors(problems: Vec<Problem>) -> Vec<Problem> {
 #[test]
 fn scripts_make_what_an_apply_makes_and_an_apply_verifies() {
     for integration in [INTEGRATION, BESIDE] {
+        let (database, view) = match integration == BESIDE {
+            true => ("prod", "gov_sales.people"),
+            false => ("governed", "sales.people"),
+        };
         let rest = format!("{PROFILES}{}", tables(RULES));
         let automatic = warehouse();
         let there = Workspace::on(&automatic);
         there.write(&format!("{integration}{rest}"));
         there.apply();
+        let key = key_of_hashes(&automatic, database);
 
         // The mode of an integration that is there changes nothing of it.
         for text in [by_hand(integration, &rest), format!("{integration}{rest}")] {
             there.write(&text);
-            assert!(there.plan().changes().values().all(|actions| *actions == ["update"]));
+            let plan = there.plan();
+            assert!(plan.changes().values().all(|actions| *actions == ["update"]));
+            assert!(!plan.json().to_string().contains(&key), "the key of hashes is in no plan");
             there.apply();
             there.plan().assert_empty();
         }
@@ -76,8 +87,6 @@ fn scripts_make_what_an_apply_makes_and_an_apply_verifies() {
         assert_alike(&dump(&warehouse), &dump(&automatic), "as an apply leaves it");
         workspace.apply();
         workspace.plan().assert_empty();
-        let database = if integration == BESIDE { "prod" } else { "governed" };
-        let view = if integration == BESIDE { "gov_sales.people" } else { "sales.people" };
         let people =
             |user: &str| seen(&warehouse, user, database, &format!("SELECT id, phone FROM {view} ORDER BY id"));
         assert_eq!(people("ann").expect("ann reads"), ["1 +1", "2 +2", "3 +3"]);
@@ -98,6 +107,9 @@ fn scripts_make_what_an_apply_makes_and_an_apply_verifies() {
         // What a person alters is drift, and the script puts it right.
         warehouse.sql(database, &format!("REVOKE SELECT ON {view} FROM ann"));
         let mended = planned(&workspace, ADDRESS);
+        let key = key_of_hashes(&warehouse, database);
+        assert!(edit.to_string().contains("mask_key"), "{edit:#}");
+        assert!([&edit, &mended].iter().all(|scripts| !scripts.to_string().contains(&key)), "the key is in no script");
         run_all(&warehouse, &mended["apply"]);
         workspace.apply();
         workspace.plan().assert_empty();
@@ -217,7 +229,7 @@ fn a_script_that_was_not_run_is_noticed_though_it_speaks_of_the_same_names() {
     assert!(told.iter().any(|summary| summary.contains("The registration of tables \"sales\"")), "{told:?}");
 }
 
-/// Proves: G13, G19
+/// Proves: G19
 #[test]
 fn a_script_makes_new_keys_and_asks_for_a_password() {
     let warehouse = warehouse();

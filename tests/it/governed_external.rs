@@ -1,5 +1,7 @@
 //! External tables: offered by views, without a right on their schema for anybody who reads these.
 
+use std::collections::BTreeSet;
+
 use redshift_standin::{StandinOptions, Switch};
 use serde_json::json;
 
@@ -79,6 +81,12 @@ fn users_of_the_lake(warehouse: &Warehouse) -> Vec<String> {
     all.into_iter().filter(may).map(ToOwned::to_owned).collect()
 }
 
+/// To whom an apply ever gave the schema.
+fn given_the_lake(warehouse: &Warehouse) -> BTreeSet<String> {
+    let statements = warehouse.statements().into_iter();
+    statements.filter_map(|sql| Some(sql.strip_prefix("GRANT USAGE ON SCHEMA \"lake\" TO ")?.to_owned())).collect()
+}
+
 /// Proves: G20, S1
 #[test]
 fn copies_show_each_his_own_and_nobody_may_read_the_tables() {
@@ -149,6 +157,7 @@ fn copies_show_each_his_own_and_nobody_may_read_the_tables() {
     workspace.plan().assert_empty();
     assert!(people(&warehouse, "bob").is_ok());
 
+    assert_eq!(given_the_lake(&warehouse), BTreeSet::from(["gov_system_user".to_owned()]));
     workspace.destroy();
     let columns = "DROP TABLE lake.people";
     warehouse.sql("prod", columns);
@@ -182,6 +191,7 @@ fn views_on_the_tables_themselves_say_that_readers_may_be_refused() {
             Ok(rows) => assert!(!is_refused && rows == ["2 -", "3 -"], "{rows:?}"),
         }
         assert_eq!(users_of_the_lake(&warehouse), ["gov_system_user"]);
+        assert_eq!(given_the_lake(&warehouse), BTreeSet::from(["gov_system_user".to_owned()]));
         workspace.destroy();
         assert_eq!(warehouse.dump_all(), before);
     }

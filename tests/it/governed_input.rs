@@ -30,7 +30,6 @@ fn refused_by_the_plan(warehouse: &Warehouse, workspace: &Workspace, hcl: &str) 
     told
 }
 
-/// Proves: G3, G9
 #[test]
 fn rules_that_do_not_fit_the_tables_are_told_by_the_plan() {
     let warehouse = warehouse();
@@ -68,7 +67,6 @@ fn rules_that_do_not_fit_the_tables_are_told_by_the_plan() {
     }
 }
 
-/// Proves: G18
 #[test]
 fn what_is_in_the_place_of_a_view_stays() {
     let warehouse = warehouse();
@@ -77,9 +75,10 @@ fn what_is_in_the_place_of_a_view_stays() {
     let workspace = Workspace::on(&warehouse);
     workspace.write(&format!("{BESIDE}{PROFILES}"));
     workspace.apply();
-    let all = format!("{BESIDE}{PROFILES}{}", tables(RULES));
+    let all = format!("{BESIDE}{PROFILES}{}", tables(&format!("{RULES}  view_schema = \"gov_sales\"\n")));
     let error = refused(&warehouse, &workspace, &all);
     assert_eq!(error.summary, "Schema \"gov_sales\" is somebody else's");
+    assert_eq!(error.line, "view_schema = \"gov_sales\"");
     assert!(error.detail.contains("belongs to eve"), "{error:#?}");
     // One of the name that is the system user's, with something of his that nobody registered.
     warehouse.sql("prod", "DROP SCHEMA gov_sales");
@@ -108,12 +107,13 @@ fn what_is_in_the_place_of_a_view_stays() {
         };
         let error = refused(&warehouse, &workspace, &format!("{all}{other}"));
         assert!(error.summary.starts_with("The name of a view is taken"), "{error:#?}");
+        assert!(error.line.starts_with("view_name = "), "{error:#?}");
         assert!(error.detail.contains("it is a view of the registration \"sales\""), "{error:#?}");
     }
     assert_eq!(seen(&warehouse, "ann", "prod", "SELECT count(*) FROM gov_sales.people").expect("reads"), ["3"]);
 }
 
-/// Proves: I4, G1
+/// Proves: I4
 #[test]
 fn tables_that_are_not_read_across_databases_are_told_by_the_warehouse_itself() {
     // By a password, so that AWS is not asked: EXPLAIN of each view proves it.
@@ -182,7 +182,6 @@ fn refused_but_for_the_registry(warehouse: &Warehouse, workspace: &Workspace, hc
     error.clone()
 }
 
-/// Proves: G2
 #[test]
 fn a_user_is_in_one_registration_and_one_that_is_not_there_is_named() {
     let warehouse = warehouse();
