@@ -216,7 +216,7 @@ fn what_comes_goes_and_is_altered_is_named_by_the_plan_and_put_right_by_the_appl
     assert_eq!(seen(&warehouse, "bob", "governed", "SELECT id, phone FROM sales.people").expect("reads").len(), 2);
 }
 
-/// Proves: G8, G14
+/// Proves: G14
 #[test]
 fn another_group_in_a_rule_replaces_one_view() {
     let warehouse = warehouse();

@@ -50,7 +50,7 @@ fn part(name: &str, user: &str) -> String {
     format!("provider \"redshift\" {{}}\n{profiles}{}", tables.replace("redshift_integration.gov.uri", uri))
 }
 
-/// Proves: G18, G8
+/// Proves: G18
 #[test]
 fn two_states_with_two_profile_sets_come_and_go_in_every_order() {
     let warehouse = warehouse();

@@ -129,7 +129,7 @@ fn a_login_without_rights_plans_nothing_and_is_told_so() {
     assert_eq!(warned, ["The integration cannot be seen", registered, registered], "one of each resource");
 }
 
-/// Proves: G18, G8
+/// Proves: G18
 #[test]
 fn two_registrations_of_one_schema_share_what_was_given_and_the_last_takes_it_back() {
     let warehouse = warehouse();

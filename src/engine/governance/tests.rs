@@ -565,6 +565,8 @@ proptest! {
     #![proptest_config(cases())]
 
     /// One rule more never shows more: neither rows nor values, whoever reads and whatever a row holds.
+    ///
+    /// Proves: G8
     #[test]
     fn a_rule_more_never_shows_more(
         masks in prop::collection::vec(mask_rules(), 0..4),
@@ -611,6 +613,8 @@ proptest! {
     }
 
     /// The order in which rules are written means nothing, byte for byte.
+    ///
+    /// Proves: G8
     #[test]
     fn the_order_of_rules_means_nothing(
         (masks, shuffled) in prop::collection::vec(mask_rules(), 0..5).prop_flat_map(|masks| {
