@@ -14,7 +14,7 @@ XTASK  := $(CARGO) run --quiet $(LOCKED) --package xtask --bin xtask --
 # The version of cargo-mutants: another one words its mutants otherwise than tests/mutants.md.
 MUTANTS := 27.1.0
 # Tests wait as well: for locks, for what is asked of Terraform and the warehouse.
-export RUST_TEST_THREADS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+export RUST_TEST_THREADS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 help: ## list the targets
 	@echo "terraform-provider-redshift: connect tools to Amazon Redshift as code"

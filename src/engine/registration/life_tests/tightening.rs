@@ -43,7 +43,8 @@ fn tightenings() -> [Tightening; 4] {
         || vec![known("ann", "one", &["privacy"]), known("bob", "two", &["support"]), known("cyd", "o", &["support"])];
     let all_exempt =
         vec![known("ann", "one", &["privacy"]), known("bob", "two", &["privacy"]), known("cyd", "o", &["privacy"])];
-    let positive = FilterRule { condition: Some("visits > 0".into()), ..FilterRule::default() };
+    let positive =
+        FilterRule { tables: set(&["people"]), condition: Some("visits > 0".into()), ..FilterRule::default() };
     [
         Tightening {
             what: "more masks",
