@@ -223,16 +223,15 @@ fn plan_effects(plan: &mut Plan<'_>) {
     }
 }
 
-/// What the rules are made of.
-const RULES: [&str; 5] = ["policies", "mask", "row_filter", "tags", "clear_columns"];
+/// What decides who sees what.
+const RULES: [&str; 7] = ["policies", "mask", "row_filter", "tags", "clear_columns", "readers", "security_barrier"];
 
-/// None: the rules are the same.
+/// None: nothing of it changes.
 fn effects_of(prior: &Model, wanted: &Model, kept: &Kept) -> Option<Vec<String>> {
-    let (before, after) = (prior.policy().ok()?, wanted.policy().ok()?);
-    if before == after {
-        return None;
-    }
-    let (before, after) = (governance::Rules::new(&before).ok()?, governance::Rules::new(&after).ok()?);
+    let (before, after) = (prior.tables().ok()?.offer, wanted.tables().ok()?.offer);
+    let of_readers = before.effects(&after);
+    let is_same = before.policy == after.policy;
+    let (before, after) = (governance::Rules::new(&before.policy).ok()?, governance::Rules::new(&after.policy).ok()?);
     let table = |(name, view): (&String, &KeptView)| Table {
         database: None,
         schema: String::new(),
@@ -240,7 +239,9 @@ fn effects_of(prior: &Model, wanted: &Model, kept: &Kept) -> Option<Vec<String>>
         columns: view.columns.iter().filter_map(|(name, ty)| column(name, ty).ok()).collect(),
     };
     let tables: Vec<Table> = kept.views.iter().map(table).collect();
-    Some(governance::effects(&before, &after, &tables))
+    let of_rules = governance::effects(&before, &after, &tables);
+    let lines: Vec<String> = of_readers.more.into_iter().chain(of_rules).chain(of_readers.less).collect();
+    (!is_same || !lines.is_empty()).then_some(lines)
 }
 
 /// Whether an update may come to other views than state shows.

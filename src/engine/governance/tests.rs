@@ -593,6 +593,45 @@ proptest! {
         }
     }
 
+    /// A change of which a plan says that it hides more shows nobody more, and the other way round.
+    #[test]
+    fn a_change_does_what_its_plan_says(
+        shared in prop::collection::vec(mask_rules(), 0..3),
+        masks in prop::array::uniform2(prop::collection::vec(mask_rules(), 0..2)),
+        filter in prop::option::of(filter_rules()),
+        filters in prop::array::uniform2(prop::collection::vec(filter_rules(), 0..2)),
+        reader in readers(),
+        truths in prop::array::uniform2(prop::option::of(any::<bool>())),
+    ) {
+        let policy = |of: usize| {
+            let masks = shared.iter().chain(&masks[of]).cloned();
+            Policy::new(None, masks, filter.iter().chain(&filters[of]).cloned())
+        };
+        let (before, after) = (policy(0), policy(1));
+        let (before, after) = (Rules::new(&before).expect("rules"), Rules::new(&after).expect("rules"));
+        let lines = effects(&before, &after, &[people()]);
+        let (Ok(before), Ok(after)) = (before.on(&people()), after.on(&people())) else { return Ok(()) };
+        // Whether it is said that less may be seen, and that more may be.
+        let told = |what: &str| {
+            let line = lines.iter().find(|line| line.contains(&format!(": {what} of people")));
+            let begins = |start: &str| line.is_some_and(|line| line.starts_with(start));
+            (begins("hides more") || begins("shows otherwise"), begins("shows more") || begins("shows otherwise"))
+        };
+        let truth = |text: &str| if text.starts_with("id") { truths[0] } else { truths[1] };
+        for (one, two) in before.columns.iter().zip(&after.columns) {
+            let (may_hide, may_show) = told(&one.column.name);
+            let (one, two) = (shows(&one.masks, reader.as_ref(), &truth), shows(&two.masks, reader.as_ref(), &truth));
+            prop_assert!(may_show || tells_no_more(&one, &two), "{:?} -> {:?}: {:?}", one, two, lines);
+            prop_assert!(may_hide || tells_no_more(&two, &one), "{:?} -> {:?}: {:?}", one, two, lines);
+        }
+        let (may_hide, may_show) = told("rows");
+        let (one, two) = (before.seen_by(reader.as_ref()), after.seen_by(reader.as_ref()));
+        prop_assert!(may_show || two.rows <= one.rows, "{:?} -> {:?}: {:?}", one, two, lines);
+        prop_assert!(may_hide || one.rows <= two.rows, "{:?} -> {:?}: {:?}", one, two, lines);
+        prop_assert!(may_show || one.filters.iter().all(|filter| two.filters.contains(filter)), "{:?}", lines);
+        prop_assert!(may_hide || two.filters.iter().all(|filter| one.filters.contains(filter)), "{:?}", lines);
+    }
+
     /// The text of a view decides as the rules are defined.
     #[test]
     fn a_view_shows_what_is_simulated(

@@ -6,13 +6,14 @@
 //! - [`profiles`]: the rows of the table `profile`;
 //! - [`source`]: the tables that are read; [`wanted`], [`found`]: what is to be, and what is there; [`kept`]: what was made of it; [`changes`]: the way
 //!   from one to the other; [`tables`]: making, changing and removing it;
-//! - [`bypass`]: who reads the tables around the views;
+//! - [`bypass`]: who reads the tables around the views; [`effects`]: what another reader or barrier shows and hides;
 //! - [`mask_key`]: the key of hashes;
 //! - [`by_hand`]: the same as scripts for a person, and whether they were run.
 
 pub mod by_hand;
 mod bypass;
 pub mod changes;
+mod effects;
 mod external;
 pub mod found;
 pub mod kept;

@@ -224,10 +224,14 @@ async fn whatever_hangs_on_a_user_he_is_dropped_wholly_or_not_at_all() {
             let one = holding(&mut random, name, database, n);
             for (who, sql) in &one.made {
                 let mut session = trial.standin.session(who, None, database).await.expect("opens");
-                session
-                    .query(sql)
-                    .await
-                    .unwrap_or_else(|error| panic!("CAMPAIGN_SEED={seed}, case {case}: {sql}: {error}"));
+                let ran = session.query(sql).await.map_err(|error| error.to_string());
+                match ran {
+                    // He has passed the right on by another holding, and keeps it.
+                    Err(error) if sql.starts_with("REVOKE CREATE") && error.contains("2BP01") => continue,
+                    ran => {
+                        drop(ran.unwrap_or_else(|error| panic!("CAMPAIGN_SEED={seed}, case {case}: {sql}: {error}")))
+                    }
+                }
                 done.push(format!("{database}, {who}: {sql}"));
             }
             all.push((database, one));

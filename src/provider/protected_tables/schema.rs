@@ -81,7 +81,7 @@ pub(super) fn schema() -> Schema<Configured> {
         .pinned(
             "effects",
             list(string()).doc(
-                "What the last change of rules shows and hides of tables that are offered already, in words: to be read in its plan. What shows more comes first.",
+                "What the last change of rules, readers or barrier shows and hides of tables that are offered already, in words: to be read in its plan. What shows more comes first.",
             ),
         )
         .pinned("scripts", registered::scripts_attribute())
