@@ -129,7 +129,7 @@ async fn every_create(kind: Kind, troubles: &[Trouble]) {
         let mut k = trouble.first(last, FEWEST_STEPS);
         while create_with(&trial, &spec, k, *trouble, &before).await {
             last = k;
-            k += stride(12..=36);
+            k += stride(25..=60);
         }
         assert!(last >= if is_campaign() { FEWEST_STEPS } else { 1 }, "{last} steps");
     }
@@ -203,7 +203,7 @@ async fn every_edit(kind: Kind, troubles: &[Trouble]) {
         let mut k = trouble.first(last, FEWEST_STEPS);
         while edit_with(&trial, &spec, &mut applied, k, *trouble).await {
             last = k;
-            k += stride(12..=36);
+            k += stride(25..=60);
         }
         assert!(last >= if is_campaign() { FEWEST_STEPS } else { 1 }, "{last} steps");
     }
@@ -251,7 +251,7 @@ async fn every_removal(kind: Kind, troubles: &[Trouble]) {
         let mut k = trouble.first(last, FEWEST_STEPS);
         while remove_with(&trial, &spec, k, *trouble, &before).await {
             last = k;
-            k += stride(12..=36);
+            k += stride(25..=60);
         }
         assert!(last >= if is_campaign() { FEWEST_STEPS } else { 1 }, "{last} steps");
     }

@@ -9,7 +9,7 @@ use super::*;
 use crate::engine::trial::{Trial, is_campaign};
 
 /// How many integrations are tampered with; `make campaign` tries more, and `CAMPAIGN_CASES` as many as it says.
-const CASES: u64 = 5;
+const CASES: u64 = 3;
 const ALL_CASES: u64 = 60;
 
 /// What somebody would like to see dropped, believed or run.
