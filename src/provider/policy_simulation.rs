@@ -1,5 +1,8 @@
-//! The data source `redshift_policy_simulation`: what somebody would see of a table under a policy. It asks nobody, so
-//! that a policy can be tested where there is no warehouse.
+//! The data source `redshift_policy_simulation`: what somebody would see of a table under a policy. With a policy that is
+//! written it asks nobody, so that this can be tested where there is no warehouse; with the id of protected tables it is
+//! what they show somebody now.
+
+mod online;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +15,8 @@ use crate::engine::governance::{
     tag_problems,
 };
 use crate::terraform::{
-    Attribute, DataSource, Diagnostic, Diagnostics, Path, Read, Schema, Step, Value, list, map, map_of, set, string,
+    Attribute, DataSource, Diagnostic, Diagnostics, Path, Read, Schema, Step, Value, boolean, list, map, map_of, set,
+    string,
 };
 
 /// The data source `redshift_policy_simulation`.
@@ -21,12 +25,14 @@ pub struct PolicySimulation;
 /// What is written.
 #[derive(Deserialize)]
 pub struct Model {
-    policy: String,
+    policy: Option<String>,
     schema: Option<String>,
     table: String,
-    columns: BTreeMap<String, String>,
+    columns: Option<BTreeMap<String, String>>,
     tags: Option<BTreeMap<String, BTreeSet<String>>>,
     profile: Option<Profile>,
+    protected_tables_id: Option<String>,
+    user: Option<String>,
 }
 
 /// The schema that is taken where none is written.
@@ -42,25 +48,37 @@ impl DataSource for PolicySimulation {
 
     fn schema() -> Schema<Configured> {
         let schema = Schema::new(
-            "What somebody with a profile would see of a table under a policy. Nothing is asked or made, so policies can be tested without a \
-             warehouse.",
+            "What somebody with a profile would see of a table under a policy: nothing is asked or made, so policies can be tested without a \
+             warehouse. Or what a user sees of protected tables, by their rules and the own profile as they are in the warehouse now.",
         );
         results(
             schema
-                .setting("policy", string().required().doc("The policy: the `json` of a `redshift_data_policy`."))
+                .setting(
+                    "policy",
+                    string().doc("The policy: the `json` of a `redshift_data_policy`, or the `policy` of protected tables. With `columns`."),
+                )
                 .setting("table", string().required().doc("Name of the table."))
                 .setting("schema", string().doc("Name of its schema. Default: `public`."))
-                .setting("columns", map(string()).required().doc("Its columns, each with its type: `varchar(100)`, `integer`, …"))
+                .setting("columns", map(string()).doc("Its columns, each with its type: `varchar(100)`, `integer`, …"))
                 .setting(
                     "tags",
                     rules::tags().doc("Tags that the policy's rules speak of, each with patterns of the columns it is on: `email`, or `people.phone`."),
                 )
+                .setting(
+                    "protected_tables_id",
+                    string().doc(
+                        "The `id` of a `redshift_protected_tables`, in the place of `policy` and `columns`: its rules, the table's columns and the profile of \
+                         `user` are read from the warehouse, by a superuser or the system user.",
+                    ),
+                )
+                .setting("user", string().doc("The user whose profile is read. With `protected_tables_id`."))
                 .block("profile", "Whose eyes it is seen with. Left out: somebody's without a profile.", profile()),
         )
     }
 
     fn check(config: &Value, d: &mut Diagnostics) {
-        if d.has_errors() {
+        check_ways(config, d);
+        if d.has_errors() || !config.at("protected_tables_id").is_null() {
             return;
         }
         if let Some(json) = config.at("policy").as_str()
@@ -87,7 +105,10 @@ impl DataSource for PolicySimulation {
         }
     }
 
-    async fn read(_: &Configured, model: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
+    async fn read(data: &Configured, model: Model, cx: &mut Read<'_>) -> Result<(), Diagnostics> {
+        if let (Some(id), Some(user)) = (&model.protected_tables_id, &model.user) {
+            return online::read(data, id, &model.table, user, cx).await;
+        }
         let Simulated { seen, view_sql, warnings } = simulate(&model)?;
         if !warnings.is_empty() {
             cx.warn(Diagnostic::warning("The policy shows less than it says", warnings.join("\n")).at("policy"));
@@ -99,15 +120,49 @@ impl DataSource for PolicySimulation {
             );
             cx.warn(Diagnostic::warning("The purpose is not held", detail).at("profile.acting_under"));
         }
-        cx.set("rows", seen.rows.word());
-        cx.set("row_filter", seen.row_filter);
-        cx.set("filters", seen.filters);
-        cx.set(
-            "seen",
-            Value::Map(seen.columns.iter().map(|column| (column.name.clone(), of_column(column))).collect()),
-        );
-        cx.set("view_sql", view_sql);
+        show(seen, view_sql, cx);
+        cx.set("may_select", Value::Null);
+        cx.set("has_profile", Value::Null);
         Ok(())
+    }
+}
+
+fn show(seen: Simulation, view_sql: String, cx: &mut Read<'_>) {
+    cx.set("rows", seen.rows.word());
+    cx.set("row_filter", seen.row_filter);
+    cx.set("filters", seen.filters);
+    let columns = seen.columns.iter().map(|column| (column.name.clone(), of_column(column)));
+    cx.set("seen", Value::Map(columns.collect()));
+    cx.set("view_sql", view_sql);
+}
+
+/// One of the two ways, and all of it.
+fn check_ways(config: &Value, d: &mut Diagnostics) {
+    let is_written = |name: &str| !config.at(name).is_null();
+    let mut refuse = |at: &str, summary: &str, detail: String| d.push(Diagnostic::error(summary, detail).at(at));
+    if is_written("protected_tables_id") {
+        for name in ["policy", "columns", "schema", "tags", "profile"] {
+            if is_written(name) {
+                let detail =
+                    format!("With protected_tables_id, {name} is read from the warehouse: leave one of the two out.");
+                refuse(name, "Two ways to simulate", detail);
+            }
+        }
+        if !is_written("user") {
+            refuse("protected_tables_id", "No user", "Write `user`, whose profile is read.".to_owned());
+        }
+        return;
+    }
+    if is_written("user") {
+        let detail = "A profile that is written has its own `user`: profile { user = … }. This one goes with protected_tables_id.";
+        refuse("user", "No protected tables", detail.to_owned());
+    }
+    for name in ["policy", "columns"] {
+        if !is_written(name) {
+            let detail =
+                format!("Write {name}, or protected_tables_id and user, with which it is read from the warehouse.");
+            refuse("table", &format!("No {name}"), detail);
+        }
     }
 }
 
@@ -147,8 +202,17 @@ fn results(schema: Schema<Configured>) -> Schema<Configured> {
         .computed(
             "view_sql",
             string().doc(
-                "The text of the view, as an integration with the prefix `gov` makes it in the schema `gov_SCHEMA`.",
+                "The text of the view, as an integration with the prefix `gov` makes it in the schema `gov_SCHEMA`; with \
+                 `protected_tables_id`, as this one makes it.",
             ),
+        )
+        .computed(
+            "may_select",
+            boolean().doc("Whether the user may read the view, by a right of the own or of a group, a role or PUBLIC. Null without `protected_tables_id`."),
+        )
+        .computed(
+            "has_profile",
+            boolean().doc("Whether the user has one profile in the integration: without, all rules hold. Null without `protected_tables_id`."),
         )
 }
 
@@ -188,10 +252,10 @@ struct Simulated {
 }
 
 fn simulate(model: &Model) -> Result<Simulated, Diagnostics> {
-    let policy = Policy::read(&model.policy).map_err(|problem| of_policy(&problem))?;
+    let policy = Policy::read(model.policy.as_deref().unwrap_or_default()).map_err(|problem| of_policy(&problem))?;
     let policy = Policy::together([policy]).tagged(model.tags.clone().unwrap_or_default());
     let schema = model.schema.clone().unwrap_or_else(|| SCHEMA.to_owned());
-    let columns = read_columns(&model.columns)?;
+    let columns = read_columns(model.columns.as_ref().unwrap_or(&BTreeMap::new()))?;
     let table = Table { database: None, schema, name: model.table.clone(), columns };
     let rules = Rules::new(&policy).map_err(|problem| of_policy(&problem))?;
     let protected = rules.on(&table).map_err(|problems| problems.iter().map(of_policy).collect::<Diagnostics>())?;

@@ -70,6 +70,22 @@ fn bad_rules_are_told_on_their_attribute() {
             "policy",
             "redshift_data_policy",
         ),
+        (("policy_simulation", "table = \"t\"\ncolumns = { c = \"text\" }".to_owned()), "table", "Write policy"),
+        (simulated(""), "table", "Write columns"),
+        (simulated("columns = { c = \"text\" }\nuser = \"ann\""), "user", "goes with protected_tables_id"),
+        (
+            ("policy_simulation", "table = \"t\"\nprotected_tables_id = \"x\"".to_owned()),
+            "protected_tables_id",
+            "Write `user`",
+        ),
+        (
+            (
+                "policy_simulation",
+                "table = \"t\"\nprotected_tables_id = \"x\"\nuser = \"ann\"\ncolumns = { c = \"text\" }".to_owned(),
+            ),
+            "columns",
+            "leave one of the two out",
+        ),
         (simulated("columns = { c = \"money\" }"), "columns", "no type of a column"),
         (simulated("columns = { c = \"integer\" }"), "policy", "`x` is no integer"),
         (simulated("columns = { c = \"text\" }\ntags = { a = [\"[\"] }"), "tags", "no pattern"),

@@ -75,7 +75,7 @@ pub(crate) fn seen(warehouse: &Warehouse, user: &str, database: &str, query: &st
     Ok(rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().join(" ")).collect())
 }
 
-/// Proves: I1, G1, G7, G18
+/// Proves: I1, G1, G7, G17, G18
 #[test]
 fn three_people_see_three_things_of_a_table_in_another_database() {
     let warehouse = warehouse();
@@ -101,6 +101,23 @@ fn three_people_see_three_things_of_a_table_in_another_database() {
     assert_eq!(people("cyd").expect("cyd may ask"), [""; 0]);
     // Nobody needs a right on the table, and nobody has one.
     assert!(seen(&warehouse, "ann", "prod", "SELECT * FROM sales.people").is_err());
+
+    // What each of them sees is told by the warehouse's own rules, profiles and rights, and so is the text of the view.
+    let who = "data \"redshift_policy_simulation\" \"who\" {\n  for_each            = toset([\"ann\", \"bob\", \"cyd\", \"etl\"])\n  protected_tables_id = redshift_protected_tables.sales.id\n  table               = \"people\"\n  user                = each.key\n}\noutput \"who\" {\n  value = { for name, it in data.redshift_policy_simulation.who : name => [it.may_select, it.has_profile, it.rows, it.seen[\"email\"].shown, it.row_filter] }\n}\noutput \"view\" {\n  value = data.redshift_policy_simulation.who[\"ann\"].view_sql\n}\n";
+    let made = warehouse.statements();
+    workspace.write(&format!("{INTEGRATION}{PROFILES}{}{who}", tables(RULES)));
+    workspace.apply();
+    assert_eq!(
+        workspace.output("who"),
+        json!({
+            "ann": [true, true, "some", "clear", "\"tenant_id\" IN ('7', '9')"],
+            "bob": [true, true, "some", "hash", "\"tenant_id\" IN ('9')"],
+            "cyd": [true, false, "none", "hash", null],
+            "etl": [false, false, "none", "hash", null],
+        })
+    );
+    let view = workspace.output("view");
+    assert!(made.iter().any(|statement| *statement == view), "{view}\n{made:#?}");
 
     workspace.destroy();
     assert_eq!(warehouse.dump_all(), before);
@@ -193,6 +210,8 @@ fn what_comes_goes_and_is_altered_is_named_by_the_plan_and_put_right_by_the_appl
     assert_eq!(
         before["missing"],
         json!([
+            "SELECT on what dbt will make in schema sales for user gov_system_user",
+            "SELECT on sales.notes for user gov_system_user",
             "view sales.notes",
             "view sales.people: people.work_email, new, in clear",
             "SELECT on sales.people for user bob"

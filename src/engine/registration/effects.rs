@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use crate::engine::governance::Policy;
 
-    fn offer(readers: &[Reader], barrier: bool, except: &[&str]) -> Offer {
+    fn offer<const N: usize>(readers: [&Reader; N], barrier: bool, except: &[&str]) -> Offer {
         let source = Source {
             database: "prod".into(),
             schema: "sales".into(),
@@ -76,7 +76,7 @@ mod tests {
             policy: Policy::default(),
             barrier,
             barrier_except: except.iter().map(|name| (*name).to_owned()).collect(),
-            readers: readers.iter().cloned().collect(),
+            readers: readers.into_iter().cloned().collect(),
             external: None,
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn who_reads_and_what_can_be_inferred_is_told_in_its_direction() {
         let (ann, all) = (Reader::User("ann".into()), Reader::Public);
-        let effects = offer(&[ann.clone()], true, &["sold_at"]).effects(&offer(&[all], true, &["id"]));
+        let effects = offer([&ann], true, &["sold_at"]).effects(&offer([&all], true, &["id"]));
         assert_eq!(
             effects.more,
             [
@@ -99,11 +99,11 @@ mod tests {
                 "hides more: what hidden rows hold, as far as a reader's own expressions can tell it, in columns like sold_at"
             ]
         );
-        let off = offer(&[ann.clone()], true, &["id"]).effects(&offer(&[ann.clone()], false, &[]));
+        let off = offer([&ann], true, &["id"]).effects(&offer([&ann], false, &[]));
         assert_eq!((off.more.len(), off.less.len()), (1, 0), "{off:?}");
-        let on = offer(&[ann.clone()], false, &[]).effects(&offer(&[ann.clone()], true, &["id"]));
+        let on = offer([&ann], false, &[]).effects(&offer([&ann], true, &["id"]));
         assert_eq!((on.more.len(), on.less.len()), (0, 1), "{on:?}");
-        let same = offer(&[ann.clone()], true, &["id"]);
+        let same = offer([&ann], true, &["id"]);
         assert_eq!(same.effects(&same), Effects::default());
     }
 }

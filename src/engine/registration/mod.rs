@@ -7,6 +7,7 @@
 //! - [`source`]: the tables that are read; [`wanted`], [`found`]: what is to be, and what is there; [`kept`]: what was made of it; [`changes`]: the way
 //!   from one to the other; [`tables`]: making, changing and removing it;
 //! - [`bypass`]: who reads the tables around the views; [`effects`]: what another reader or barrier shows and hides;
+//! - [`reader`]: what a registration shows somebody;
 //! - [`mask_key`]: the key of hashes;
 //! - [`by_hand`]: the same as scripts for a person, and whether they were run.
 
@@ -21,6 +22,7 @@ pub mod kept;
 mod life_tests;
 pub mod mask_key;
 pub mod profiles;
+pub mod reader;
 pub mod registry;
 pub mod seat;
 pub mod source;
