@@ -1,7 +1,7 @@
 # `make` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help build install quickstart test campaign lint docs bench standin testacc probe kinds mutants need-build need-python need-terraform need-postgres
+.PHONY: help build install release quickstart test campaign lint docs bench standin testacc probe kinds mutants need-build need-python need-terraform need-postgres
 
 # Where cargo builds. Terraform, Python packages and cargo-mutants go below it too, if they have to be fetched.
 TARGET := $(if $(filter /%,$(CARGO_TARGET_DIR)),$(CARGO_TARGET_DIR),$(CURDIR)/$(or $(CARGO_TARGET_DIR),target))
@@ -28,6 +28,10 @@ build: need-build ## build the provider (dev profile)
 install: need-build need-terraform ## build for release, and put the provider where `terraform init` finds it
 	$(CARGO) build $(LOCKED) --release --bin terraform-provider-redshift
 	@$(XTASK) install "$(TARGET)/release/terraform-provider-redshift"
+
+release: need-build need-terraform ## the files that a registry and a filesystem mirror take, in target/dist (GPG_FINGERPRINT=KEY: signed)
+	$(CARGO) build $(LOCKED) --release --bin terraform-provider-redshift
+	@$(XTASK) release "$(TARGET)/release/terraform-provider-redshift"
 
 quickstart: need-build need-terraform need-postgres ## apply, plan again and destroy examples/quickstart on a local stand-in
 	$(CARGO) build $(LOCKED) --workspace --bin terraform-provider-redshift --bin xtask

@@ -59,6 +59,7 @@ mod places;
 mod plugin;
 mod principal;
 mod proxies;
+mod release;
 mod schema;
 mod schemas;
 mod secrets;

@@ -1,4 +1,5 @@
-//! `make install`: the provider where `terraform init` looks before it asks the network.
+//! `make install`: the provider where `terraform init` looks before it asks the network. `make release`: the files from which
+//! others install it.
 
 use std::env;
 use std::fs;
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 use terraform_provider_redshift::provider::Redshift;
 use terraform_provider_redshift::terraform::Provider;
 
+use crate::release::Release;
 use crate::tools;
 
 /// Copies the binary to `~/.terraform.d/plugins` (Terraform's implied local mirror) and says how to use it.
@@ -29,6 +31,23 @@ pub fn run(binary: &Path) -> Result<(), String> {
     println!("In a configuration, then `terraform init`:\n");
     println!("  terraform {{\n    required_providers {{\n      {} = {{", Redshift::NAME);
     println!("        source  = \"{}\"\n        version = \"{version}\"\n      }}\n    }}\n  }}", Redshift::ADDRESS);
+    Ok(())
+}
+
+/// Writes the files of a release for this machine's system and processor to `dist` below cargo's target folder, and says what
+/// they are for.
+pub fn release(binary: &Path) -> Result<(), String> {
+    let folder = tools::target().join("dist");
+    let platform = format!("{}_{}", operating_system(), architecture());
+    let release = Release { name: Redshift::NAME, version: Redshift::VERSION, platform: &platform };
+    let manifest = tools::root().join("terraform-registry-manifest.json");
+    for file in release.write(binary, &manifest, &folder, 9)? {
+        println!("{}", file.display());
+    }
+    println!(
+        "\nA registry takes all of it, signed (GPG_FINGERPRINT=KEY make release). In a filesystem mirror the zip lies in"
+    );
+    println!("  MIRROR/{}/", full_address()?);
     Ok(())
 }
 

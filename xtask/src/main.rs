@@ -7,6 +7,7 @@ mod install;
 mod mutants;
 mod probe;
 mod quickstart;
+mod release;
 mod tools;
 // The end-to-end tests include this file too; some of it is theirs.
 #[allow(dead_code)]
@@ -23,7 +24,8 @@ usage: xtask COMMAND
   bench [PART]      measures the release build against the numbers to hold: all, or start, datastores or governed
   probe             asks the warehouse of REDSHIFT_* about what is taken for granted
   mutants           mutation test of the pure rules
-  install BINARY    copies a built provider to where Terraform finds it";
+  install BINARY    copies a built provider to where Terraform finds it
+  release BINARY    writes what a registry and a filesystem mirror take";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["mutants", rest @ ..] => mutants::run(rest),
         ["probe", rest @ ..] => probe::run(rest),
         ["install", binary] => install::run(binary.as_ref()),
+        ["release", binary] => install::release(binary.as_ref()),
         // Called by the benchmark in place of the provider.
         ["measured", report, program, rest @ ..] => return bench::measured(report.as_ref(), program.as_ref(), rest),
         _ => Err(USAGE.to_owned()),
