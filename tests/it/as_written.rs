@@ -43,10 +43,14 @@ fn null_for_a_required_argument_is_refused_in_every_type() {
         for (name, schema) in provider[kind].as_object().into_iter().flatten() {
             let mut count = 0;
             let mut body = nulls(&schema["block"], "  ", &mut count);
-            if name == "redshift_iam_policy_document" {
-                // What it needs beside, where a null is not known to be one yet.
-                body.push_str("  cluster_identifier = \"main\"\n  account_id = \"111122223333\"\n");
-            }
+            // What it needs beside, where a null is not known to be one yet.
+            body.push_str(match name.as_str() {
+                "redshift_iam_policy_document" => "  cluster_identifier = \"main\"\n  account_id = \"111122223333\"\n",
+                "redshift_policy_simulation" => {
+                    "  policy = jsonencode({ version = 1 })\n  columns = { a = \"text\" }\n"
+                }
+                _ => "",
+            });
             if count == 0 {
                 continue;
             }
