@@ -127,11 +127,22 @@ fn three_people_see_three_things_of_a_table_in_another_database() {
 #[test]
 fn beside_the_tables_a_reader_is_given_what_a_late_view_asks_and_it_is_taken_back() {
     let warehouse = warehouse();
+    // USAGE on the schema opens what is not offered and everybody holds SELECT on: who could use it before is told.
+    warehouse.sql("prod", "CREATE TABLE sales.payroll (id integer)");
+    warehouse.sql("prod", "GRANT SELECT ON TABLE sales.payroll TO PUBLIC");
     let before = warehouse.dump_all();
     let workspace = Workspace::on(&warehouse);
-    workspace.write(&format!("{BESIDE}{PROFILES}{}", tables(RULES)));
+    workspace.write(&format!("{BESIDE}{PROFILES}"));
+    workspace.apply();
+    let offered = tables(RULES).replace("= \"sales\"\n  }", "= \"sales\"\n    except_tables = [\"payroll\"]\n  }");
+    workspace.write(&format!("{BESIDE}{PROFILES}{offered}"));
+    let told = workspace.plan_problems();
+    let opened: Vec<_> = told.iter().filter(|it| it.summary == "Readers will read more than the views").collect();
+    let [warning] = opened[..] else { panic!("{told:#?}") };
+    assert!(warning.detail.contains("hold SELECT on already: payroll."), "{warning:#?}");
     workspace.apply();
     workspace.plan().assert_empty();
+    assert!(seen(&warehouse, "ann", "prod", "SELECT id FROM sales.payroll").is_ok());
     let people = |user: &str| seen(&warehouse, user, "prod", "SELECT id, phone FROM gov_sales.people ORDER BY id");
     assert_eq!(people("ann").expect("ann reads"), ["1 +1", "2 +2", "3 +3"]);
     assert_eq!(people("bob").expect("bob reads"), ["2 -", "3 -"]);

@@ -21,23 +21,22 @@ impl Offer {
         effects.more.extend(readers(come).map(|who| format!("shows more: the views to {who}")));
         effects.less.extend(readers(gone).map(|who| format!("hides more: the views from {who}")));
         match (self.barrier, after.barrier) {
-            (true, false) => effects.more.push(INFERRED.replace("{}", "shows more")),
-            (false, true) => effects.less.push(INFERRED.replace("{}", "hides more")),
+            (true, false) => effects.more.push(inferred("shows more")),
+            (false, true) => effects.less.push(inferred("hides more")),
             _ => {}
         }
         if self.barrier && after.barrier {
             let (before, after) = (&self.barrier_except, &after.barrier_except);
-            effects.more.extend(columns(after.difference(before)).map(|of| inferred("shows more", &of)));
-            effects.less.extend(columns(before.difference(after)).map(|of| inferred("hides more", &of)));
+            let of = |direction: &str, columns: String| format!("{}, in columns like {columns}", inferred(direction));
+            effects.more.extend(columns(after.difference(before)).map(|names| of("shows more", names)));
+            effects.less.extend(columns(before.difference(after)).map(|names| of("hides more", names)));
         }
         effects
     }
 }
 
-const INFERRED: &str = "{}: what hidden rows hold, as far as a reader's own expressions can tell it";
-
-fn inferred(direction: &str, columns: &str) -> String {
-    format!("{}, in columns like {columns}", INFERRED.replace("{}", direction))
+fn inferred(direction: &str) -> String {
+    format!("{direction}: what hidden rows hold, as far as a reader's own expressions can tell it")
 }
 
 /// All of them, if there are any.
